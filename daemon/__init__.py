@@ -1,0 +1,1 @@
+"""The shell: the only package that touches sockets, disks, clocks and processes."""

@@ -1,0 +1,1 @@
+"""What the depot believes and what follows from it: pure, synchronous, no clock and no I/O."""

@@ -1,0 +1,48 @@
+"""Who may come in: stations and id tokens, also those that no setting names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daemon.core.alerts import alert
+from daemon.core.budget import SITE, available, left
+from daemon.core.curves import lowest_from
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect
+from daemon.core.instant import Now
+from daemon.core.site import EvseSpec, StationSpec
+from daemon.core.station import Evse, Station, new_evse, new_station
+
+
+def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
+    """An accepted station that no setting names gets the default fallback if there is room for it,
+    else 0 A and an alert."""
+    fallback_kw = depot.site.default_fallback_kw
+    room_kw = lowest_from(available(left(depot.budget(), depot.stations.values()), None), now.utc)
+    if fallback_kw > room_kw:
+        yield from alert(
+            depot,
+            now,
+            "no_room_for_station",
+            f"station {station_id} is not in the settings and gets 0 kW: its fallback of "
+            f"{fallback_kw:g} kW does not fit in the {room_kw:g} kW left below the {SITE} limit",
+            station=station_id,
+        )
+        fallback_kw = 0.0
+    spec = StationSpec(id=station_id, fallback_kw=fallback_kw, declared=False)
+    depot.stations[station_id] = new_station(spec)
+
+
+def admit_evse(station: Station, evse_id: int) -> Evse:
+    """The EVSE of that number; one that the station speaks of for the first time is added with the
+    default ratings (a three-phase 22 kW connector, the most common one in depots)."""
+    evse = station.evses.get(evse_id)
+    if evse is None:
+        share = StationSpec(id=station.id, fallback_kw=station.spec.fallback_kw)
+        evse = new_evse(share, EvseSpec(connector=evse_id))
+        station.evses[evse_id] = evse
+    return evse
+
+
+def token_accepted(depot: Depot, id_token: str) -> bool:
+    return depot.site.accept_unknown_tokens or depot.vehicle_of_token(id_token) is not None

@@ -1,0 +1,182 @@
+"""One event, from what happened to what must be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daemon.core.admission import admit_evse
+from daemon.core.depot import Depot
+from daemon.core.dispatch import dispatch, on_answered
+from daemon.core.effects import Effect, Note, Reply
+from daemon.core.events import (
+    BrokerConnected,
+    CommandAnswered,
+    Event,
+    MessageReceived,
+    MessageRefused,
+    PlanFailed,
+    PlanReady,
+    StationCalled,
+    StationConnected,
+    StationLost,
+    Ticked,
+)
+from daemon.core.instant import Now
+from daemon.core.keeping import save_override
+from daemon.core.links import (
+    on_authorize,
+    on_boot,
+    on_connected,
+    on_lost,
+    on_status,
+    publish_station,
+    set_up,
+)
+from daemon.core.messages import on_message, on_refused
+from daemon.core.meters import take_samples
+from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
+from daemon.core.station import Station
+from daemon.core.transactions import adopt, on_ended, on_started, on_updated
+from protocol.ocpp.events import (
+    AuthorizeRequested,
+    DataTransferred,
+    DataTransferReply,
+    EmptyReply,
+    Heartbeat,
+    HeartbeatReply,
+    MeterValuesReported,
+    Notified,
+    StationBooted,
+    StationEvent,
+    StatusNotified,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from protocol.ocpp.events import Reply as OcppReply
+
+
+def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
+    """Moves the depot's beliefs by one event; returns what must be done, in order.
+
+    After every event limits are enforced at once, and planning starts when it is due.
+    """
+    effects = list(_react(depot, event, now))
+    for station in depot.stations.values():
+        if station.setup_due_s is not None and now.monotonic_s >= station.setup_due_s:
+            effects.extend(set_up(depot, station, now))
+    if depot.override is not None and depot.override.until is not None:
+        effects.extend(_end_override(depot, now))
+    if depot.dirty:
+        set_targets(depot)
+    effects.extend(dispatch(depot, now))
+    effects.extend(start_if_due(depot, now))
+    return effects
+
+
+def next_due_s(depot: Depot, now: Now) -> float | None:
+    """The monotonic second at which a Ticked is wanted, None if nothing will fall due by itself."""
+    due = [station.setup_due_s for station in depot.stations.values()]
+    for _, evse in depot.evses():
+        due += [until_s for until_s, _ in evse.settling]
+        due.append(evse.retry_s)
+    if depot.planning is None:
+        due.append(depot.trigger.due_s())
+    if depot.override is not None and depot.override.until is not None:
+        due.append(now.monotonic_s + (depot.override.until - now.utc).total_seconds())
+    return min((at for at in due if at is not None), default=None)
+
+
+def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
+    match event:
+        case StationConnected():
+            yield from on_connected(depot, event, now)
+        case StationLost():
+            yield from on_lost(depot, event, now)
+        case StationCalled():
+            yield from _on_call(depot, event, now)
+        case CommandAnswered():
+            yield from on_answered(depot, event, now)
+        case MessageReceived():
+            yield from on_message(depot, event, now)
+        case MessageRefused():
+            yield from on_refused(depot, event, now)
+        case PlanReady():
+            yield from on_ready(depot, event, now)
+        case PlanFailed():
+            yield from on_failed(depot, event, now)
+        case BrokerConnected():
+            yield from _tell_all(depot)
+        case Ticked():
+            pass
+
+
+def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
+    """A station's call gets exactly one reply, whatever else it brings about."""
+    station = depot.stations.get(event.station)
+    if station is None or station.session != event.session:
+        yield Note(name="call_from_old_socket", fields={"station": event.station})
+        return
+    station.last_seen = now.utc
+    for item in _call(depot, station, event.event, now):
+        if isinstance(item, OcppReply):
+            yield Reply(
+                station=event.station, session=event.session, call_id=event.call_id, reply=item
+            )
+        else:
+            yield item
+
+
+def _call(
+    depot: Depot, station: Station, call: StationEvent, now: Now
+) -> Iterator[Effect | OcppReply]:
+    match call:
+        case StationBooted():
+            yield from on_boot(depot, station, call, now)
+        case Heartbeat():
+            yield HeartbeatReply(now=now.utc)
+        case StatusNotified():
+            yield from on_status(depot, station, call, now)
+        case AuthorizeRequested():
+            yield from on_authorize(depot, call)
+        case TransactionStarted():
+            yield from on_started(depot, station, call, now)
+        case TransactionUpdated():
+            yield from on_updated(depot, station, call, now)
+        case TransactionEnded():
+            yield from on_ended(depot, station, call, now)
+        case MeterValuesReported():
+            yield from _on_meter_values(depot, station, call, now)
+        case DataTransferred():
+            yield DataTransferReply()
+        case Notified():
+            yield EmptyReply()
+
+
+def _on_meter_values(
+    depot: Depot, station: Station, call: MeterValuesReported, now: Now
+) -> Iterator[Effect | OcppReply]:
+    yield EmptyReply()
+    if call.evse_id == 0:
+        return
+    evse = admit_evse(station, call.evse_id)
+    if call.transaction_id is not None:
+        at = call.samples[0].at if call.samples else None
+        yield from adopt(depot, station, evse, call.transaction_id, at, now)
+    yield from take_samples(depot, station, evse, call.samples, now)
+
+
+def _end_override(depot: Depot, now: Now) -> Iterator[Effect]:
+    override = depot.override
+    if override is not None and override.until is not None and now.utc >= override.until:
+        depot.override = None
+        depot.dirty = True
+        depot.trigger.ask("limit", now.monotonic_s)
+        yield save_override(None)
+
+
+def _tell_all(depot: Depot) -> Iterator[Effect]:
+    for station in depot.stations.values():
+        yield publish_station(station)
+    if depot.applied is not None:
+        yield publish_plan(depot.applied.plan)

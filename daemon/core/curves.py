@@ -1,0 +1,51 @@
+"""Arithmetic on series: powers over time that are compared, summed and cut, all in kW."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from planner.series import Point, Series
+
+# A tenth of an ampere on three phases is 69 W: nothing finer can be asked of a station.
+TOLERANCE_KW = 0.07
+
+
+def combine(fold: Callable[[Iterable[float]], float], *series: Series) -> Series:
+    """The series that holds `fold` of all values at every instant, with no needless points."""
+    instants = sorted({point.at for one in series for point in one.points})
+    points: list[Point] = []
+    for at in instants:
+        value = fold([one.at(at) for one in series])
+        if not points or points[-1].value != value:
+            points.append(Point(at=at, value=value))
+    return Series(points=tuple(points))
+
+
+def after(series: Series, start: datetime) -> Series:
+    """The same from `start` on, and constant before it."""
+    later = tuple(p for p in series.points if p.at > start)
+    return Series(points=(Point(at=start, value=series.at(start)), *later))
+
+
+def exceeds(a: Series, b: Series, start: datetime, end: datetime | None = None) -> bool:
+    """Whether `a` is above `b`, by more than can be asked of a station, in `[start, end)`."""
+    instants = {start} | {p.at for s in (a, b) for p in s.points if p.at > start}
+    return any(a.at(t) > b.at(t) + TOLERANCE_KW for t in instants if end is None or t < end)
+
+
+def highest_from(series: Series, start: datetime) -> float:
+    return max(p.value for p in after(series, start).points)
+
+
+def lowest_from(series: Series, start: datetime) -> float:
+    return min(p.value for p in after(series, start).points)
+
+
+def minus(a: Series, *others: Series) -> Series:
+    """`a` less the sum of the others; may be negative."""
+    return combine(sum, a, *(_negative(other) for other in others))
+
+
+def _negative(series: Series) -> Series:
+    return Series(points=tuple(Point(at=p.at, value=-p.value) for p in series.points))

@@ -1,0 +1,117 @@
+"""What we believe: the one mutable object, written by the one task that applies events."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.budget import Budget, budget_of
+from daemon.core.curves import combine
+from daemon.core.fleet import VehicleBelief
+from daemon.core.records import AlertRecord, Json, TransactionRecord
+from daemon.core.site import SiteSpec
+from daemon.core.station import Evse, Station
+from daemon.core.trigger import Trigger
+from planner.plan import Plan
+from planner.series import Point, Series
+from planner.snapshot import Route, Snapshot
+
+KEPT_ALERTS = 100
+KEPT_REPLIES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOverride:
+    """An operator's own limit, in force until `until` (None: until it is cleared)."""
+
+    import_limit_kw: float
+    until: datetime | None
+
+    def series(self, ceiling: Series) -> Series:
+        lowered = Series.constant(self.import_limit_kw)
+        if self.until is None:
+            return lowered
+        after = Point(at=self.until, value=ceiling.points[-1].value)
+        return Series(points=(*lowered.points, after))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The plan that is followed, and the snapshot it was made on."""
+
+    snapshot: Snapshot
+    plan: Plan
+    made_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Depot:
+    """`dirty` says that what was sent may no longer be what is wanted; `revision` is the newest
+    snapshot's, `planning` the one being planned on."""
+
+    site: SiteSpec
+    trigger: Trigger
+    stations: dict[str, Station] = field(default_factory=dict)
+    transactions: dict[str, TransactionRecord] = field(default_factory=dict)
+    vehicles: dict[str, VehicleBelief] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    series: dict[str, Series] = field(default_factory=dict)
+    override: LimitOverride | None = None
+    pins: dict[str, str] = field(default_factory=dict)
+    replies: OrderedDict[str, Json] = field(default_factory=OrderedDict)
+    alerts: deque[AlertRecord] = field(default_factory=lambda: deque(maxlen=KEPT_ALERTS))
+    applied: Applied | None = None
+    revision: int = 0
+    planning: Snapshot | None = None
+    generation: int = 0
+    last_number: int = 0
+    dirty: bool = False
+    overloaded: bool = False
+    peak_kw: float = 0.0
+
+    def evses(self) -> Iterator[tuple[Station, Evse]]:
+        for station in self.stations.values():
+            for evse in station.evses.values():
+                yield station, evse
+
+    def vehicle_at(self, evse: Evse) -> str | None:
+        """The known vehicle of the transaction at `evse`."""
+        if evse.transaction is None:
+            return None
+        vehicle = self.transactions[evse.transaction].vehicle
+        belief = self.vehicles.get(vehicle) if vehicle is not None else None
+        return vehicle if belief is not None and belief.vehicle is not None else None
+
+    def vehicle_of_token(self, id_token: str | None) -> str | None:
+        """The vehicle that a token tells: by the settings, or a token that is a vehicle's id."""
+        if id_token is None:
+            return None
+        for spec in self.site.vehicles:
+            if id_token in spec.id_tokens:
+                return spec.id
+        return id_token if id_token in self.vehicles else None
+
+    def limit_kw(self) -> tuple[Series, str]:
+        """The site's import limit over time, the lowest of all that were told, and whose it is."""
+        ceiling = Series.constant(self.site.import_limit_kw)
+        limit, source = ceiling, "settings"
+        if (told := self.series.get("import_limit_kw")) is not None:
+            limit, source = combine(min, ceiling, told), "MQTT"
+        if self.override is not None:
+            limit, source = combine(min, limit, self.override.series(ceiling)), "operator"
+        return limit, source
+
+    def site_series(self, key: str) -> Series:
+        """What was told by MQTT, else what the settings declare."""
+        declared: Series = getattr(self.site, key)
+        return self.series.get(key, declared)
+
+    def budget(self) -> Budget:
+        return budget_of(
+            self.limit_kw()[0],
+            self.site_series("base_load_kw"),
+            self.site_series("pv_kw"),
+            self.site.circuits,
+        )

@@ -1,0 +1,209 @@
+"""What of our beliefs is kept as facts, and how they come back after a start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from daemon.core.depot import Applied, Depot, LimitOverride
+from daemon.core.effects import Save
+from daemon.core.fleet import SERIES, VehicleBelief, believe, read_route, read_series
+from daemon.core.records import Fact, Json, Memory
+from daemon.core.site import EvseSpec, SiteSpec, StationSpec
+from daemon.core.station import Capabilities, Evse, Reading, Station, new_evse, new_station
+from daemon.core.trigger import Trigger
+from planner.codec import load_plan, load_snapshot
+from planner.series import Series, format_instant, parse_instant
+from protocol.ocpp.model import RateUnit, Version
+
+
+def new_depot(site: SiteSpec) -> Depot:
+    """What the settings alone say."""
+    trigger = Trigger(quiet_s=site.quiet_s, quiet_max_s=site.quiet_max_s, period_s=site.period_s)
+    depot = Depot(site=site, trigger=trigger)
+    for station in site.stations:
+        depot.stations[station.id] = new_station(station)
+    for vehicle in site.vehicles:
+        depot.vehicles[vehicle.id] = believe({**vehicle.values, "id": vehicle.id}, None)
+    return depot
+
+
+def restore(site: SiteSpec, memory: Memory) -> Depot:
+    """The settings, and on them what was believed when the last run ended."""
+    depot = new_depot(site)
+    depot.revision = memory.last_revision
+    depot.transactions = {record.id: record for record in memory.transactions}
+    for kind in _RESTORE:
+        for fact in memory.facts:
+            if fact.kind == kind:
+                _RESTORE[kind](depot, fact)
+    for record in memory.transactions:
+        if record.stopped_at is None and record.station in depot.stations:
+            station = depot.stations[record.station]
+            evse = station.evses.setdefault(
+                record.connector, new_evse(station.spec, EvseSpec(connector=record.connector))
+            )
+            evse.transaction = record.id
+    if memory.applied is not None:
+        snapshot, plan = memory.applied
+        depot.applied = Applied(
+            snapshot=load_snapshot(snapshot.snapshot_json),
+            plan=load_plan(plan.plan_json),
+            made_at=plan.made_at,
+        )
+    return depot
+
+
+def save_vehicle(vehicle: str, belief: VehicleBelief) -> Save:
+    value = {
+        "values": belief.values,
+        "at": format_instant(belief.at) if belief.at is not None else None,
+        "energy_kwh": belief.energy_kwh,
+        "plugged": list(belief.plugged) if belief.plugged is not None else None,
+    }
+    return Save(record=Fact(kind="vehicle", key=vehicle, value=_json(value)))
+
+
+def save_evse(station: Station, evse: Evse) -> Save:
+    reading = evse.reading
+    value = {
+        "confirmed": _json_series(evse.confirmed),
+        "unconfirmed": [_json_series(one) for one in evse.unconfirmed],
+        "floor_kw": evse.floor_kw,
+        "fixed": evse.fixed,
+        "override": evse.override,
+        "reading": None
+        if reading is None
+        else {"energy_wh": reading.energy_wh, "at": format_instant(reading.at)},
+    }
+    key = f"{station.id}/{evse.spec.connector}"
+    return Save(record=Fact(kind="evse", key=key, value=_json(value)))
+
+
+def save_station(station: Station) -> Save:
+    capabilities = station.capabilities
+    value: Json = {
+        "declared": station.spec.declared,
+        "fallback_kw": station.spec.fallback_kw,
+        "version": station.version.value if station.version is not None else None,
+        "booted": station.booted,
+        "vendor": station.vendor,
+        "model": station.model,
+        "firmware": station.firmware,
+        "unit": capabilities.unit.value,
+        "max_periods": capabilities.max_periods,
+        "max_stack_level": capabilities.max_stack_level,
+    }
+    return Save(record=Fact(kind="station", key=station.id, value=value))
+
+
+def save_override(override: LimitOverride | None) -> Save:
+    value: Json = None
+    if override is not None:
+        until = format_instant(override.until) if override.until is not None else None
+        value = {"import_limit_kw": override.import_limit_kw, "until": until}
+    return Save(record=Fact(kind="limit", key="override", value=value))
+
+
+def _restore_station(depot: Depot, fact: Fact) -> None:
+    value = _object(fact)
+    station = depot.stations.get(fact.key)
+    if station is None:
+        if value["declared"]:
+            return  # the settings no longer name it
+        spec = StationSpec(id=fact.key, fallback_kw=value["fallback_kw"], declared=False)
+        station = depot.stations[fact.key] = new_station(spec)
+    station.version = Version(value["version"]) if value["version"] is not None else None
+    station.booted = value["booted"]
+    station.vendor, station.model = value["vendor"], value["model"]
+    station.firmware = value["firmware"]
+    station.capabilities = Capabilities(
+        unit=RateUnit(value["unit"]),
+        max_periods=value["max_periods"],
+        max_stack_level=value["max_stack_level"],
+    )
+
+
+def _restore_evse(depot: Depot, fact: Fact) -> None:
+    value = _object(fact)
+    station_id, _, number = fact.key.rpartition("/")
+    station = depot.stations.get(station_id)
+    if station is None:
+        return
+    evse = station.evses.get(int(number))
+    if evse is None:
+        if station.spec.declared:
+            return  # the settings no longer name it
+        evse = new_evse(station.spec, EvseSpec(connector=int(number)))
+        station.evses[int(number)] = evse
+    evse.confirmed = read_series(value["confirmed"])
+    evse.unconfirmed = tuple(read_series(one) for one in value["unconfirmed"])
+    evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
+    evse.fixed, evse.override = value["fixed"], value["override"]
+    if value["reading"] is not None:
+        at = parse_instant(value["reading"]["at"])
+        evse.reading = Reading(energy_wh=value["reading"]["energy_wh"], at=at)
+
+
+def _restore_vehicle(depot: Depot, fact: Fact) -> None:
+    value = _object(fact)
+    declared = depot.vehicles.get(fact.key)
+    told = {**(declared.values if declared is not None else {}), **value["values"]}
+    at = parse_instant(value["at"]) if value["at"] is not None else None
+    belief = believe(told, at)
+    belief.energy_kwh = value["energy_kwh"]
+    belief.plugged = (value["plugged"][0], value["plugged"][1]) if value["plugged"] else None
+    depot.vehicles[fact.key] = belief
+
+
+def _restore_route(depot: Depot, fact: Fact) -> None:
+    depot.routes[fact.key] = read_route(_object(fact))
+
+
+def _restore_series(depot: Depot, fact: Fact) -> None:
+    depot.series[fact.key] = read_series(fact.value)
+
+
+def _restore_limit(depot: Depot, fact: Fact) -> None:
+    value = _object(fact)
+    until = parse_instant(value["until"]) if value["until"] is not None else None
+    depot.override = LimitOverride(import_limit_kw=value["import_limit_kw"], until=until)
+
+
+def _restore_pin(depot: Depot, fact: Fact) -> None:
+    depot.pins[fact.key] = str(fact.value)
+
+
+def _restore_reply(depot: Depot, fact: Fact) -> None:
+    depot.replies[fact.key] = fact.value
+
+
+def _restore_number(depot: Depot, fact: Fact) -> None:
+    depot.last_number = int(cast(int, fact.value))
+
+
+# Stations before their EVSEs: an EVSE is kept by its station.
+_RESTORE = {
+    "station": _restore_station,
+    "evse": _restore_evse,
+    "vehicle": _restore_vehicle,
+    "route": _restore_route,
+    "series": _restore_series,
+    "limit": _restore_limit,
+    "pin": _restore_pin,
+    "reply": _restore_reply,
+    "number": _restore_number,
+}
+
+
+def _object(fact: Fact) -> dict[str, Any]:
+    return cast(dict[str, Any], fact.value)
+
+
+def _json(value: Mapping[str, object]) -> Json:
+    return cast(Json, json.loads(json.dumps(value)))
+
+
+def _json_series(series: Series) -> object:
+    return SERIES.dump_python(series, mode="json")

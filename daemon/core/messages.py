@@ -1,0 +1,126 @@
+"""The fleet's and the site's messages: what is wrong changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from daemon.core.alerts import alert
+from daemon.core.curves import combine, exceeds
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect, Note, Save
+from daemon.core.events import MessageReceived, MessageRefused
+from daemon.core.fleet import Refusal, believe, read_route, read_series
+from daemon.core.instant import Now
+from daemon.core.keeping import save_vehicle
+from daemon.core.operator import answer, on_command
+from daemon.core.records import Fact, InboxDone, Json
+from planner.series import Series
+from protocol.mqtt.messages import CommandMessage, RouteMessage, SeriesMessage, VehicleMessage
+
+
+def on_message(depot: Depot, event: MessageReceived, now: Now) -> Iterator[Effect]:
+    message = event.message
+    try:
+        match message:
+            case VehicleMessage():
+                yield from _on_vehicle(depot, message, now)
+            case RouteMessage():
+                yield from _on_route(depot, message, now)
+            case SeriesMessage():
+                yield from _on_series(depot, message, now)
+            case CommandMessage():
+                yield from on_command(depot, message, now)
+    except Refusal as refusal:
+        yield from refuse(depot, message.topic, str(refusal), now)
+    yield Save(record=InboxDone(inbox_id=event.inbox_id))
+
+
+def on_refused(depot: Depot, event: MessageRefused, now: Now) -> Iterator[Effect]:
+    yield from refuse(depot, event.topic, event.reason, now)
+    if event.command_id is not None:
+        yield from answer(depot, event.command_id, event.reason, event, now)
+    if event.inbox_id is not None:
+        yield Save(record=InboxDone(inbox_id=event.inbox_id))
+
+
+def refuse(depot: Depot, topic: str, reason: str, now: Now) -> Iterator[Effect]:
+    yield from alert(depot, now, "message_refused", f"{topic}: {reason}")
+
+
+def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Effect]:
+    declared = next((v.values for v in depot.site.vehicles if v.id == message.id), None)
+    before = depot.vehicles.get(message.id)
+    if message.values is None:
+        if declared is not None:
+            depot.vehicles[message.id] = believe({**declared, "id": message.id}, None)
+        else:
+            depot.vehicles.pop(message.id, None)
+        yield Save(record=Fact(kind="vehicle", key=message.id, value=None))
+        depot.trigger.ask("vehicle removed", now.monotonic_s)
+        depot.dirty = True
+        return
+    at = message.at or now.utc
+    if before is not None and before.at is not None and at < before.at:
+        yield Note(name="message_older_than_known", fields={"topic": message.topic})
+        return
+    told = {key: value for key, value in message.values.items() if key != "at"}
+    known = before.values if before is not None else dict(declared or {})
+    belief = believe({**known, **told, "id": message.id}, at)
+    if before is not None and "energy_kwh" not in told:
+        belief.energy_kwh = before.energy_kwh
+    if before is not None and "plugged" not in told:
+        belief.plugged = before.plugged
+    if belief.missing and (before is None or before.missing != belief.missing):
+        missing = ", ".join(belief.missing)
+        yield Note(
+            name="vehicle_incomplete",
+            level="warning",
+            fields={"vehicle": message.id, "missing": missing},
+        )
+    told_anew = before is None or _differs(before.values, told) or before.vehicle is None
+    depot.vehicles[message.id] = belief
+    yield save_vehicle(message.id, belief)
+    if told_anew:
+        depot.trigger.ask("vehicle", now.monotonic_s)
+        depot.dirty = True
+
+
+def _differs(known: Mapping[str, object], told: Mapping[str, object]) -> bool:
+    return any(known.get(key) != value for key, value in told.items())
+
+
+def _on_route(depot: Depot, message: RouteMessage, now: Now) -> Iterator[Effect]:
+    if message.values is None:
+        changed = depot.routes.pop(message.id, None) is not None
+        yield Save(record=Fact(kind="route", key=message.id, value=None))
+    else:
+        values = {**message.values, "id": message.id}
+        route = read_route(values)
+        changed = depot.routes.get(message.id) != route
+        depot.routes[message.id] = route
+        yield Save(record=Fact(kind="route", key=message.id, value=cast(Json, values)))
+    if changed:
+        depot.trigger.ask("route", now.monotonic_s)
+
+
+def _on_series(depot: Depot, message: SeriesMessage, now: Now) -> Iterator[Effect]:
+    key = message.key
+    if message.value is None:
+        depot.series.pop(key, None)
+        yield Save(record=Fact(kind="series", key=key, value=None))
+    else:
+        series = read_series(message.value)
+        if key != "import_price_per_kwh" and any(p.value < 0 for p in series.points):
+            raise Refusal("wants no value below 0 kW")
+        ceiling = Series.constant(depot.site.import_limit_kw)
+        if key == "import_limit_kw" and exceeds(series, ceiling, series.points[0].at):
+            series = combine(min, series, ceiling)
+            text = (
+                f"a limit above the settings' {depot.site.import_limit_kw:g} kW was clamped to it"
+            )
+            yield from alert(depot, now, "limit_clamped", text)
+        depot.series[key] = series
+        yield Save(record=Fact(kind="series", key=key, value=cast(Json, message.value)))
+    depot.dirty = True
+    depot.trigger.ask(key, now.monotonic_s)

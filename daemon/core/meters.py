@@ -1,0 +1,113 @@
+"""Meter values: what an EVSE and its vehicle have really taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect, Note, Save
+from daemon.core.instant import Now
+from daemon.core.keeping import save_evse, save_vehicle
+from daemon.core.obedience import judge
+from daemon.core.records import MeterRecord
+from daemon.core.station import Evse, Reading, Station
+from protocol.ocpp.model import Measurand, MeterSample
+
+# A clock this far ahead of ours says nothing about when the energy flowed.
+CLOCK_AHEAD = timedelta(minutes=5)
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+# A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
+PLAUSIBLE_KWH = 3750.0
+
+
+def take_samples(
+    depot: Depot, station: Station, evse: Evse, samples: tuple[MeterSample, ...], now: Now
+) -> Iterator[Effect]:
+    """Keeps every reading; those that make sense move the vehicle's energy and judge obedience."""
+    for at, group in _by_instant(samples):
+        register = _register_wh(group)
+        power = _power_w(group)
+        if register is None and power is None:
+            continue
+        yield Save(
+            record=MeterRecord(
+                station=station.id,
+                connector=evse.spec.connector,
+                transaction=evse.transaction,
+                at=at,
+                received_at=now.utc,
+                energy_wh=register,
+                power_w=power,
+            )
+        )
+        if power is not None:
+            evse.power_kw = power / 1000
+        if register is not None:
+            yield from _take_register(depot, station, evse, register, at, now)
+
+
+def _take_register(
+    depot: Depot, station: Station, evse: Evse, register_wh: float, at: datetime | None, now: Now
+) -> Iterator[Effect]:
+    taken_at = now.utc if at is None else at
+    if not EARLIEST < taken_at < now.utc + CLOCK_AHEAD:
+        yield Note(
+            name="meter_time_wrong",
+            level="warning",
+            fields={"station": station.id, "connector": evse.spec.connector},
+        )
+        taken_at = now.utc
+    before = evse.reading
+    if before is not None and taken_at <= before.at:
+        return  # an old sample told late: kept, but it moves nothing
+    evse.reading = Reading(energy_wh=register_wh, at=taken_at)
+    yield save_evse(station, evse)
+    if before is None:
+        return
+    metered_kwh = (register_wh - before.energy_wh) / 1000
+    if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
+        yield Note(
+            name="meter_register_jumped",
+            level="warning",
+            fields={"station": station.id, "connector": evse.spec.connector, "kwh": metered_kwh},
+        )
+        return
+    hours = (taken_at - before.at) / timedelta(hours=1)
+    evse.power_kw = metered_kwh / hours
+    vehicle = depot.vehicle_at(evse)
+    if vehicle is not None:
+        belief = depot.vehicles[vehicle]
+        if belief.at is None or belief.at < taken_at:
+            belief.carry(metered_kwh)
+            yield save_vehicle(vehicle, belief)
+    yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+
+
+def _by_instant(
+    samples: tuple[MeterSample, ...],
+) -> list[tuple[datetime | None, list[MeterSample]]]:
+    groups: dict[datetime | None, list[MeterSample]] = {}
+    for sample in samples:
+        groups.setdefault(sample.at, []).append(sample)
+    return sorted(groups.items(), key=lambda item: item[0] or datetime.max.replace(tzinfo=UTC))
+
+
+def _register_wh(samples: list[MeterSample]) -> float | None:
+    """The register at the outlet: the total, or the sum of its phases where only those are told."""
+    return _total(samples, Measurand.ENERGY_IMPORT_REGISTER)
+
+
+def _power_w(samples: list[MeterSample]) -> float | None:
+    return _total(samples, Measurand.POWER_IMPORT)
+
+
+def _total(samples: list[MeterSample], measurand: Measurand) -> float | None:
+    wanted = [s for s in samples if s.measurand is measurand and s.location == "Outlet"]
+    for sample in wanted:
+        if sample.phase is None:
+            return sample.value
+    phases = {
+        s.phase: s.value for s in wanted if s.phase in {"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"}
+    }
+    return sum(phases.values()) if phases else None

@@ -1,0 +1,152 @@
+"""When a plan is asked for, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from daemon.core.alerts import alert
+from daemon.core.depot import Applied, Depot
+from daemon.core.effects import Effect, Note, Publish, Save, StartPlanning
+from daemon.core.events import PlanFailed, PlanReady
+from daemon.core.instant import Now
+from daemon.core.records import PlanRecord, SnapshotRecord
+from daemon.core.snapshot import take
+from daemon.core.station import Evse
+from planner.codec import dump_plan, dump_snapshot
+from planner.params import Params
+from planner.plan import Plan, Stay
+from planner.series import Point, Series
+
+PARAMS: TypeAdapter[Params] = TypeAdapter(Params)
+
+
+def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
+    """One planning at a time; what happens meanwhile is gathered for the next."""
+    due_s = depot.trigger.due_s()
+    if depot.planning is not None or due_s is None or now.monotonic_s < due_s:
+        return
+    reasons = depot.trigger.take(now.monotonic_s)
+    revision = depot.revision + 1
+    try:
+        snapshot = take(depot, revision, now.utc)
+    except ValueError as error:
+        text = f"no snapshot can be taken, the last plan stands: {error}"
+        yield from alert(depot, now, "snapshot_invalid", text, severity="critical")
+        return
+    depot.revision = revision
+    depot.planning = snapshot
+    yield Save(
+        record=SnapshotRecord(
+            revision=revision,
+            taken_at=snapshot.taken_at,
+            snapshot_json=dump_snapshot(snapshot),
+            params_json=PARAMS.dump_json(depot.site.params).decode(),
+            budget_s=depot.site.deadline_s,
+            seed=depot.site.seed,
+            trigger=reasons,
+        )
+    )
+    yield Note(name="planning_started", fields={"revision": revision, "trigger": reasons})
+    yield StartPlanning(
+        snapshot=snapshot, budget_s=depot.site.deadline_s, seed=depot.site.seed, trigger=reasons
+    )
+
+
+def on_ready(depot: Depot, event: PlanReady, now: Now) -> Iterator[Effect]:
+    """A plan for anything but the newest snapshot is dropped whole. A first quick one is followed
+    only where there is none to follow yet: each plan that is replaced costs profiles."""
+    snapshot = depot.planning
+    if snapshot is None or event.revision != snapshot.revision:
+        yield Note(name="plan_outdated", fields={"revision": event.revision})
+        return
+    for step in event.steps_down:
+        yield Note(
+            name="planner_stepped_down",
+            level="warning",
+            fields={"revision": event.revision, "what": step},
+        )
+    if not event.final and depot.applied is not None and not _waiting(depot):
+        return
+    depot.applied = Applied(snapshot=snapshot, plan=event.plan, made_at=now.utc)
+    if event.final:
+        depot.planning = None
+    yield Save(
+        record=PlanRecord(
+            revision=event.revision,
+            made_at=now.utc,
+            plan_json=dump_plan(event.plan),
+            status=event.plan.status,
+            applied=True,
+        )
+    )
+    yield Note(name="plan_applied", fields=_summary(event.plan))
+    yield publish_plan(event.plan)
+    set_targets(depot)
+
+
+def on_failed(depot: Depot, event: PlanFailed, now: Now) -> Iterator[Effect]:
+    if depot.planning is None or event.revision != depot.planning.revision:
+        return
+    depot.planning = None
+    depot.trigger.ask("planner failed", now.monotonic_s)
+    text = (
+        f"planning revision {event.revision} failed, the last audited plan stands: {event.reason}"
+    )
+    yield from alert(depot, now, "planner_failed", text)
+
+
+def set_targets(depot: Depot) -> None:
+    """Hands each EVSE its part of the plan; a stay whose vehicle is not there is dropped, and a
+    vehicle that the plan has not seen there has no target yet."""
+    if depot.applied is None:
+        return
+    plan, snapshot = depot.applied.plan, depot.applied.snapshot
+    start, end = snapshot.taken_at, snapshot.end
+    seen = {(v.id, v.plugged.key) for v in snapshot.vehicles if v.plugged is not None}
+    for station, evse in depot.evses():
+        vehicle = depot.vehicle_at(evse)
+        if vehicle is None:
+            evse.target = None
+            continue
+        here = (station.id, evse.spec.connector)
+        stays = [stay for stay in plan.stays if stay.key == here and stay.vehicle == vehicle]
+        evse.target = _target(stays, start, end, evse) if stays or (vehicle, here) in seen else None
+    depot.dirty = True
+
+
+def _target(stays: list[Stay], start: datetime, end: datetime, evse: Evse) -> Series:
+    """The power of the stays, 0 between them, and the fallback when the plan has run out."""
+    values = {start: 0.0, end: evse.fallback_kw}
+    for stay in stays:
+        for period in stay.periods:
+            values[period.start] = period.kw
+            values.setdefault(period.end, 0.0)
+    points = tuple(Point(at=at, value=max(kw, 0.0)) for at, kw in sorted(values.items()))
+    return Series(points=points)
+
+
+def _waiting(depot: Depot) -> bool:
+    """Whether a known vehicle stands plugged in with no plan for it yet."""
+    return any(
+        evse.target is None and depot.vehicle_at(evse) is not None for _, evse in depot.evses()
+    )
+
+
+def publish_plan(plan: Plan) -> Publish:
+    return Publish(topic="state/plan", payload=json.loads(dump_plan(plan)))
+
+
+def _summary(plan: Plan) -> dict[str, object]:
+    return {
+        "revision": plan.revision,
+        "status": plan.status,
+        "algorithm": plan.algorithm,
+        "allocated": len(plan.allocations),
+        "unserved": len(plan.unserved),
+        "shortfall_kwh": round(plan.objective.shortfall_kwh, 3),
+        "money": round(plan.objective.money, 2),
+    }

@@ -1,0 +1,190 @@
+"""From what we believe to what is planned on: one frozen snapshot, valid once built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from daemon.core.curves import combine, highest_from
+from daemon.core.depot import Depot
+from daemon.core.station import Evse, Station
+from planner.series import Series
+from planner.snapshot import (
+    Allocation,
+    Circuit,
+    Connector,
+    Plugged,
+    Previous,
+    Route,
+    Site,
+    Snapshot,
+    Vehicle,
+)
+from protocol.ocpp.model import ConnectorStatus
+
+OUT_OF_USE = {ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED}
+
+
+def take(depot: Depot, revision: int, now: datetime) -> Snapshot:
+    """The depot at `now`, to the second, under a new revision.
+
+    What EVSEs may draw without being told (their floors) is taken off the limits, as the budget
+    books it whatever the plan says. Raises ValueError where beliefs contradict each other.
+    """
+    taken_at = now.replace(microsecond=0)
+    connectors = tuple(
+        _connector(depot, station, evse, taken_at) for station, evse in depot.evses()
+    )
+    reserved = _reserved(depot, connectors)
+    return Snapshot(
+        revision=revision,
+        taken_at=taken_at,
+        mode=depot.site.mode,
+        horizon=depot.site.horizon,
+        site=_site(depot, reserved.get(None, 0.0)),
+        circuits=tuple(
+            replace_limit(circuit, reserved.get(circuit.id, 0.0)) for circuit in depot.site.circuits
+        ),
+        connectors=connectors,
+        vehicles=tuple(_vehicles(depot, connectors, taken_at)),
+        routes=tuple(_route(depot, route) for route in depot.routes.values()),
+        rules=depot.site.rules,
+        previous=_previous(depot),
+    )
+
+
+def replace_limit(circuit: Circuit, reserved_kw: float) -> Circuit:
+    return replace(circuit, limit_kw=_less(circuit.limit_kw, reserved_kw))
+
+
+def _less(limit: Series, reserved_kw: float) -> Series:
+    return combine(lambda v: max(0.0, sum(v)), limit, Series.constant(-reserved_kw))
+
+
+def _site(depot: Depot, reserved_kw: float) -> Site:
+    declared = depot.site
+    return Site(
+        id=declared.id,
+        currency=declared.currency,
+        import_limit_kw=_less(depot.limit_kw()[0], reserved_kw),
+        export_limit_kw=declared.export_limit_kw,
+        base_load_kw=depot.site_series("base_load_kw"),
+        pv_kw=depot.site_series("pv_kw"),
+        import_price_per_kwh=depot.site_series("import_price_per_kwh"),
+        export_price_per_kwh=declared.export_price_per_kwh,
+        peak_price_per_kw=declared.peak_price_per_kw,
+        peak_so_far_kw=depot.peak_kw,
+        battery=None,
+    )
+
+
+def _connector(depot: Depot, station: Station, evse: Evse, now: datetime) -> Connector:
+    """One that cannot be told what to do counts with the most it may draw."""
+    controllable = (
+        station.ready
+        and evse.fixed is None
+        and evse.override is None
+        and evse.status not in OUT_OF_USE
+        and (evse.transaction is None or depot.vehicle_at(evse) is not None)
+    )
+    return Connector(
+        station=station.id,
+        connector=evse.spec.connector,
+        circuit=evse.spec.circuit,
+        min_kw=evse.spec.min_kw,
+        max_kw=evse.spec.max_kw,
+        plugs=evse.spec.plugs,
+        controllable=controllable,
+        load_kw=0.0 if controllable else _fixed_load_kw(evse, now),
+    )
+
+
+def _fixed_load_kw(evse: Evse, now: datetime) -> float:
+    if evse.override == "charge_now":
+        return evse.spec.max_kw
+    return highest_from(evse.booking(), now)
+
+
+def _reserved(depot: Depot, connectors: Iterable[Connector]) -> dict[str | None, float]:
+    """The floors of the controllable connectors by circuit; under None those of the whole site."""
+    floors = {(s.id, e.spec.connector): e.floor_kw for s, e in depot.evses()}
+    parents = {circuit.id: circuit.parent for circuit in depot.site.circuits}
+    reserved: dict[str | None, float] = {}
+    for connector in connectors:
+        if not connector.controllable:
+            continue
+        circuit = connector.circuit
+        while circuit is not None:
+            reserved[circuit] = reserved.get(circuit, 0.0) + floors[connector.key]
+            circuit = parents.get(circuit)
+        reserved[None] = reserved.get(None, 0.0) + floors[connector.key]
+    return reserved
+
+
+def _vehicles(depot: Depot, connectors: tuple[Connector, ...], now: datetime) -> Iterable[Vehicle]:
+    by_key = {connector.key: connector for connector in connectors}
+    taken: set[tuple[str, int]] = set()
+    for vehicle_id, belief in depot.vehicles.items():
+        if belief.vehicle is None:
+            continue
+        plugged = _plugged(depot, vehicle_id, belief.plugged)
+        connector = by_key.get(plugged) if plugged is not None else None
+        fits = connector is not None and set(connector.plugs) & set(belief.vehicle.plugs)
+        if connector is None or not fits or connector.key in taken:
+            plugged = None
+        else:
+            taken.add(connector.key)
+        vehicle = replace(
+            belief.vehicle,
+            energy_kwh=belief.energy_kwh,
+            plugged=Plugged(station=plugged[0], connector=plugged[1]) if plugged else None,
+        )
+        yield vehicle if plugged else _underway(depot, vehicle, belief.at, now)
+
+
+def _plugged(depot: Depot, vehicle_id: str, told: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Where a transaction shows the vehicle, else where it was told to be, unless another
+    vehicle charges there."""
+    for station, evse in depot.evses():
+        here = (station.id, evse.spec.connector)
+        at = depot.vehicle_at(evse)
+        if at == vehicle_id:
+            return here
+        if here == told and at is not None:
+            return None
+    return told
+
+
+def _underway(depot: Depot, vehicle: Vehicle, told_at: datetime | None, now: datetime) -> Vehicle:
+    """A vehicle that has left for its route, and of which nothing newer was heard, is expected
+    back as planned, with the energy that the route was planned to take."""
+    if depot.applied is None:
+        return vehicle
+    routes = {route.id: route for route in depot.applied.snapshot.routes}
+    turnaround = timedelta(minutes=depot.site.rules.turnaround_minutes)
+    for allocation in depot.applied.plan.allocations:
+        route = routes.get(allocation.route)
+        if route is None or allocation.vehicle != vehicle.id or route.depart > now:
+            continue
+        if told_at is not None and told_at >= route.depart:
+            continue
+        used = route.energy_for(vehicle.id) or 0.0
+        vehicle = replace(
+            vehicle,
+            available_from=max(vehicle.available_from, route.return_ + turnaround),
+            energy_kwh=max(0.0, vehicle.energy_kwh - used),
+        )
+    return vehicle
+
+
+def _route(depot: Depot, route: Route) -> Route:
+    pinned = depot.pins.get(route.id)
+    return route if pinned is None else replace(route, vehicle=pinned)
+
+
+def _previous(depot: Depot) -> Previous | None:
+    if depot.applied is None:
+        return None
+    allocations: tuple[Allocation, ...] = depot.applied.plan.allocations
+    return Previous(allocations=allocations)

@@ -1,0 +1,18 @@
+"""What a caller may choose about planning; the settings' `[planner]` section holds the same keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from planner.model import MODEL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Params:
+    """`algorithm` names the first rung of the ladder in `solve.py`."""
+
+    algorithm: str = "joint"
+    max_gap: Annotated[float, Field(ge=0)] = 0.001

@@ -1,0 +1,332 @@
+"""What is planned on: the depot at one instant, frozen, valid once built.
+
+Units: kW, kWh, hours, minutes as the names say; money in the site's currency. Positive power flows
+from the grid, and into a vehicle or battery. The JSON form is `codec.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic.dataclasses import dataclass
+
+from planner.model import MODEL, FieldError
+from planner.series import MAX_NUMBER, MAX_YEAR, Instant, NonNegativeSeries, Series
+
+FORMAT: Final = "depotd.snapshot/1"
+MAX_STEPS: Final = 100_000
+_YEAR_H: Final = 24 * 366
+# The largest number that every store and every JSON reader carries whole.
+MAX_REVISION: Final = 2**53 - 1
+
+Mode = Literal["integrated", "allocation", "charging"]
+Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Hours = Annotated[float, Field(ge=0, le=_YEAR_H)]
+Minutes = Annotated[float, Field(ge=0, le=_YEAR_H * 60)]
+
+
+def _zero() -> Series:
+    return Series.constant(0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Horizon:
+    hours: Annotated[Hours, Field(gt=0)]
+    step_minutes: Annotated[Minutes, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        steps = self.hours * 60 / self.step_minutes
+        if not 0.5 <= steps <= MAX_STEPS:
+            raise FieldError("step_minutes", f"makes {steps:.6g} steps, wants 1 to {MAX_STEPS}")
+        # 18 h of 0.1 min are 10800 steps but for the last bits of the floats.
+        if abs(steps - round(steps)) > 1e-9 * steps:
+            raise FieldError(
+                "hours", f"wants a whole number of steps of {self.step_minutes:g} minutes"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Battery:
+    """A stationary battery; powers and wear are at the site's side."""
+
+    capacity_kwh: NonNegative
+    energy_kwh: NonNegative
+    min_kwh: NonNegative
+    max_charge_kw: NonNegative
+    max_discharge_kw: NonNegative
+    charge_efficiency: Share
+    discharge_efficiency: Share
+    wear_per_kwh: NonNegative
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        # Below `min_kwh` it may begin: law 9 then asks that it sinks no further.
+        for key in ("energy_kwh", "min_kwh"):
+            _at_most(key, getattr(self, key), "capacity_kwh", self.capacity_kwh)
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Site:
+    id: Identifier
+    currency: Annotated[str, Field(min_length=1, max_length=16)]
+    import_limit_kw: NonNegativeSeries
+    export_limit_kw: NonNegativeSeries = Field(default_factory=_zero)
+    base_load_kw: Series = Field(default_factory=_zero)
+    pv_kw: NonNegativeSeries = Field(default_factory=_zero)
+    import_price_per_kwh: Series = Field(default_factory=_zero)
+    export_price_per_kwh: Series = Field(default_factory=_zero)
+    peak_price_per_kw: NonNegative = 0.0
+    peak_so_far_kw: NonNegative = 0.0
+    battery: Battery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Circuit:
+    """A fuse below the site's: it limits its connectors and its child circuits."""
+
+    id: Identifier
+    limit_kw: NonNegativeSeries
+    parent: Identifier | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Connector:
+    """A place to charge; `connector` is the EVSE's number (1.6: connectorId)."""
+
+    station: Identifier
+    connector: Annotated[int, Field(ge=1)]
+    circuit: Identifier | None = None
+    min_kw: NonNegative
+    max_kw: NonNegative
+    plugs: tuple[Identifier, ...]
+    controllable: bool = True
+    load_kw: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        _at_most("min_kw", self.min_kw, "max_kw", self.max_kw)
+        return self
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.station, self.connector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Plugged:
+    station: Identifier
+    connector: Annotated[int, Field(ge=1)]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.station, self.connector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Vehicle:
+    """`charge_curve`: points (share of battery, share of max_charge_kw), flat before the first and
+    after the last, straight between; power is at most that."""
+
+    id: Identifier
+    type: Identifier
+    battery_kwh: Positive
+    energy_kwh: NonNegative
+    reserve_kwh: NonNegative = 0.0
+    target_kwh: NonNegative = 0.0
+    max_charge_kw: NonNegative
+    efficiency: Share = 1.0
+    charge_curve: tuple[tuple[float, float], ...] = ()
+    plugs: tuple[Identifier, ...]
+    available_from: Instant
+    in_service: bool = True
+    plugged: Plugged | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key in ("energy_kwh", "reserve_kwh", "target_kwh"):
+            _at_most(key, getattr(self, key), "battery_kwh", self.battery_kwh)
+        before = -1.0
+        for i, (share, power) in enumerate(self.charge_curve):
+            if not (0 <= share <= 1 and 0 <= power <= 1):
+                raise FieldError(f"charge_curve[{i}]", "wants two shares between 0 and 1")
+            if share <= before:
+                raise FieldError(f"charge_curve[{i}]", "wants more of the battery than before it")
+            before = share
+        return self
+
+
+def _shape(value: object) -> str:
+    return "object" if isinstance(value, dict) else "number"
+
+
+RouteEnergy = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[dict[Identifier, NonNegative], Tag("object")],
+    Discriminator(_shape),
+]
+Penalty = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[dict[str, Any], Tag("object")],
+    Discriminator(_shape),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Route:
+    """A service trip; `energy_kwh` is one number or by vehicle id, `*` for the others."""
+
+    id: Identifier
+    depart: Instant
+    return_: Annotated[Instant, Field(validation_alias="return", serialization_alias="return")]
+    distance_km: NonNegative = 0.0
+    energy_kwh: RouteEnergy
+    priority: Positive = 1.0
+    vehicle_types: tuple[Identifier, ...]
+    vehicle: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.return_ <= self.depart:
+            raise FieldError("return", "wants an instant after depart")
+        return self
+
+    def energy_for(self, vehicle: str) -> float | None:
+        """kWh that `vehicle` uses on this route, or None where it cannot drive it."""
+        if isinstance(self.energy_kwh, dict):
+            return self.energy_kwh.get(vehicle, self.energy_kwh.get("*"))
+        return self.energy_kwh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Rules:
+    safety_factor: NonNegative = 1.0
+    turnaround_minutes: Minutes = 45.0
+    departure_buffer_minutes: Minutes = 15.0
+    max_routes_per_vehicle: Annotated[int, Field(ge=0, le=MAX_REVISION)] = 5
+    max_shift_hours: Annotated[Hours, Field(gt=0)] | None = None
+    rest_hours: Hours | None = None
+    incompatible_routes: tuple[tuple[Identifier, Identifier], ...] = ()
+    soft: dict[str, Penalty] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Allocation:
+    route: Identifier
+    vehicle: Identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Previous:
+    allocations: tuple[Allocation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Snapshot:
+    """Valid as a whole: identifiers are unique, circuits a tree, plugged vehicles where they fit.
+
+    Routes, pins and allocations may name what is not there: fleets change, and law 4 says what
+    becomes of such a route.
+    """
+
+    format: Literal["depotd.snapshot/1"] = FORMAT
+    revision: Annotated[int, Field(ge=0, le=MAX_REVISION)]
+    taken_at: Instant
+    mode: Mode
+    horizon: Horizon
+    site: Site
+    circuits: tuple[Circuit, ...] = ()
+    connectors: tuple[Connector, ...] = ()
+    vehicles: tuple[Vehicle, ...] = ()
+    routes: tuple[Route, ...] = ()
+    rules: Rules = Field(default_factory=Rules)
+    previous: Previous | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.taken_at.year >= MAX_YEAR:
+            raise FieldError("taken_at", f"wants an instant before the year {MAX_YEAR}")
+        _unique("circuits", "id", (c.id for c in self.circuits))
+        _unique("connectors", "connector", (f"{c.station}/{c.connector}" for c in self.connectors))
+        _unique("vehicles", "id", (v.id for v in self.vehicles))
+        _unique("routes", "id", (r.id for r in self.routes))
+        if self.previous is not None:
+            routes = (a.route for a in self.previous.allocations)
+            _unique("previous.allocations", "route", routes)
+        _check_tree(self.circuits, self.connectors)
+        _check_plugged(self.vehicles, self.connectors)
+        return self
+
+    @property
+    def step(self) -> timedelta:
+        return timedelta(minutes=self.horizon.step_minutes)
+
+    @property
+    def steps(self) -> int:
+        """The number of whole steps in the horizon (law 1)."""
+        return round(self.horizon.hours * 60 / self.horizon.step_minutes)
+
+    @property
+    def end(self) -> datetime:
+        return self.taken_at + self.steps * self.step
+
+
+def _at_most(key: str, value: float, bound: str, most: float) -> None:
+    if value > most:
+        text = f"wants at most the {bound} of {most:g}, not {value:g}"
+        raise FieldError(key, text, quantity=True)
+
+
+def _unique(where: str, key: str, names: Iterable[str]) -> None:
+    first: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if first.setdefault(name, i) != i:
+            text = f'wants a name of its own, "{name}" is taken by {where}[{first[name]}]'
+            raise FieldError(f"{where}[{i}].{key}", text)
+
+
+def _check_tree(circuits: tuple[Circuit, ...], connectors: tuple[Connector, ...]) -> None:
+    """Every circuit named is there, and no circuit hangs below itself."""
+    parents = {c.id: c.parent for c in circuits}
+    named = [(f"circuits[{i}].parent", c.parent) for i, c in enumerate(circuits)]
+    named += [(f"connectors[{i}].circuit", c.circuit) for i, c in enumerate(connectors)]
+    for path, name in named:
+        if name is not None and name not in parents:
+            raise FieldError(path, f'wants the id of a circuit, "{name}" is none')
+    rooted: set[str] = set()
+    for i, circuit in enumerate(circuits):
+        trail: set[str] = set()
+        at: str | None = circuit.id
+        while at is not None and at not in rooted:
+            if at in trail:
+                raise FieldError(f"circuits[{i}].parent", f'makes a circle through "{at}"')
+            trail.add(at)
+            at = parents[at]
+        rooted |= trail
+
+
+def _check_plugged(vehicles: tuple[Vehicle, ...], connectors: tuple[Connector, ...]) -> None:
+    """Every plugged vehicle stands alone at a connector that is there and fits."""
+    there = {c.key: c for c in connectors}
+    taken: dict[tuple[str, int], str] = {}
+    for i, vehicle in enumerate(vehicles):
+        if vehicle.plugged is None:
+            continue
+        path, key = f"vehicles[{i}].plugged", vehicle.plugged.key
+        name = f"{key[0]}/{key[1]}"
+        if key not in there:
+            raise FieldError(path, f'wants a connector of the depot, "{name}" is none')
+        if not set(there[key].plugs) & set(vehicle.plugs):
+            fits = ", ".join(there[key].plugs) or "none"
+            raise FieldError(
+                path, f"wants a connector with a plug of the vehicle, {name} has {fits}"
+            )
+        if key in taken:
+            raise FieldError(path, f'wants a free connector, {name} is taken by "{taken[key]}"')
+        taken[key] = vehicle.id

@@ -1,0 +1,1 @@
+"""Topics and messages between the depot, its fleet and its operators."""

@@ -1,0 +1,216 @@
+"""Orders to the stations: reductions first, nothing above what the limit leaves."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.depot import LimitOverride
+from daemon.core.effects import Send
+from daemon.core.events import StationConnected
+from planner.series import Series
+from protocol.ocpp.commands import Answered, Lost, SetChargingProfile, TimedOut
+from protocol.ocpp.model import ChargingProfile, ProfilePurpose, RateUnit, Version
+from tests.core.bench import Bench, profile_kw, site, tx_profile
+
+
+def plugged(stations: int = 2, *, limit_kw: float = 30.0) -> Bench:
+    bench = Bench.of(site(stations, limit_kw=limit_kw))
+    for n in range(1, stations + 1):
+        bench.connect(f"CP{n:02d}")
+        bench.plug_in(f"CP{n:02d}", f"V{n:02d}")
+        bench.answer_all(f"CP{n:02d}")
+    return bench
+
+
+def told_kw(bench: Bench, station: str) -> float | None:
+    """What the transaction profile under way allows now; None when none is under way."""
+    send = bench.pending(station)
+    profile = tx_profile(send.command) if send is not None else None
+    return None if profile is None else profile_kw(profile, bench.utc)
+
+
+def test_a_station_is_told_its_maximum_and_its_fallback_before_anything_else() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    purposes = [
+        s.command.profile.purpose for s in bench.sent if isinstance(s.command, SetChargingProfile)
+    ]
+    assert purposes == [ProfilePurpose.STATION_MAX, ProfilePurpose.TX_DEFAULT]
+    assert isinstance(bench.sent[0].command, SetChargingProfile)
+    assert isinstance(bench.sent[1].command, SetChargingProfile)
+
+
+def test_a_plan_becomes_a_profile_that_ends_in_the_fallback() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0, 22.0]})
+    send = bench.pending("CP01")
+    assert send is not None
+    profile = tx_profile(send.command)
+    assert profile is not None
+    assert profile.start is not None
+    assert profile.start <= bench.utc
+    assert profile.transaction_id == "T1"
+    quarter = timedelta(minutes=15)
+    assert profile_kw(profile, bench.utc) == pytest.approx(11.0, abs=0.07)
+    assert profile_kw(profile, bench.utc + quarter) == pytest.approx(22.0, abs=0.07)
+    assert profile_kw(profile, bench.utc + 2 * quarter) == 0.0
+    assert profile.periods[-1].limit == 0.0
+
+
+def test_a_raise_waits_until_the_cut_is_confirmed_and_settled() -> None:
+    bench = plugged()
+    bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [7.0] * 8})
+    for station in ("CP01", "CP02"):
+        bench.answer_all(station)
+    bench.wait(60)
+    bench.follow({("V01", "CP01"): [7.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    assert told_kw(bench, "CP01") == pytest.approx(7.0, abs=0.07)
+    assert told_kw(bench, "CP02") is None
+    bench.answer_all("CP01")
+    bench.wait(9)
+    assert told_kw(bench, "CP02") is None
+    bench.wait(2)
+    assert told_kw(bench, "CP02") == pytest.approx(22.0, abs=0.07)
+
+
+def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() -> None:
+    bench = plugged()
+    bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [14.0] * 8})
+    for station in ("CP01", "CP02"):
+        bench.answer_all(station)
+    bench.wait(60)
+    bench.depot.override = LimitOverride(import_limit_kw=20.0, until=None)
+    bench.depot.dirty = True
+    bench.wait(0)
+    assert told_kw(bench, "CP01") is None
+    assert told_kw(bench, "CP02") == pytest.approx(5.0, abs=0.07)
+
+
+def test_a_lost_answer_keeps_both_profiles_booked() -> None:
+    bench = plugged()
+    bench.follow({("V01", "CP01"): [22.0] * 8})
+    send = bench.pending("CP01")
+    assert send is not None
+    bench.answer(send, TimedOut())
+    evse = bench.depot.stations["CP01"].evses[1]
+    assert evse.confirmed == Series.constant(0.0)
+    assert evse.booking().at(bench.utc) == pytest.approx(22.0, abs=0.07)
+
+
+def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -> None:
+    bench = plugged(limit_kw=30.0)
+    bench.follow({("V01", "CP01"): [22.0] * 8})
+    bench.answer_all("CP01")
+    bench.lose("CP01")
+    bench.wait(60)
+    bench.follow({("V02", "CP02"): [22.0] * 8})
+    assert told_kw(bench, "CP02") == pytest.approx(30.0 - 22.0, abs=0.14)
+
+
+def test_a_station_that_refuses_amperes_is_told_watts_and_then_is_a_fixed_load() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    units = []
+    for _ in range(10):
+        send = bench.pending("CP01")
+        if send is None:
+            break
+        profile = tx_profile(send.command)
+        if profile is not None:
+            units.append(profile.unit)
+            bench.answer(send, Answered(status="Rejected"))
+        else:
+            bench.answer(send)
+    assert units[:2] == [RateUnit.AMPERES, RateUnit.WATTS]
+    assert len(units) <= 5
+    evse = bench.depot.stations["CP01"].evses[1]
+    assert evse.fixed is not None
+    assert evse.booking().at(bench.utc) == 0.0
+    assert any(alert.kind == "station_not_controllable" for alert in bench.depot.alerts)
+
+
+def test_a_station_that_takes_no_fallback_is_booked_at_its_maximum() -> None:
+    bench = Bench.of(site(1))
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=1, version=Version.V16))
+    bench.wait(6.0)
+    while (send := bench.pending("CP01")) is not None:
+        bench.answer(send, Answered(status="NotSupported"))
+    assert bench.depot.stations["CP01"].evses[1].floor_kw == 22.0
+    assert any(alert.kind == "no_fallback" for alert in bench.depot.alerts)
+
+
+def test_a_late_answer_confirms_nothing() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [22.0] * 8})
+    old = bench.pending("CP01")
+    assert old is not None
+    bench.answer(old, TimedOut())
+    newer = bench.pending("CP01")
+    assert newer is not None
+    assert newer.generation > old.generation
+    bench.answer(old)
+    assert bench.depot.stations["CP01"].evses[1].confirmed == Series.constant(0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_stations_follow_never_exceeds_the_limit_whatever_is_lost(seed: int) -> None:
+    """Stations do what they are told, but answers get lost and links break; the sum of what they
+    may follow and settle from stays within every limit that was in force when they were told."""
+    rng = random.Random(seed)
+    bench = plugged(4, limit_kw=40.0)
+    followed: dict[str, ChargingProfile] = {}
+    highest_kw = 0.0
+    for _ in range(60):
+        _random_step(rng, bench, followed)
+        total = sum(profile_kw(profile, bench.utc) for profile in followed.values())
+        highest_kw = max(highest_kw, total)
+    assert highest_kw <= 40.0 + 1e-6, f"seed {seed}: {highest_kw} kW, the limit is 40 kW"
+    assert highest_kw > 0.0, f"seed {seed}: nobody was told to charge, so nothing was tested"
+
+
+def _random_step(rng: random.Random, bench: Bench, followed: dict[str, ChargingProfile]) -> None:
+    action = rng.random()
+    names = list(bench.depot.stations)
+    if action < 0.25:
+        split = [rng.choice([0.0, 6.0, 10.0, 13.0, 22.0]) for _ in names]
+        while sum(split) > 40.0:
+            split[rng.randrange(len(split))] = 0.0
+        plan = {
+            (f"V{i:02d}", f"CP{i:02d}"): [kw * rng.choice([0.5, 1.0]) for _ in range(6)]
+            for i, kw in enumerate(split, 1)
+        }
+        bench.follow(plan, minutes=5)
+    elif action < 0.75:
+        station = rng.choice(names)
+        send = bench.pending(station)
+        if send is not None:
+            _station_does(rng, bench, send, followed)
+    elif action < 0.8:
+        station = rng.choice(names)
+        if bench.depot.stations[station].online:
+            bench.lose(station)
+    elif action < 0.9:
+        for station in names:
+            if not bench.depot.stations[station].online:
+                bench.sessions += 1
+                event = StationConnected(
+                    station=station, session=bench.sessions, version=Version.V201
+                )
+                bench.apply(event)
+    else:
+        bench.wait(rng.choice([1.0, 5.0, 15.0, 120.0]))
+
+
+def _station_does(
+    rng: random.Random, bench: Bench, send: Send, followed: dict[str, ChargingProfile]
+) -> None:
+    luck = rng.random()
+    arrives, answered = luck < 0.9, luck < 0.75
+    profile = tx_profile(send.command)
+    if arrives and profile is not None:
+        followed[send.station] = profile
+    bench.answer(send, None if answered else TimedOut() if luck < 0.95 else Lost())

@@ -1,0 +1,208 @@
+"""The fleet's messages and operators' commands: what is wrong changes nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.effects import StartPlanning
+from daemon.core.events import MessageReceived
+from daemon.core.records import Fact, InboxDone, OutboxRecord
+from planner.series import format_instant
+from protocol.mqtt.messages import (
+    CommandMessage,
+    Message,
+    RouteMessage,
+    SeriesMessage,
+    VehicleMessage,
+)
+from tests.core.bench import START, Bench, site, vehicle_values
+
+
+def route_values(**changes: object) -> dict[str, object]:
+    values: dict[str, object] = {
+        "depart": format_instant(START + timedelta(hours=10)),
+        "return": format_instant(START + timedelta(hours=14)),
+        "energy_kwh": 25.0,
+        "vehicle_types": ["van"],
+    }
+    return values | changes
+
+
+def tell(bench: Bench, message: Message) -> None:
+    bench.apply(MessageReceived(inbox_id=7, message=message))
+
+
+def vehicle(id: str, values: dict[str, object] | None, minutes: float | None = 0) -> VehicleMessage:
+    at = START + timedelta(minutes=minutes) if minutes is not None else None
+    return VehicleMessage(topic=f"fleet/vehicles/{id}", id=id, values=values, at=at)
+
+
+def order(bench: Bench, name: str, id: str = "c1", /, **args: object) -> dict[str, object]:
+    """Gives a command and returns its reply."""
+    message = CommandMessage(
+        topic=f"commands/{name}",
+        name=name,
+        id=id,
+        issued_at=bench.utc,
+        expires_at=bench.utc + timedelta(minutes=1),
+        args=args,
+    )
+    return command(bench, message)
+
+
+def command(bench: Bench, message: CommandMessage) -> dict[str, object]:
+    tell(bench, message)
+    replies = [
+        record
+        for record in bench.saved
+        if isinstance(record, OutboxRecord) and record.topic == f"replies/{message.id}"
+    ]
+    reply = json.loads(replies[-1].payload)
+    assert isinstance(reply, dict)
+    return reply
+
+
+def test_a_vehicle_is_known_once_all_its_keys_were_told() -> None:
+    bench = Bench.of(site(1))
+    values = vehicle_values()
+    plugs = values.pop("plugs")
+    tell(bench, vehicle("V77", values))
+    assert bench.depot.vehicles["V77"].vehicle is None
+    assert bench.depot.vehicles["V77"].missing == ("plugs",)
+    tell(bench, vehicle("V77", {"plugs": plugs}, 1))
+    assert bench.depot.vehicles["V77"].vehicle is not None
+
+
+def test_a_message_older_than_what_is_known_changes_nothing() -> None:
+    bench = Bench.of(site(1))
+    tell(bench, vehicle("V01", {"energy_kwh": 40.0}, 5))
+    tell(bench, vehicle("V01", {"energy_kwh": 10.0}, 4))
+    assert bench.depot.vehicles["V01"].energy_kwh == 40.0
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"energy_kwh": -1.0}, "energy_kwh"),
+        ({"energy_kwh": 80.0}, "battery_kwh"),
+        ({"colour": "red"}, "colour"),
+        ({"battery_kwh": "big"}, "battery_kwh"),
+    ],
+)
+def test_a_wrong_vehicle_message_is_refused_with_the_key_and_an_alert(
+    values: dict[str, object], named: str
+) -> None:
+    bench = Bench.of(site(1))
+    before = bench.depot.vehicles["V01"]
+    tell(bench, vehicle("V01", values))
+    assert bench.depot.vehicles["V01"] == before
+    alert = bench.depot.alerts[-1]
+    assert alert.kind == "message_refused"
+    assert "fleet/vehicles/V01" in alert.text
+    assert named in alert.text
+    assert InboxDone(inbox_id=7) in bench.saved
+
+
+def test_an_empty_message_removes_a_vehicle_or_leaves_what_the_settings_say() -> None:
+    bench = Bench.of(site(1))
+    tell(bench, vehicle("V77", vehicle_values()))
+    tell(bench, vehicle("V01", {"energy_kwh": 50.0}))
+    tell(bench, vehicle("V77", None, None))
+    tell(bench, vehicle("V01", None, None))
+    assert "V77" not in bench.depot.vehicles
+    assert bench.depot.vehicles["V01"].energy_kwh == 30.0
+
+
+def test_a_route_that_returns_before_it_departs_is_refused() -> None:
+    bench = Bench.of(site(1))
+    values = route_values(**{"return": format_instant(START)})
+    tell(bench, RouteMessage(topic="fleet/routes/R1", id="R1", values=values))
+    assert bench.depot.routes == {}
+    assert "return" in bench.depot.alerts[-1].text
+
+
+def test_a_told_limit_above_the_settings_is_clamped_with_an_alert() -> None:
+    bench = Bench.of(site(1, limit_kw=30.0))
+    tell(bench, SeriesMessage(topic="site/x", key="import_limit_kw", value=99))
+    limit, source = bench.depot.limit_kw()
+    assert (limit.at(START), source) == (30.0, "MQTT")
+    assert bench.depot.alerts[-1].kind == "limit_clamped"
+
+
+def test_a_command_is_done_once_per_id_and_answered_every_time() -> None:
+    bench = Bench.of(site(1))
+    first = order(bench, "set_limit", import_limit_kw=12)
+    again = order(bench, "set_limit", import_limit_kw=20)
+    assert first == again
+    assert first["ok"] is True
+    assert bench.depot.limit_kw()[0].at(START) == 12.0
+
+
+def test_a_limit_ends_when_it_was_said_to() -> None:
+    bench = Bench.of(site(1))
+    until = format_instant(START + timedelta(hours=1))
+    order(bench, "set_limit", import_limit_kw=12, until=until)
+    limit = bench.depot.limit_kw()[0]
+    assert limit.at(START) == 12.0
+    assert limit.at(START + timedelta(hours=2)) == 30.0
+    bench.wait(3601)
+    assert bench.depot.override is None
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "named"),
+    [
+        ("set_limit", {"import_limit_kw": 31}, "import_limit_kw"),
+        ("set_limit", {"import_limit_kw": True}, "import_limit_kw"),
+        ("set_limit", {}, "import_limit_kw"),
+        ("set_limit", {"import_limit_kw": 5, "why": "x"}, "why"),
+        ("pin_route", {"route": "R9", "vehicle": "V01"}, "route"),
+        ("clear_limit", {"now": True}, "now"),
+        ("fly", {}, "fly"),
+        ("charge_now", {"vehicle": "V01"}, "vehicle"),
+    ],
+)
+def test_a_wrong_command_is_answered_no_with_the_reason(
+    name: str, args: dict[str, object], named: str
+) -> None:
+    bench = Bench.of(site(1))
+    reply = order(bench, name, **args)
+    assert reply["ok"] is False
+    assert named in str(reply["reason"])
+    assert bench.depot.override is None
+
+
+def test_an_expired_or_retained_command_is_refused() -> None:
+    bench = Bench.of(site(1))
+    for id, expires, retained in (("a", START, False), ("b", START + timedelta(hours=1), True)):
+        message = CommandMessage(
+            topic="commands/set_limit",
+            name="set_limit",
+            id=id,
+            issued_at=START - timedelta(minutes=1),
+            expires_at=expires,
+            args={"import_limit_kw": 1},
+            retained=retained,
+        )
+        assert command(bench, message)["ok"] is False
+    assert bench.depot.override is None
+
+
+def test_a_pinned_route_is_planned_with_its_vehicle_until_unpinned() -> None:
+    bench = Bench.of(site(1))
+    tell(bench, RouteMessage(topic="fleet/routes/R1", id="R1", values=route_values()))
+    order(bench, "pin_route", "p1", route="R1", vehicle="V01")
+    effects = bench.wait(60)
+    (planning,) = [e for e in effects if isinstance(e, StartPlanning)]
+    assert planning.snapshot.routes[0].vehicle == "V01"
+    order(bench, "unpin_route", "p2", route="R1")
+    assert bench.depot.pins == {}
+
+
+def test_facts_are_saved_under_their_kind_and_key() -> None:
+    bench = Bench.of(site(1))
+    tell(bench, SeriesMessage(topic="site/base_load_kw", key="base_load_kw", value=8))
+    assert Fact(kind="series", key="base_load_kw", value=8) in bench.saved

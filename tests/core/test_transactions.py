@@ -1,0 +1,210 @@
+"""Transactions: one record each, however they are told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.records import MeterRecord, TransactionRecord
+from protocol.ocpp.events import (
+    MeterValuesReported,
+    StatusNotified,
+    TransactionEnded,
+    TransactionReply,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
+from tests.core.bench import START, Bench, site
+
+
+def start16(**changes: object) -> TransactionStarted:
+    values = {
+        "evse_id": 1,
+        "transaction_id": None,
+        "id_token": "TAG-V01",
+        "at": START,
+        "meter_start_wh": 500.0,
+    }
+    return TransactionStarted(**(values | changes))  # type: ignore[arg-type]  # by field name
+
+
+def register(bench: Bench, wh: float, **changes: object) -> MeterSample:
+    values = {"measurand": Measurand.ENERGY_IMPORT_REGISTER, "value": wh, "at": bench.utc}
+    return MeterSample(**(values | changes))  # type: ignore[arg-type]  # by field name
+
+
+def bench16() -> Bench:
+    bench = Bench.of(site(2))
+    bench.connect("CP01", Version.V16)
+    return bench
+
+
+def open_transactions(bench: Bench) -> list[TransactionRecord]:
+    return [t for t in bench.depot.transactions.values() if t.stopped_at is None]
+
+
+def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
+    bench = bench16()
+    replies = [bench.call("CP01", start16()) for _ in range(3)]
+    assert len(set(replies)) == 1
+    assert len(bench.depot.transactions) == 1
+
+
+def test_a_new_start_gets_a_new_number_and_closes_the_old_one_as_estimated() -> None:
+    bench = bench16()
+    first = bench.call("CP01", start16())
+    bench.wait(60)
+    second = bench.call("CP01", start16(at=bench.utc, meter_start_wh=900.0))
+    assert isinstance(first, TransactionReply)
+    assert isinstance(second, TransactionReply)
+    assert first.transaction_id != second.transaction_id
+    closed = bench.depot.transactions[f"CP01/{first.transaction_id}"]
+    assert closed.estimated
+    assert len(open_transactions(bench)) == 1
+
+
+def test_a_token_tells_the_vehicle_and_where_it_is_plugged() -> None:
+    bench = bench16()
+    bench.call("CP01", start16())
+    assert bench.depot.vehicles["V01"].plugged == ("CP01", 1)
+    assert open_transactions(bench)[0].vehicle == "V01"
+
+
+def test_a_stop_gives_the_energy_and_unplugs_the_vehicle() -> None:
+    bench = bench16()
+    reply = bench.call("CP01", start16())
+    assert isinstance(reply, TransactionReply)
+    assert reply.transaction_id is not None
+    bench.wait(3600)
+    bench.call(
+        "CP01",
+        TransactionEnded(transaction_id=reply.transaction_id, at=bench.utc, meter_stop_wh=8500.0),
+    )
+    (record,) = bench.depot.transactions.values()
+    assert record.energy_kwh == pytest.approx(8.0)
+    assert record.stopped_at == bench.utc
+    assert bench.depot.vehicles["V01"].plugged is None
+
+
+@pytest.mark.parametrize("stop_wh", [-5.0, 1e30])
+def test_a_register_that_makes_no_sense_gives_no_energy_but_is_kept(stop_wh: float) -> None:
+    bench = bench16()
+    reply = bench.call("CP01", start16())
+    assert isinstance(reply, TransactionReply)
+    assert reply.transaction_id is not None
+    bench.call(
+        "CP01",
+        TransactionEnded(transaction_id=reply.transaction_id, at=bench.utc, meter_stop_wh=stop_wh),
+    )
+    (record,) = bench.depot.transactions.values()
+    assert record.energy_kwh is None
+    assert record.meter_stop_wh == stop_wh
+
+
+@pytest.mark.parametrize("number", ["-1", str(2**63 - 1), "77"])
+def test_a_stop_of_a_transaction_that_is_not_the_stations_is_answered_and_changes_nothing(
+    number: str,
+) -> None:
+    bench = bench16()
+    bench.call("CP01", start16())
+    reply = bench.call(
+        "CP01", TransactionEnded(transaction_id=number, at=bench.utc, meter_stop_wh=1.0)
+    )
+    assert isinstance(reply, TransactionReply)
+    assert len(open_transactions(bench)) == 1
+
+
+def test_a_transaction_known_from_meter_values_alone_is_adopted() -> None:
+    bench = bench16()
+    bench.call(
+        "CP01",
+        MeterValuesReported(evse_id=1, transaction_id="42", samples=(register(bench, 7000.0),)),
+    )
+    (record,) = open_transactions(bench)
+    assert record.id == "CP01/42"
+    assert record.meter_start_wh is None
+
+
+def test_an_update_about_an_unknown_transaction_is_adopted_with_its_vehicle() -> None:
+    bench = Bench.of(site(2))
+    bench.connect("CP01")
+    bench.call(
+        "CP01",
+        TransactionUpdated(transaction_id="abc", at=bench.utc, evse_id=1, id_token="TAG-V02"),
+    )
+    (record,) = open_transactions(bench)
+    assert (record.id, record.vehicle) == ("CP01/abc", "V02")
+
+
+def test_a_connector_that_is_free_again_closes_its_transaction_as_estimated() -> None:
+    bench = bench16()
+    bench.call("CP01", start16())
+    bench.wait(600)
+    sample = register(bench, 2500.0)
+    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(sample,)))
+    bench.wait(60)
+    bench.call("CP01", StatusNotified(evse_id=1, status=ConnectorStatus.AVAILABLE, at=bench.utc))
+    (record,) = bench.depot.transactions.values()
+    assert record.estimated
+    assert record.energy_kwh == pytest.approx(2.0)
+
+
+def test_metered_energy_carries_the_vehicle_on_with_its_losses() -> None:
+    bench = Bench.of(site(1))
+    belief = bench.depot.vehicles["V01"]
+    assert belief.vehicle is not None
+    before = belief.energy_kwh
+    bench.connect("CP01", Version.V16)
+    bench.call("CP01", start16())
+    for wh in (1500.0, 2500.0):
+        bench.wait(600)
+        bench.call(
+            "CP01",
+            MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
+        )
+    gained = bench.depot.vehicles["V01"].energy_kwh - before
+    assert gained == pytest.approx(2.0 * belief.vehicle.efficiency)
+
+
+def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
+    bench = bench16()
+    bench.call("CP01", start16())
+    bench.wait(600)
+    new = MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, 900.0),))
+    bench.call("CP01", new)
+    energy = bench.depot.vehicles["V01"].energy_kwh
+    late = register(bench, 700.0, at=bench.utc - timedelta(minutes=5))
+    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(late,)))
+    assert bench.depot.vehicles["V01"].energy_kwh == energy
+    assert sum(isinstance(record, MeterRecord) for record in bench.saved) == 2
+
+
+def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() -> None:
+    bench = bench16()
+    bench.call("CP01", start16())
+    bench.answer_all("CP01")
+    bench.follow({("V01", "CP01"): [0.0] * 70})
+    bench.answer_all("CP01")
+    evse = bench.depot.stations["CP01"].evses[1]
+    wh = 500.0
+
+    def minutes(count: int, kw: float) -> None:
+        nonlocal wh
+        for _ in range(count):
+            bench.wait(60)
+            wh += kw * 1000 / 60
+            bench.call(
+                "CP01",
+                MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
+            )
+
+    minutes(5, 11.0)
+    flagged = evse.fixed
+    assert flagged is not None
+    assert evse.booking().at(bench.utc) == evse.spec.max_kw
+    assert [a.kind for a in bench.depot.alerts] == ["station_disobeys"]
+    minutes(6, 0.0)
+    assert bench.depot.stations["CP01"].evses[1].fixed is None
+    assert bench.depot.alerts[-1].kind == "station_obeys"
