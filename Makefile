@@ -1,0 +1,62 @@
+# Needs python >= 3.11, make and the package index. Everything it makes stays in .tools and .venv.
+PYTHON ?= python3
+UV_REQUIREMENT := uv>=0.13,<1
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+STAMP := .venv/.made-from-lock
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help demo test lint types env lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    virtual stations and vehicles charge here, on loopback (ARGS=... for options)"
+	@echo "make test    lint, types, import rules and tests (ARGS=... for pytest)"
+	@echo "make env     the environment alone, in .venv"
+	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
+	@echo "make clean   remove what was made"
+
+demo: env
+	$(BIN)/depotd demo $(ARGS)
+
+# asyncio's debug mode reports coroutines that nobody awaited and calls from foreign threads.
+test: lint types
+	PYTHONASYNCIODEBUG=1 $(BIN)/pytest $(ARGS)
+
+lint: env
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: env
+	$(BIN)/mypy
+
+env: $(STAMP)
+
+# An absolute path, so that no other python3 on the PATH is taken for the one that was asked for.
+$(STAMP): uv.lock pyproject.toml | $(UV)
+	env -u VIRTUAL_ENV $(UV) sync --frozen --quiet \
+	    --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+# Debian's Python may come without venv, and one that belongs to the system refuses to be installed
+# into: a folder of its own is always allowed.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON): wants Python 3.11 or later; say which one: make PYTHON=..." >&2; exit 1; }
+	@rm -rf .tools/uv && mkdir -p .tools
+	@echo "getting uv for .venv"
+	@if $(PYTHON) -m venv .tools/uv >.tools/venv.log 2>&1; then \
+	    .tools/uv/bin/python -m pip install --quiet "$(UV_REQUIREMENT)"; \
+	else \
+	    rm -rf .tools/uv; \
+	    $(PYTHON) -m pip install --quiet --target .tools/uv "$(UV_REQUIREMENT)" || \
+	        { cat .tools/venv.log; echo "$(PYTHON): has neither venv nor pip" >&2; exit 1; }; \
+	fi
+
+lock: | $(UV)
+	$(UV) lock
+
+clean:
+	rm -rf .venv .tools

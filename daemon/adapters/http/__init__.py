@@ -1,0 +1,1 @@
+"""The dashboard, the JSON interface, server-sent events, health and metrics over HTTP."""

@@ -1,0 +1,147 @@
+"""What stands between the network and the application: who may ask, and what a browser may do.
+
+A browser on the operator's desk opens strange pages too. So a request must name a host that is ours
+(against DNS rebinding), must not come from another origin, and every answer forbids the page
+anything but its own files.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 64 * 1024
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    user: str
+    password: str = field(repr=False)
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether an `Authorization` header is HTTP Basic with this user and password; the time it
+        takes tells nothing about either."""
+        scheme, _, encoded = (authorization or "").partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            given = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        wanted = f"{self.user}:{self.password}".encode()
+        return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(wanted).digest())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the address to listen on is reached from this machine only. Names other than
+    `localhost` are taken to be outside: what they resolve to may change."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+class Guard:
+    """ASGI middleware around the whole application, errors included.
+
+    `refused` is told a fixed word (host, origin, login, body) and the peer for each refusal.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        hosts: Collection[str],
+        login: Login | None,
+        refused: Callable[[str, str], None],
+    ) -> None:
+        self._app = app
+        self._names = LOOPBACK_NAMES | {host.lower()} | {name.lower() for name in hosts}
+        # A rebound name is never an address; addresses of our own interfaces need not be listed.
+        self._any_address = not is_loopback(host)
+        self._login = login
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        refusal = self._refusal(Headers(scope=scope))
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_SECURITY_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        if refusal is None:
+            await self._app(scope, receive, send_guarded)
+            return
+        word, response = refusal
+        peer = scope.get("client")
+        self._refused(word, peer[0] if peer else "?")
+        await response(scope, receive, send_guarded)
+
+    def _refusal(self, headers: Headers) -> tuple[str, JSONResponse] | None:
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return "host", _refuse(421, "this host name is not served here: see http.hosts")
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2].lower() != host.lower():
+            return "origin", _refuse(403, "requests of other origins are refused")
+        if self._login and not self._login.admits(headers.get("authorization")):
+            challenge = {"WWW-Authenticate": 'Basic realm="depotd", charset="UTF-8"'}
+            return "login", _refuse(401, "user and password are wanted", challenge)
+        if "transfer-encoding" in headers:
+            return "body", _refuse(411, "a body wants its Content-Length")
+        # h11 has refused any Content-Length that is not a number of at most 20 digits.
+        if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
+            return "body", _refuse(413, f"a body may have {MAX_BODY_BYTES} bytes")
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        match = _HOST.fullmatch(host.lower())
+        if match is None:
+            return False
+        name = match["name"]
+        return name in self._names or (self._any_address and _is_address(name))
+
+
+def _refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": why}, status, {"Connection": "close", **(headers or {})})

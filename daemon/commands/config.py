@@ -1,0 +1,57 @@
+"""`depotd config`: check a settings file, print the schema, print an example."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="read settings as the daemon would, and say what came")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="TOML; none: defaults")
+    check.add_argument("--json", action="store_true", help="the answer as JSON")
+    actions.add_parser("schema", help="print the JSON schema of the settings")
+    actions.add_parser("example", help="print a complete, commented example")
+
+
+def run(args: argparse.Namespace) -> int:
+    match args.action:
+        case "check":
+            _check(args.file, as_json=args.json)
+        case "schema":
+            from config.schema import schema
+
+            print(json.dumps(schema(), indent=2))
+        case "example":
+            from config.example import text
+
+            sys.stdout.write(text())
+    return 0
+
+
+def _check(file: Path | None, *, as_json: bool) -> None:
+    """Raises SettingsError for settings that cannot be used."""
+    from config.sources import load
+    from config.worst_case import worst_cases
+
+    settings = load(file, os.environ)
+    site = worst_cases(settings)[0]
+    if as_json:
+        summary = {
+            "site": settings.site.id,
+            "import_limit_kw": site.limit_kw,
+            "worst_case_kw": site.sum_kw,
+            "stations": len(settings.stations),
+            "vehicles": len(settings.vehicles),
+        }
+        print(json.dumps(summary))
+        return
+    print(
+        f"{file or 'defaults'}: fine: site {settings.site.id}, {len(settings.stations)} stations, "
+        f"{len(settings.vehicles)} vehicles"
+    )
+    print(f"worst case, hearing nothing from us: {site.arithmetic()}")

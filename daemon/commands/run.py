@@ -1,0 +1,79 @@
+"""`depotd run`: the daemon, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.commands import Refused
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from daemon.app import App
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML; none: loopback only, defaults",
+    )
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Raises SettingsError, or Refused for a store, a port or a broker that cannot be had."""
+    from config.sources import load
+    from daemon.adapters.broker import BrokerError
+    from daemon.adapters.clock import SystemClock
+    from daemon.adapters.log import configure
+    from daemon.adapters.notify import Notifier
+    from daemon.adapters.store import StoreError
+    from daemon.app import App
+
+    settings = load(args.config, os.environ)
+    log = configure(level=args.log_level)
+    app = App(
+        settings=settings,
+        clock=SystemClock(),
+        log=log,
+        rng=random.Random(),
+        notifier=Notifier(os.environ),
+    )
+    try:
+        asyncio.run(_serve(app, args.config, log))
+    except (StoreError, BrokerError, OSError) as error:
+        raise Refused(str(error)) from error
+    return 0
+
+
+async def _serve(app: App, config: Path | None, log: FilteringBoundLogger) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, app, config, log)
+    await app.run()
+
+
+def _reload(app: App, config: Path | None, log: FilteringBoundLogger) -> None:
+    """`systemctl reload` reads the settings and says whether the next start will take them: what
+    chargers were promised under the running ones is not changed under them."""
+    from config.errors import SettingsError
+    from config.sources import load
+
+    app.notifier.reloading()
+    try:
+        load(config, os.environ)
+        log.info("settings_read_again", takes_effect="at the next start")
+    except SettingsError as error:
+        log.error("settings_wrong", reason=str(error))
+    app.notifier.ready()

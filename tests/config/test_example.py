@@ -1,0 +1,54 @@
+"""The shipped example says what is true."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.example import text
+from config.schema import schema
+from config.settings import Settings
+from config.sources import load
+from config.worst_case import worst_cases
+
+
+def uncommented(toml: str) -> str:
+    """The example with every commented-out key in force."""
+    return re.sub(r"(?m)^# (?=[a-z_]+ = )", "", toml)
+
+
+def test_the_example_loads_and_its_worst_case_holds(tmp_path: Path) -> None:
+    file = tmp_path / "depot.toml"
+    file.write_text(text(), encoding="utf-8")
+
+    settings = load(file, {})
+
+    assert settings.site.id == "north"
+    assert len(settings.stations) == 3
+    assert all(case.holds for case in worst_cases(settings))
+
+
+def test_the_example_shows_every_key_there_is() -> None:
+    shown = tomllib.loads(uncommented(text()))
+
+    assert set(shown) == set(Settings.model_fields)
+    for name in ("site", "ocpp", "mqtt", "http", "store", "planner", "rules"):
+        section = schema()["$defs"][schema()["properties"][name]["$ref"].rsplit("/")[-1]]
+        assert set(shown[name]) == set(section["properties"]), name
+
+
+@pytest.mark.parametrize("name", ["ocpp", "mqtt", "http", "planner", "rules", "site"])
+def test_commented_keys_of_plain_numbers_and_words_show_the_default(name: str) -> None:
+    default = getattr(Settings(), name)
+    body = re.search(rf"(?ms)^\[{name}\]\n(.*?)(?=^\[|\Z)", text())
+    assert body is not None
+    lines = re.findall(r"(?m)^# ([a-z_]+ = (?:[\d.]+|true|false|\"[a-z0-9.]+\"))(?: .*)?$", body[1])
+
+    for line in lines:
+        ((key, value),) = tomllib.loads(line).items()
+        known = getattr(default, key)
+        if known is not None and not hasattr(known, "points"):
+            assert value == known, f"{name}.{key}"

@@ -1,0 +1,147 @@
+"""The daemon as users run it: a process of its own, talked to over its own sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+START_S = 30.0
+
+
+@dataclass
+class Daemon:
+    """`depotd run` with its state in `directory`; the system chooses every port, anew each start."""
+
+    directory: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    ocpp: str = ""
+    http: str = ""
+
+    async def start(self) -> None:
+        environment = dict(os.environ) | {
+            "DEPOTD_STORE__DIRECTORY": str(self.directory),
+            "DEPOTD_MQTT__URL": "off",
+            "DEPOTD_OCPP__PORT": "0",
+            "DEPOTD_HTTP__PORT": "0",
+            **self.settings,
+        }
+        log = (self.directory / "log").open("ab")
+        with log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "daemon.cli",
+                "run",
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        async with asyncio.timeout(START_S):
+            while (started := self._last_start()) is None:
+                assert self.process.returncode is None, self.log()
+                await asyncio.sleep(0.05)
+        self.ocpp, self.http = started["ocpp"], started["http"]
+
+    def _last_start(self) -> dict[str, str] | None:
+        assert self.process is not None
+        for line in reversed(self.log().splitlines()):
+            entry = json.loads(line) if line.startswith("{") else {}
+            if entry.get("event") == "started" and entry.get("pid") == self.process.pid:
+                return dict(entry)
+        return None
+
+    def log(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")
+
+    async def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await self.process.wait()
+
+    async def get(self, path: str) -> Any:
+        return await asyncio.to_thread(self._get, path)
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.http.rstrip("/") + path, timeout=10) as answer:
+            return json.loads(answer.read())
+
+
+@asynccontextmanager
+async def running(directory: Path, **settings: str) -> AsyncIterator[Daemon]:
+    """A started daemon; `settings` are DEPOTD_ variables without the prefix."""
+    daemon = Daemon(directory, {f"DEPOTD_{key}": value for key, value in settings.items()})
+    await daemon.start()
+    try:
+        yield daemon
+    finally:
+        await daemon.stop()
+
+
+@dataclass
+class RawStation:
+    """A 1.6 station that speaks raw text, so that a test says every byte; it accepts every call."""
+
+    link: ClientConnection
+    calls: list[list[Any]] = field(default_factory=list)
+    number: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(
+        cls, daemon: Daemon, id: str, version: str = "ocpp1.6"
+    ) -> AsyncIterator[RawStation]:
+        address = f"{daemon.ocpp}/{id}"
+        async with connect(address, subprotocols=[Subprotocol(version)]) as link:
+            yield cls(link)
+
+    async def call(self, action: str, payload: Mapping[str, object], id: str = "") -> Any:
+        """Sends a CALL and returns the payload of its answer, answering meanwhile what is asked."""
+        self.number += 1
+        id = id or f"{action}-{self.number}"
+        await self.link.send(json.dumps([2, id, action, payload]))
+        return await self.answer_to(id)
+
+    async def answer_to(self, id: str) -> Any:
+        async with asyncio.timeout(10):
+            while True:
+                frame = json.loads(await self.link.recv())
+                if frame[0] == 2:
+                    self.calls.append(frame)
+                    await self.link.send(json.dumps([3, frame[1], ANSWERS.get(frame[2], ACCEPTED)]))
+                elif frame[1] == id:
+                    return frame[2:] if frame[0] == 4 else frame[2]
+
+    async def listen(self, seconds: float) -> None:
+        """Answers what is asked for a while."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.answer_to("none")
+        except TimeoutError:
+            return
+
+
+ACCEPTED = {"status": "Accepted"}
+ANSWERS: dict[str, dict[str, object]] = {"GetConfiguration": {"configurationKey": []}}
+
+__all__ = ["Daemon", "RawStation", "running", "urllib"]

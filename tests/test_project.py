@@ -1,0 +1,57 @@
+"""What the project promises about itself: lock, packages, file lengths."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from daemon.guard import PACKAGES
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_LINES = 400
+
+
+def read(name: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_the_lock_is_made_from_these_dependencies() -> None:
+    project = read("pyproject.toml")
+    (locked,) = (p for p in read("uv.lock")["package"] if p["name"] == "depotd")
+
+    def name_of(requirement: str) -> str:
+        return requirement.split("[")[0].split(">")[0].split("<")[0].split("=")[0]
+
+    wanted = {(name_of(r), requirement_range(r)) for r in project["project"]["dependencies"]}
+    assert {
+        (r["name"], ordered(r["specifier"])) for r in locked["metadata"]["requires-dist"]
+    } == wanted
+    wanted = {(name_of(r), requirement_range(r)) for r in project["dependency-groups"]["dev"]}
+    dev = locked["metadata"]["requires-dev"]["dev"]
+    assert {(r["name"], ordered(r["specifier"])) for r in dev} == wanted
+
+
+def requirement_range(requirement: str) -> tuple[str, ...]:
+    start = min(i for i, c in enumerate(requirement) if c in "<>=")
+    return ordered(requirement[start:])
+
+
+def ordered(specifier: str) -> tuple[str, ...]:
+    return tuple(sorted(specifier.split(",")))
+
+
+def test_the_guard_knows_every_package_that_is_installed() -> None:
+    built = read("pyproject.toml")["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+    assert tuple(built) == PACKAGES
+
+
+def test_files_stay_short() -> None:
+    lengths = {
+        str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines())
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*.py")
+    }
+
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}

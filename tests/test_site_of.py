@@ -1,0 +1,85 @@
+"""The settings in the core's words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from config.settings import Settings
+from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
+from daemon.site_of import site_of
+
+
+def settings_of(**values: object) -> Settings:
+    return Settings.model_validate_json(json.dumps(values))
+
+
+def test_every_field_of_the_site_follows_its_setting() -> None:
+    battery = {
+        "capacity_kwh": 100, "energy_kwh": 50, "min_kwh": 10, "max_charge_kw": 50,
+        "max_discharge_kw": 50, "charge_efficiency": 0.9, "discharge_efficiency": 0.9,
+        "wear_per_kwh": 0.01,
+    }  # fmt: skip
+    site = site_of(
+        settings_of(
+            site={
+                "id": "north", "currency": "CHF", "import_limit_kw": 81, "export_limit_kw": 1,
+                "base_load_kw": 2, "pv_kw": 3, "import_price_per_kwh": 4, "voltage_v": 240,
+                "export_price_per_kwh": 5, "peak_price_per_kw": 6, "battery": battery,
+            },
+            ocpp={
+                "heartbeat_s": 7, "sample_s": 8, "settle_s": 9, "default_fallback_kw": 10,
+                "unknown_tokens": "reject",
+            },
+            planner={
+                "mode": "charging", "horizon_hours": 11, "step_minutes": 12, "deadline_s": 13,
+                "quiet_s": 14, "quiet_max_s": 15, "period_s": 16, "algorithm": "greedy",
+                "seed": 17,
+            },
+            rules={"max_routes_per_vehicle": 18},
+            circuits=[{"id": "yard", "limit_kw": 19}],
+            stations=[{"id": "CP01"}],
+            vehicles=[{"id": "V01"}],
+        )
+    )  # fmt: skip
+
+    default = SiteSpec(id="", import_limit_kw=0)
+    untouched = [
+        f.name for f in fields(SiteSpec) if getattr(site, f.name) == getattr(default, f.name)
+    ]
+    assert untouched == []
+
+
+def test_a_station_gets_its_defaults() -> None:
+    site = site_of(
+        settings_of(
+            ocpp={"default_fallback_kw": 4.2},
+            stations=[{"id": "CP01", "connectors": [{"id": 1}, {"id": 2, "phases": 0}]}],
+        )
+    )
+
+    assert site.stations == (
+        StationSpec(
+            id="CP01",
+            fallback_kw=4.2,
+            evses=(
+                EvseSpec(connector=1, min_kw=4.2, max_kw=22.0, phases=3, plugs=("type2",)),
+                EvseSpec(connector=2, min_kw=0.0, max_kw=22.0, phases=0, plugs=("ccs2",)),
+            ),
+        ),
+    )
+
+
+def test_a_vehicle_keeps_only_the_keys_that_were_set() -> None:
+    vehicle = {
+        "id": "V01",
+        "id_tokens": ["04A2"],
+        "battery_kwh": 75,
+        "charge_curve": [[0.8, 1.0], [1.0, 0.3]],
+        "available_from": "2026-11-20T16:00:00Z",
+        "plugged": {"station": "CP01", "connector": 1},
+    }
+    site = site_of(settings_of(vehicles=[vehicle]))
+
+    values = {key: value for key, value in vehicle.items() if key not in ("id", "id_tokens")}
+    assert site.vehicles == (VehicleSpec(id="V01", values=values, id_tokens=("04A2",)),)
