@@ -10,6 +10,7 @@ from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.records import AlertRecord, OutboxRecord
 from planner.series import format_instant
+from protocol.mqtt import topics
 
 
 def alert(
@@ -29,6 +30,6 @@ def alert(
         payload["station"] = station
     payload["text"] = text
     yield Save(record=record)
-    yield Save(record=OutboxRecord(topic="alerts", payload=json.dumps(payload)))
+    yield Save(record=OutboxRecord(topic=topics.ALERTS, payload=json.dumps(payload)))
     level = "error" if severity == "critical" else "warning" if severity == "warning" else "info"
     yield Note(name="alert", level=level, fields={"kind": kind, "station": station, "text": text})

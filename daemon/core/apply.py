@@ -22,7 +22,7 @@ from daemon.core.events import (
     Ticked,
 )
 from daemon.core.instant import Now
-from daemon.core.keeping import save_override
+from daemon.core.keeping import publish_vehicle, save_override
 from daemon.core.links import (
     on_authorize,
     on_boot,
@@ -178,5 +178,7 @@ def _end_override(depot: Depot, now: Now) -> Iterator[Effect]:
 def _tell_all(depot: Depot) -> Iterator[Effect]:
     for station in depot.stations.values():
         yield publish_station(station)
+    for vehicle, belief in depot.vehicles.items():
+        yield publish_vehicle(vehicle, belief)
     if depot.applied is not None:
         yield publish_plan(depot.applied.plan)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from daemon.core.records import Json, Record
+from planner.params import Params
 from planner.snapshot import Snapshot
 from protocol.ocpp.commands import Command
 from protocol.ocpp.events import Reply as OcppReply
@@ -41,6 +42,7 @@ class StartPlanning:
     """Plan on this snapshot; a planning under way for an older revision is given up."""
 
     snapshot: Snapshot
+    params: Params
     budget_s: float
     seed: int
     trigger: str

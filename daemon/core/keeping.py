@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from daemon.core.depot import Applied, Depot, LimitOverride
-from daemon.core.effects import Save
+from daemon.core.effects import Effect, Publish, Save
 from daemon.core.fleet import SERIES, VehicleBelief, believe, read_route, read_series
 from daemon.core.records import Fact, Json, Memory
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec
@@ -15,6 +15,7 @@ from daemon.core.station import Capabilities, Evse, Reading, Station, new_evse, 
 from daemon.core.trigger import Trigger
 from planner.codec import load_plan, load_snapshot
 from planner.series import Series, format_instant, parse_instant
+from protocol.mqtt import topics
 from protocol.ocpp.model import RateUnit, Version
 
 
@@ -55,14 +56,26 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     return depot
 
 
-def save_vehicle(vehicle: str, belief: VehicleBelief) -> Save:
+def tell_vehicle(vehicle: str, belief: VehicleBelief) -> Iterator[Effect]:
+    """Keeps what is believed of a vehicle, and tells it."""
     value = {
         "values": belief.values,
         "at": format_instant(belief.at) if belief.at is not None else None,
         "energy_kwh": belief.energy_kwh,
         "plugged": list(belief.plugged) if belief.plugged is not None else None,
     }
-    return Save(record=Fact(kind="vehicle", key=vehicle, value=_json(value)))
+    yield Save(record=Fact(kind="vehicle", key=vehicle, value=_json(value)))
+    yield publish_vehicle(vehicle, belief)
+
+
+def publish_vehicle(vehicle: str, belief: VehicleBelief) -> Publish:
+    plugged: Json = None
+    if belief.plugged is not None:
+        plugged = {"station": belief.plugged[0], "connector": belief.plugged[1]}
+    energy_kwh = round(belief.energy_kwh, 3) if belief.vehicle is not None else None
+    return Publish(
+        topic=topics.vehicle_state(vehicle), payload={"energy_kwh": energy_kwh, "plugged": plugged}
+    )
 
 
 def save_evse(station: Station, evse: Evse) -> Save:

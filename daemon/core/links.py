@@ -15,6 +15,7 @@ from daemon.core.profiles import Electrics, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
 from daemon.core.transactions import close_estimated
+from protocol.mqtt import topics
 from protocol.ocpp.commands import GetVariables, SetChargingProfile, SetVariable, TriggerMessage
 from protocol.ocpp.events import (
     AuthorizeReply,
@@ -116,7 +117,9 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
     station.lane.submit("variables", GetVariables(names=names))
     interval = SetVariable(name=SAMPLE_INTERVAL_S, value=str(depot.site.sample_s))
     station.lane.submit("sample interval", interval)
-    station.lane.submit("status", TriggerMessage(message="StatusNotification"))
+    for number in station.evses:
+        ask = TriggerMessage(message="StatusNotification", evse_id=number)
+        station.lane.submit(("status", number), ask)
     station.ready = True
     depot.dirty = True
     depot.trigger.ask("station connected", now.monotonic_s)
@@ -194,7 +197,7 @@ def on_authorize(depot: Depot, event: AuthorizeRequested) -> Iterator[Effect | R
 
 def publish_station(station: Station) -> Publish:
     return Publish(
-        topic=f"state/stations/{station.id}",
+        topic=topics.station_state(station.id),
         payload={
             "online": station.online,
             "connectors": [

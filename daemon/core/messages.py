@@ -8,14 +8,15 @@ from typing import cast
 from daemon.core.alerts import alert
 from daemon.core.curves import combine, exceeds
 from daemon.core.depot import Depot
-from daemon.core.effects import Effect, Note, Save
+from daemon.core.effects import Effect, Note, Publish, Save
 from daemon.core.events import MessageReceived, MessageRefused
 from daemon.core.fleet import Refusal, believe, read_route, read_series
 from daemon.core.instant import Now
-from daemon.core.keeping import save_vehicle
+from daemon.core.keeping import publish_vehicle, tell_vehicle
 from daemon.core.operator import answer, on_command
 from daemon.core.records import Fact, InboxDone, Json
 from planner.series import Series
+from protocol.mqtt import topics
 from protocol.mqtt.messages import CommandMessage, RouteMessage, SeriesMessage, VehicleMessage
 
 
@@ -54,8 +55,10 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
     if message.values is None:
         if declared is not None:
             depot.vehicles[message.id] = believe({**declared, "id": message.id}, None)
+            yield publish_vehicle(message.id, depot.vehicles[message.id])
         else:
             depot.vehicles.pop(message.id, None)
+            yield Publish(topic=topics.vehicle_state(message.id), payload=None)
         yield Save(record=Fact(kind="vehicle", key=message.id, value=None))
         depot.trigger.ask("vehicle removed", now.monotonic_s)
         depot.dirty = True
@@ -80,7 +83,7 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
         )
     told_anew = before is None or _differs(before.values, told) or before.vehicle is None
     depot.vehicles[message.id] = belief
-    yield save_vehicle(message.id, belief)
+    yield from tell_vehicle(message.id, belief)
     if told_anew:
         depot.trigger.ask("vehicle", now.monotonic_s)
         depot.dirty = True

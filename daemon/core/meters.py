@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
-from daemon.core.keeping import save_evse, save_vehicle
+from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.obedience import judge
 from daemon.core.records import MeterRecord
 from daemon.core.station import Evse, Reading, Station
@@ -80,7 +80,7 @@ def _take_register(
         belief = depot.vehicles[vehicle]
         if belief.at is None or belief.at < taken_at:
             belief.carry(metered_kwh)
-            yield save_vehicle(vehicle, belief)
+            yield from tell_vehicle(vehicle, belief)
     yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
 
 

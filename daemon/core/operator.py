@@ -14,6 +14,7 @@ from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_override
 from daemon.core.records import Fact, OutboxRecord
 from planner.series import format_instant, parse_instant
+from protocol.mqtt import topics
 from protocol.mqtt.messages import CommandMessage
 from protocol.ocpp.commands import ResetStation
 
@@ -48,7 +49,7 @@ def answer(
             yield Save(record=Fact(kind="reply", key=forgotten, value=None))
     yield Save(
         record=OutboxRecord(
-            topic=f"replies/{command_id}",
+            topic=topics.reply(command_id),
             payload=json.dumps(reply),
             response_topic=to.response_topic,
             correlation_data=to.correlation_data,

@@ -20,6 +20,7 @@ from planner.codec import dump_plan, dump_snapshot
 from planner.params import Params
 from planner.plan import Plan, Stay
 from planner.series import Point, Series
+from protocol.mqtt import topics
 
 PARAMS: TypeAdapter[Params] = TypeAdapter(Params)
 
@@ -52,7 +53,11 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
     )
     yield Note(name="planning_started", fields={"revision": revision, "trigger": reasons})
     yield StartPlanning(
-        snapshot=snapshot, budget_s=depot.site.deadline_s, seed=depot.site.seed, trigger=reasons
+        snapshot=snapshot,
+        params=depot.site.params,
+        budget_s=depot.site.deadline_s,
+        seed=depot.site.seed,
+        trigger=reasons,
     )
 
 
@@ -72,6 +77,7 @@ def on_ready(depot: Depot, event: PlanReady, now: Now) -> Iterator[Effect]:
     if not event.final and depot.applied is not None and not _waiting(depot):
         return
     depot.applied = Applied(snapshot=snapshot, plan=event.plan, made_at=now.utc)
+    depot.trigger.failures = 0
     if event.final:
         depot.planning = None
     yield Save(
@@ -92,6 +98,7 @@ def on_failed(depot: Depot, event: PlanFailed, now: Now) -> Iterator[Effect]:
     if depot.planning is None or event.revision != depot.planning.revision:
         return
     depot.planning = None
+    depot.trigger.failures += 1
     depot.trigger.ask("planner failed", now.monotonic_s)
     text = (
         f"planning revision {event.revision} failed, the last audited plan stands: {event.reason}"
@@ -137,7 +144,7 @@ def _waiting(depot: Depot) -> bool:
 
 
 def publish_plan(plan: Plan) -> Publish:
-    return Publish(topic="state/plan", payload=json.loads(dump_plan(plan)))
+    return Publish(topic=topics.PLAN, payload=json.loads(dump_plan(plan)))
 
 
 def _summary(plan: Plan) -> dict[str, object]:

@@ -7,7 +7,11 @@ from datetime import datetime
 
 
 class NotKept(Exception):
-    """The store did not keep what it was given; the text says why and who must act."""
+    """The store did not keep what it was given; the text says why and who must act.
+
+    `later`: the same may be kept when it is tried again (the disk was full, the server away)."""
+
+    later = True
 
 
 Json = dict[str, object] | list[object] | str | float | int | bool | None

@@ -10,7 +10,7 @@ from daemon.core.admission import admit_evse, token_accepted
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
-from daemon.core.keeping import save_evse, save_vehicle
+from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.meters import take_samples
 from daemon.core.records import Fact, TransactionRecord
 from daemon.core.station import DISOBEYS, Evse, Reading, Station
@@ -182,7 +182,7 @@ def close(
     belief = depot.vehicles.get(record.vehicle or "")
     if belief is not None and belief.plugged == (station.id, record.connector):
         belief.plugged = None
-        yield save_vehicle(record.vehicle or "", belief)
+        yield from tell_vehicle(record.vehicle or "", belief)
     depot.trigger.ask("unplug", now.monotonic_s)
 
 
@@ -235,7 +235,7 @@ def _identify(depot: Depot, evse: Evse, id_token: str | None, now: Now) -> Itera
     belief = depot.vehicles.get(vehicle)
     if belief is not None and belief.plugged != (record.station, record.connector):
         belief.plugged = (record.station, record.connector)
-        yield save_vehicle(vehicle, belief)
+        yield from tell_vehicle(vehicle, belief)
 
 
 def _forget_profile(evse: Evse) -> None:

@@ -19,6 +19,7 @@ class Trigger:
     first_s: float = 0.0
     last_s: float = 0.0
     planned_s: float | None = None
+    failures: int = 0
 
     def ask(self, reason: str, now_s: float) -> None:
         if not self.reasons:
@@ -30,8 +31,15 @@ class Trigger:
     def due_s(self) -> float | None:
         """When planning is due; None before the first reason ever."""
         if self.reasons:
-            return min(self.last_s + self.quiet_s, self.first_s + self.quiet_max_s)
+            due_s = min(self.last_s + self.quiet_s, self.first_s + self.quiet_max_s)
+            return max(due_s, self._held_until_s())
         return None if self.planned_s is None else self.planned_s + self.period_s
+
+    def _held_until_s(self) -> float:
+        """A planner that fails again and again is asked less and less often."""
+        if self.planned_s is None or self.failures == 0:
+            return 0.0
+        return self.planned_s + min(self.quiet_max_s * 2.0**self.failures, self.period_s)
 
     def take(self, now_s: float) -> str:
         """The reasons gathered so far, in words; planning starts now."""

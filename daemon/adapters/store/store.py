@@ -1,0 +1,134 @@
+"""The store of one daemon: everything that must survive it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from sqlalchemy import URL
+
+from daemon.adapters.store import migrate
+from daemon.adapters.store.engine import FileLock, check_pages, make_engine, parse_url, place
+from daemon.adapters.store.errors import translate
+from daemon.adapters.store.reader import Reader
+from daemon.adapters.store.rows import Encoder, Write
+from daemon.adapters.store.writer import Ids, Writer
+from daemon.core.records import Memory, OutboxRecord, Record
+
+# A station replays what it buffered offline; a week covers a charger left unplugged for days.
+CLOSED_KEPT: Final = timedelta(days=7)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store(Reader):
+    """Reads and writes; opened by one process at a time.
+
+    `outbox_changed` is set after each commit that may have added to the outbox; who sends clears it
+    before reading the outbox.
+    """
+
+    def __init__(self, url: URL, *, utc: Callable[[], datetime], waiting: int) -> None:
+        super().__init__(url, make_engine(url, "read"))
+        self._utc = utc
+        self._lock = FileLock(url) if url.drivername == "sqlite" else None
+        self._owning = make_engine(url, "own")
+        try:
+            self._migrate(url)
+        except BaseException:
+            self._release()
+            raise
+        self._encoder = Encoder(self._owning.dialect.name)
+        self._writer = Writer(self._owning, self.place, waiting)
+        self.outbox_changed = asyncio.Event()
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        utc: Callable[[], datetime] = _utc,
+        waiting: int = 4096,
+    ) -> Self:
+        """Opens, makes or migrates the store at `sqlite:///PATH` or `postgresql://...`.
+
+        `waiting`: commits that may wait for the disk before StoreBusy. Raises StoreWrong,
+        StoreInUse, StoreCorrupt or StoreLost.
+        """
+        return cls(parse_url(url), utc=utc, waiting=waiting)
+
+    def _migrate(self, url: URL) -> None:
+        try:
+            with self._owning.begin() as connection:
+                check_pages(connection, url)
+                migrate.upgrade(connection, place(url))
+        except Exception as error:
+            raise translate(error, self.place) from error
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        """Returns when all of `records` are on the disk; on an error none of them is.
+
+        Commits under way at the same time share a transaction, in the order they were asked for.
+        Raises StoreRefused, StoreBusy, StoreFull, StoreLost or StoreCorrupt.
+        """
+        if not records:
+            return
+        await self._submit([self._encoder.write(record) for record in records])
+        if any(isinstance(record, OutboxRecord) for record in records):
+            self.outbox_changed.set()
+
+    async def receive(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retained: bool,
+        response_topic: str | None = None,
+        correlation_data: bytes | None = None,
+    ) -> int:
+        """Puts a message into the inbox; returns its id when it is on the disk.
+
+        Only then may the broker be told that we have it. Raises as `commit` does.
+        """
+        row = {
+            "topic": topic,
+            "payload": payload,
+            "retained": retained,
+            "response_topic": response_topic,
+            "correlation_data": correlation_data,
+            "received_at": self._utc(),
+        }
+        (inbox_id,) = await self._submit([self._encoder.received(row)])
+        assert inbox_id is not None
+        return inbox_id
+
+    async def outbox_sent(self, outbox_id: int) -> None:
+        """Forgets a message that the broker has acknowledged; an unknown id is no error."""
+        await self._submit([self._encoder.sent(outbox_id)])
+
+    async def probe(self) -> None:
+        """Returns when the writer has got round to it and could begin a transaction."""
+        await self._submit([])
+
+    def load(self) -> Memory:
+        """What a daemon that starts must know; closed transactions of the last seven days."""
+        return self.memory(self._utc() - CLOSED_KEPT)
+
+    def close(self) -> None:
+        """Writes what was submitted, then lets the store go."""
+        self._writer.close()
+        self._release()
+
+    def _release(self) -> None:
+        super().close()
+        self._owning.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    async def _submit(self, writes: Sequence[Write]) -> Ids:
+        return await asyncio.wrap_future(self._writer.submit(writes))

@@ -1,0 +1,105 @@
+"""Times, identifiers and metered values, as stations write them and as we do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from protocol.ocpp.errors import LocalError, RemoteError
+from protocol.ocpp.model import Measurand, MeterSample
+
+MAX_EVSE_ID = 2**31 - 1
+MAX_MULTIPLIER = 12
+
+_ENERGY = {"wh": 1.0, "kwh": 1000.0}
+_POWER = {"w": 1.0, "kw": 1000.0}
+_CURRENT = {"a": 1.0}
+_TO_BASE_UNIT: Mapping[Measurand, Mapping[str, float]] = {
+    Measurand.ENERGY_IMPORT_REGISTER: _ENERGY,
+    Measurand.ENERGY_IMPORT_INTERVAL: _ENERGY,
+    Measurand.POWER_IMPORT: _POWER,
+    Measurand.POWER_OFFERED: _POWER,
+    Measurand.CURRENT_IMPORT: _CURRENT,
+    Measurand.CURRENT_OFFERED: _CURRENT,
+    Measurand.VOLTAGE: {"v": 1.0},
+    Measurand.SOC: {"percent": 1.0, "%": 1.0},
+}
+_MEASURANDS = {measurand.value: measurand for measurand in Measurand}
+
+
+def read_time(text: str | None) -> datetime | None:
+    """ISO 8601 as loosely as stations write it, without a zone taken as UTC; None if unreadable."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def write_time(at: datetime) -> str:
+    """RFC 3339 with `Z` and without fractions: `+00:00` and microseconds are refused by some."""
+    if at.tzinfo is None:
+        raise LocalError(f"a time without a zone cannot be sent: {at.isoformat()}")
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def evse_id(number: float, field: str, *, least: int = 0) -> int:
+    """A connector or EVSE id that a database column holds; RemoteError for any other."""
+    if not least <= number <= MAX_EVSE_ID:
+        raise RemoteError("PropertyConstraintViolation", f"{field}: wants at least {least}")
+    return int(number)
+
+
+def sample(
+    *,
+    measurand: str | None,
+    value: float,
+    unit: str | None,
+    at: datetime | None,
+    multiplier: int = 0,
+    phase: str | None = None,
+    location: str | None = None,
+    context: str | None = None,
+) -> MeterSample | None:
+    """In base units (a missing unit is the base unit), with the defaults that both versions share.
+
+    None for what steers nothing: other measurands, a unit that does not measure it, no number.
+    """
+    known = _MEASURANDS.get(measurand or Measurand.ENERGY_IMPORT_REGISTER)
+    if known is None or abs(multiplier) > MAX_MULTIPLIER:
+        return None
+    factor = 1.0 if unit is None else _TO_BASE_UNIT[known].get(unit.strip().lower())
+    if factor is None:
+        return None
+    scaled = value * factor * 10.0**multiplier
+    if not math.isfinite(scaled):
+        return None
+    return MeterSample(
+        measurand=known,
+        value=scaled,
+        at=at,
+        phase=phase,
+        location=location or "Outlet",
+        context=context or "Sample.Periodic",
+    )
+
+
+def register_wh(
+    samples: tuple[MeterSample, ...], *, context: str, last: bool = False
+) -> float | None:
+    """The outlet's energy register in `context`, else the first (or last) one there is."""
+    registers = [
+        sample
+        for sample in samples
+        if sample.measurand is Measurand.ENERGY_IMPORT_REGISTER
+        and sample.phase is None
+        and sample.location == "Outlet"
+    ]
+    marked = [sample for sample in registers if sample.context == context]
+    chosen = marked or registers
+    if not chosen:
+        return None
+    return chosen[-1 if last else 0].value

@@ -1,0 +1,478 @@
+"""The MQTT link against real brokers: the embedded one, and mosquitto where the machine has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from daemon.adapters.broker import EmbeddedBroker
+from daemon.adapters.mqtt import MqttLink
+from daemon.adapters.mqtt_client import BrokerAddress, correlated
+from daemon.adapters.store import Reader, Store, StoreFull
+from daemon.core.events import BrokerConnected, Event, MessageReceived, MessageRefused
+from daemon.core.records import OutboxRecord
+from protocol.mqtt.messages import CommandMessage, SeriesMessage, VehicleMessage
+from tests.adapters.brokers import (
+    Broker,
+    Embedded,
+    FleetClient,
+    Mosquitto,
+    fleet_client,
+    log_to,
+    until,
+)
+from tests.conftest import RequireTool
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = "depotd/north"
+NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
+ONLINE, OFFLINE = b'{"status": "online"}', b'{"status": "offline"}'
+
+E = TypeVar("E", bound=Event)
+
+
+@pytest.fixture(params=["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
+async def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, require_tool: RequireTool
+) -> AsyncIterator[Broker]:
+    broker: Broker
+    if request.param == "embedded":
+        broker = Embedded(tmp_path)
+    else:
+        broker = Mosquitto(require_tool("mosquitto"), tmp_path)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def mosquitto(tmp_path: Path, require_tool: RequireTool) -> AsyncIterator[Broker]:
+    broker = Mosquitto(require_tool("mosquitto"), tmp_path)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def fleet(broker: Broker) -> AsyncIterator[FleetClient]:
+    async with fleet_client(broker) as client:
+        yield client
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    with Store.open(sqlite_url) as opened:
+        yield opened
+
+
+class Ear:
+    """What the controller would hear. `also` is done about each event, as the controller would."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.also: Callable[[Event], Awaitable[None]] | None = None
+
+    async def __call__(self, event: Event) -> None:
+        if self.also is not None:
+            await self.also(event)
+        await self.events.put(event)
+
+    async def next(self, kind: type[E]) -> E:
+        """The next event of a kind, passing over the others."""
+        while True:
+            event = await self.events.get()
+            if isinstance(event, kind):
+                return event
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+def make_link(url: str, store: Store, ear: Ear, **options: object) -> MqttLink:
+    return MqttLink(
+        url=url,
+        site="north",
+        inbox=store,
+        outbox=store,
+        emit=ear,
+        rng=random.Random(0),
+        **{"log": log_to([]), **options},  # type: ignore[arg-type]  # options by name
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(link: MqttLink) -> AsyncIterator[MqttLink]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(link.run())
+        yield link
+        task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def linked(
+    broker: Broker, store: Store, ear: Ear, **options: object
+) -> AsyncIterator[MqttLink]:
+    """A link that has been told that it is connected."""
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    link = make_link(url, store, ear, protocol_version=broker.version, **options)
+    async with running(link):
+        await ear.next(BrokerConnected)
+        yield link
+
+
+def command(id: str, args: dict[str, object] | None = None) -> str:
+    times = {"issued_at": "2026-11-20T16:00:00Z", "expires_at": "2026-11-20T16:05:00Z"}
+    return json.dumps({"id": id, **times, "args": args or {}})
+
+
+async def receiver(broker: Broker, url: str, fatal: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.adapters.mqtt_receiver",
+        *(str(broker.port), broker.version, url, str(fatal)),
+        cwd=ROOT,
+    )
+
+
+async def test_a_message_is_in_the_inbox_when_it_is_told(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    async with linked(broker, store, ear):
+        await fleet.publish(f"{SITE}/fleet/vehicles/V01", '{"energy_kwh": 31}', retain=True)
+        event = await ear.next(MessageReceived)
+    assert event.message == VehicleMessage(
+        topic=f"{SITE}/fleet/vehicles/V01", id="V01", values={"energy_kwh": 31}, at=None
+    )
+    assert [row.id for row in store.inbox()] == [event.inbox_id]
+
+
+async def test_of_50_messages_none_is_lost_when_we_are_killed_while_handling_them(
+    broker: Broker, fleet: FleetClient, sqlite_url: str
+) -> None:
+    await fleet.hears(f"{SITE}/state/daemon")
+    process = await receiver(broker, sqlite_url, 15)
+    await fleet.until(f"{SITE}/state/daemon", ONLINE)
+    for number in range(50):
+        await fleet.publish(f"{SITE}/commands/replan", command(f"c{number}"))
+    assert await process.wait() == -signal.SIGKILL
+    process = await receiver(broker, sqlite_url, 15)
+    assert await process.wait() == -signal.SIGKILL
+    process = await receiver(broker, sqlite_url, 0)
+    with Reader.open(sqlite_url) as reader:
+        await until(lambda: len(reader.memory(NOW).facts) == 50 and not reader.inbox())
+    process.terminate()
+    await process.wait()
+
+
+async def test_when_we_are_killed_the_broker_says_that_we_are_offline(
+    broker: Broker, fleet: FleetClient, sqlite_url: str
+) -> None:
+    await fleet.hears(f"{SITE}/state/daemon")
+    process = await receiver(broker, sqlite_url, 0)
+    await fleet.until(f"{SITE}/state/daemon", ONLINE)
+    process.kill()
+    await fleet.until(f"{SITE}/state/daemon", OFFLINE)
+    await process.wait()
+
+
+async def test_stopped_we_say_that_we_are_offline(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    await fleet.hears(f"{SITE}/state/daemon")
+    async with linked(broker, store, ear) as link:
+        await fleet.until(f"{SITE}/state/daemon", ONLINE)
+        assert link.connected
+    await fleet.until(f"{SITE}/state/daemon", OFFLINE)
+    assert not link.connected
+
+
+async def test_a_killed_broker_that_comes_back_gets_state_and_outbox_and_is_heard_again(
+    broker: Broker, store: Store, ear: Ear
+) -> None:
+    async with linked(broker, store, ear) as link:
+        await broker.kill()
+        link.publish("state/plan", {"revision": 1})
+        link.publish("state/plan", {"revision": 2})
+        await store.commit([OutboxRecord(topic="alerts", payload=f"{i}") for i in range(5)])
+        await broker.start()
+        await ear.next(BrokerConnected)
+        async with fleet_client(broker) as fleet:
+            await fleet.hears(f"{SITE}/state/plan")
+            assert (await fleet.next()).payload == b'{"revision": 2}'
+            await fleet.publish(f"{SITE}/site/pv_kw", "7", retain=True)
+            event = await ear.next(MessageReceived)
+            assert event.message == SeriesMessage(topic=f"{SITE}/site/pv_kw", key="pv_kw", value=7)
+        await until(lambda: store.outbox() == [])
+
+
+async def test_the_outbox_leaves_in_its_order_also_what_was_there_before(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    await fleet.hears(f"{SITE}/alerts")
+    await store.commit([OutboxRecord(topic="alerts", payload=f"{i}") for i in range(3)])
+    async with linked(broker, store, ear):
+        assert [(await fleet.next()).payload for _ in range(3)] == [b"0", b"1", b"2"]
+        await store.commit([OutboxRecord(topic="alerts", payload="3")])
+        heard = await fleet.next()
+    assert (heard.payload, heard.retained) == (b"3", False)
+
+
+async def test_state_is_retained_and_none_removes_it(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    await fleet.hears(f"{SITE}/state/vehicles/+")
+    async with linked(broker, store, ear) as link:
+        link.publish("state/vehicles/V01", {"energy_kwh": 1})
+        link.publish("state/vehicles/V02", {"energy_kwh": 2})
+        await fleet.until(f"{SITE}/state/vehicles/V02")
+        link.publish("state/vehicles/V01", None)
+        await fleet.until(f"{SITE}/state/vehicles/V01", b"")
+    async with fleet_client(broker, "later") as later:
+        await later.hears(f"{SITE}/state/vehicles/+")
+        heard = await later.next()
+    assert (heard.topic, heard.retained) == (f"{SITE}/state/vehicles/V02", True)
+
+
+async def test_an_id_that_no_topic_can_carry_is_told_percent_encoded(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    await fleet.hears(f"{SITE}/state/#")
+    async with linked(broker, store, ear) as link:
+        link.publish("state/stations/CP 1#+", {"online": True})
+        await fleet.until(f"{SITE}/state/stations/CP%201%23%2B")
+
+
+async def test_a_refused_message_is_told_with_its_reason_and_the_next_one_is_heard(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    topic = f"{SITE}/commands/replan"
+    async with linked(broker, store, ear):
+        await fleet.publish(topic, '{"id": "c1", "args": NaN}')
+        unread = await ear.next(MessageRefused)
+        await fleet.publish(topic, '{"id": "c1", "issued_at": "now"}')
+        refused = await ear.next(MessageRefused)
+        await fleet.publish(topic, command("c2"))
+        received = await ear.next(MessageReceived)
+    assert (unread.topic, unread.command_id) == (topic, None)
+    assert "NaN" in unread.reason
+    assert (refused.topic, refused.command_id) == (topic, "c1")
+    assert refused.reason.startswith("issued_at: 'now' wants an instant")
+    inbox = [unread.inbox_id, refused.inbox_id, received.inbox_id]
+    assert [row.id for row in store.inbox()] == inbox
+
+
+async def test_an_oversized_message_is_refused_without_a_place_in_the_inbox(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    async with linked(broker, store, ear):
+        await fleet.publish(f"{SITE}/fleet/routes/R1", b" " * (64 * 1024 + 1), retain=True)
+        refused = await ear.next(MessageRefused)
+        await fleet.publish(f"{SITE}/commands/replan", command("c1"))
+        await ear.next(MessageReceived)
+    assert refused.reason == "65537 bytes are too many, wants at most 65536"
+    assert refused.inbox_id is None
+    assert len(store.inbox()) == 1
+
+
+async def test_what_was_left_in_the_inbox_is_told_first_and_with_no_broker_in_reach(
+    store: Store, ear: Ear
+) -> None:
+    inbox_id = await store.receive(f"{SITE}/site/pv_kw", b"7", retained=True)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"mqtt://127.0.0.1:{gone.getsockname()[1]}"
+    async with running(make_link(url, store, ear)) as link:
+        event = await ear.next(MessageReceived)
+        assert not link.connected
+    assert event.inbox_id == inbox_id
+
+
+async def test_a_message_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
+    broker: Broker, fleet: FleetClient, sqlite_url: str, ear: Ear
+) -> None:
+    class FullOnce(Store):
+        full = True
+
+        async def receive(self, *args: object, **named: object) -> int:
+            if self.full:
+                self.full = False
+                raise StoreFull("no room on the disk")
+            return await super().receive(*args, **named)  # type: ignore[arg-type]  # passed on
+
+    entries: list[dict[str, object]] = []
+    with FullOnce.open(sqlite_url) as store:
+        async with linked(broker, store, ear, log=log_to(entries)):
+            await fleet.publish(f"{SITE}/commands/replan", command("c1"))
+            event = await ear.next(MessageReceived)
+    assert isinstance(event.message, CommandMessage)
+    assert event.message.id == "c1"
+    assert ["no room on the disk" in str(e["reason"]) for e in entries if "reason" in e] == [True]
+
+
+async def test_what_is_retained_is_news_once_and_what_is_sent_is_news_each_time(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    topic = f"{SITE}/fleet/vehicles/V01"
+    async with linked(broker, store, ear):
+        for _ in range(2):
+            await fleet.publish(topic, '{"energy_kwh": 31}', retain=True)
+            await ear.next(MessageReceived)
+        await broker.kill()
+        await broker.start()
+        await ear.next(BrokerConnected)
+        async with fleet_client(broker) as again:
+            await again.publish(f"{SITE}/commands/replan", command("c1"))
+        event = await ear.next(MessageReceived)
+    assert isinstance(event.message, CommandMessage)
+
+
+async def test_a_connection_taken_over_leaves_us_online(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    """The broker tells the will of the old connection when the new one comes."""
+    old: list[asyncio.StreamWriter] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", broker.port)
+        old.extend((writer, back))
+        await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+
+    proxy = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    url = f"mqtt://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    await fleet.hears(f"{SITE}/state/daemon")
+    async with running(make_link(url, store, ear, protocol_version=broker.version)):
+        await ear.next(BrokerConnected)
+        old[0].transport.abort()
+        await ear.next(BrokerConnected)
+        assert [(await fleet.next()).payload for _ in range(3)] == [ONLINE, OFFLINE, ONLINE]
+        async with fleet_client(broker, "later") as later:
+            await later.hears(f"{SITE}/state/daemon")
+            assert (await later.next()).payload == ONLINE
+    proxy.close()
+    for writer in old:
+        writer.transport.abort()
+
+
+async def test_wrong_credentials_are_told_without_the_password(
+    tmp_path: Path, store: Store, ear: Ear
+) -> None:
+    broker = EmbeddedBroker(
+        port=0, state_dir=tmp_path, log=log_to([]), user="daemon", password="right"
+    )
+    await broker.start()
+    entries: list[dict[str, object]] = []
+    address = broker.url.replace("://", "://daemon:guessed@")
+    link = make_link(address, store, ear, log=log_to(entries), protocol_version="3.1.1")
+    async with running(link):
+        await until(lambda: bool(entries))
+    await broker.stop()
+    assert entries[0]["event"] == "mqtt_lost"
+    assert "Not authorized" in str(entries[0]["reason"])
+    assert "guessed" not in str(entries)
+
+
+@pytest.mark.mosquitto
+async def test_a_request_is_answered_on_its_response_topic_with_its_correlation_data(
+    mosquitto: Broker, store: Store, ear: Ear
+) -> None:
+    async def answer(event: Event) -> None:
+        if isinstance(event, MessageReceived) and isinstance(event.message, CommandMessage):
+            asked = event.message
+            await store.commit(
+                [
+                    OutboxRecord(
+                        topic=f"replies/{asked.id}",
+                        payload='{"ok": true}',
+                        response_topic=asked.response_topic,
+                        correlation_data=asked.correlation_data,
+                    )
+                ]
+            )
+
+    ear.also = answer
+    properties = correlated(b"\x00\x01")
+    properties.ResponseTopic = "desk/7/answers"
+    async with linked(mosquitto, store, ear), fleet_client(mosquitto) as desk:
+        await desk.hears(f"{SITE}/replies/c1")
+        await desk.hears("desk/7/answers")
+        await desk.mqtt.publish(
+            f"{SITE}/commands/replan", command("c1"), qos=1, properties=properties
+        )
+        general, own = await desk.next(), await desk.next()
+    assert (general.topic, general.payload) == (f"{SITE}/replies/c1", b'{"ok": true}')
+    assert (own.topic, own.payload) == ("desk/7/answers", b'{"ok": true}')
+    assert own.correlation_data == b"\x00\x01"
+
+
+@pytest.mark.mosquitto
+async def test_a_command_sent_with_the_retain_flag_is_marked(
+    mosquitto: Broker, store: Store, ear: Ear
+) -> None:
+    async with linked(mosquitto, store, ear), fleet_client(mosquitto) as desk:
+        await desk.publish(f"{SITE}/commands/replan", command("c1"), retain=True)
+        await desk.publish(f"{SITE}/commands/replan", command("c2"))
+        first, second = await ear.next(MessageReceived), await ear.next(MessageReceived)
+    assert isinstance(first.message, CommandMessage)
+    assert isinstance(second.message, CommandMessage)
+    assert (first.message.retained, second.message.retained) == (True, False)
+
+
+async def test_a_command_that_the_embedded_broker_retained_is_marked_when_we_come_back(
+    tmp_path: Path, store: Store, ear: Ear
+) -> None:
+    """MQTT 3.1.1 delivers the first copy without the flag (3.3.1.3)."""
+    broker = Embedded(tmp_path)
+    await broker.start()
+    marks: list[bool] = []
+    async with fleet_client(broker) as desk:
+        for _ in range(2):
+            async with linked(broker, store, ear):
+                if not marks:
+                    await desk.publish(f"{SITE}/commands/replan", command("c1"), retain=True)
+                event = await ear.next(MessageReceived)
+                assert isinstance(event.message, CommandMessage)
+                marks.append(event.message.retained)
+    await broker.stop()
+    assert marks == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("http://broker", "wants mqtt or mqtts"),
+        ("mqtt://", "wants a host"),
+        ("mqtt://broker/depot", "nothing after the port"),
+        ("mqtt://user:secret@broker:port", "cannot be read"),
+        ("mqtt://user:secret@a..b", "is no host name"),
+    ],
+)
+def test_an_unusable_url_is_refused_without_its_password(url: str, wanted: str) -> None:
+    with pytest.raises(ValueError, match=wanted) as refused:
+        BrokerAddress.parse(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_address_holds_what_its_url_says_and_does_not_show_the_password() -> None:
+    address = BrokerAddress.parse("mqtts://daemon:s%40fe@broker.example")
+    assert (address.host, address.port) == ("broker.example", 8883)
+    assert (address.user, address.password) == ("daemon", "s@fe")
+    assert address.tls is not None
+    assert "s@fe" not in repr(address)
+    assert BrokerAddress.parse("mqtt://broker.example").port == 1883

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from protocol.ocpp.errors import LocalError
+from protocol.ocpp.values import read_time, write_time
+
+AT = datetime(2026, 11, 20, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20T16:00:00Z",
+        "2026-11-20T16:00:00.000Z",
+        "2026-11-20T16:00:00.0000000Z",
+        "2026-11-20T16:00:00+00:00",
+        "2026-11-20T17:00:00+01:00",
+        "2026-11-20T16:00:00",
+        "2026-11-20 16:00:00Z",
+        " 2026-11-20T16:00:00Z ",
+    ],
+)
+def test_times_are_read_as_loosely_as_stations_write_them(text: str) -> None:
+    assert read_time(text) == AT
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "now", "20-11-2026", "0001-01-01T00:00:00+23:59", "1e9"]
+)
+def test_an_unreadable_time_is_none(text: str | None) -> None:
+    assert read_time(text) is None
+
+
+def test_times_are_written_in_utc_with_z_and_without_fractions() -> None:
+    local = AT.astimezone(timezone(timedelta(hours=-5))).replace(microsecond=999_999)
+    assert write_time(local) == "2026-11-20T16:00:00Z"
+
+
+def test_a_time_without_a_zone_is_our_bug() -> None:
+    with pytest.raises(LocalError, match="zone"):
+        write_time(AT.replace(tzinfo=None))

@@ -1,0 +1,132 @@
+"""The controller: kept first, then answered; what could not be kept is not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from daemon.adapters.metrics import Metrics
+from daemon.controller import Controller
+from daemon.core.effects import StartPlanning
+from daemon.core.events import Event, StationCalled, StationConnected
+from daemon.core.instant import Now
+from daemon.core.keeping import new_depot
+from daemon.core.records import Fact, Json, NotKept, Record
+from protocol.ocpp.commands import Command
+from protocol.ocpp.events import (
+    BootReply,
+    ErrorReply,
+    Heartbeat,
+    HeartbeatReply,
+    Reply,
+    StationBooted,
+)
+from protocol.ocpp.model import Version
+from tests.core.bench import START, site
+
+
+@dataclass
+class Outside:
+    """Everything the controller acts on, in the order in which it did."""
+
+    full: bool = False
+    acts: list[str] = field(default_factory=list)
+    kept: list[Record] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        if self.full:
+            raise NotKept("the disk is full")
+        self.acts.append("commit")
+        self.kept += records
+
+    async def reply(self, station: str, session: int, call_id: str, reply: Reply) -> None:
+        self.acts.append("reply")
+        self.replies.append(reply)
+
+    async def send(self, station: str, session: int, generation: int, command: Command) -> None:
+        self.acts.append("send")
+
+    async def disconnect(self, station: str, session: int, reason: str) -> None:
+        self.acts.append("disconnect")
+
+    async def start_planning(self, request: StartPlanning) -> None:
+        self.acts.append("plan")
+
+    def publish(self, topic: str, payload: Json) -> None:
+        self.acts.append("publish")
+
+
+@asynccontextmanager
+async def controlling(outside: Outside) -> AsyncIterator[Controller]:
+    controller = Controller(
+        new_depot(site(1)),
+        read_clock=lambda: Now(utc=START, monotonic_s=asyncio.get_running_loop().time()),
+        log=structlog.get_logger(),
+        metrics=Metrics(),
+    )
+    task = asyncio.create_task(
+        controller.run(store=outside, stations=outside, planner=outside, broker=outside)
+    )
+    try:
+        yield controller
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def boot() -> list[Event]:
+    booted = StationBooted(vendor="V", model="M")
+    return [
+        StationConnected(station="CP01", session=1, version=Version.V16),
+        StationCalled(station="CP01", session=1, call_id="1", event=booted),
+    ]
+
+
+async def test_an_event_is_committed_before_it_is_answered() -> None:
+    outside = Outside()
+    async with controlling(outside) as controller:
+        for event in boot():
+            await controller.put(event)
+        await controller.drained()
+    assert outside.acts.index("commit") < outside.acts.index("reply")
+    assert "send" in outside.acts
+
+
+async def test_what_could_not_be_kept_is_answered_with_an_error_and_control_goes_on() -> None:
+    outside = Outside(full=True)
+    async with controlling(outside) as controller:
+        for event in boot():
+            await controller.put(event)
+        await controller.drained()
+        assert [type(reply) for reply in outside.replies] == [ErrorReply]
+        assert "send" in outside.acts
+        outside.full = False
+        beat = StationCalled(station="CP01", session=1, call_id="2", event=Heartbeat())
+        await controller.put(beat)
+        await controller.drained()
+    assert isinstance(outside.replies[-1], HeartbeatReply)
+
+
+async def test_what_was_not_kept_is_kept_before_anything_newer_is_answered() -> None:
+    outside = Outside(full=True)
+    async with controlling(outside) as controller:
+        for event in boot():
+            await controller.put(event)
+        await controller.drained()
+        outside.full = False
+        await controller.put(boot()[1])
+        await controller.drained()
+    stations = [r.key for r in outside.kept if isinstance(r, Fact) and r.kind == "station"]
+    assert len(stations) >= 3, "connected, booted, and booted again"
+    assert isinstance(outside.replies[-1], BootReply)
+
+
+async def test_progress_is_proved_by_an_event_that_went_through_the_queue() -> None:
+    async with controlling(Outside()) as controller:
+        await asyncio.wait_for(controller.prove_progress(), 5)
+        assert controller.waiting() == 0
