@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from planner.model import MODEL
-from planner.series import Instant
+from planner.series import Instant, Number
 from planner.snapshot import Allocation, Identifier
 
 FORMAT: Final = "depotd.plan/1"
@@ -33,7 +33,7 @@ class Period:
 
     start: From
     end: To
-    kw: float
+    kw: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -324,9 +324,7 @@ def _check_plugged(vehicles: tuple[Vehicle, ...], connectors: tuple[Connector, .
             raise FieldError(path, f'wants a connector of the depot, "{name}" is none')
         if not set(there[key].plugs) & set(vehicle.plugs):
             fits = ", ".join(there[key].plugs) or "none"
-            raise FieldError(
-                path, f"wants a connector with a plug of the vehicle, {name} has {fits}"
-            )
+            raise FieldError(path, f"wants a connector that fits the vehicle, {name} has {fits}")
         if key in taken:
             raise FieldError(path, f'wants a free connector, {name} is taken by "{taken[key]}"')
         taken[key] = vehicle.id

@@ -13,7 +13,9 @@ TOLERANCE_KW = 0.07
 
 def combine(fold: Callable[[Iterable[float]], float], *series: Series) -> Series:
     """The series that holds `fold` of all values at every instant, with no needless points."""
-    instants = sorted({point.at for one in series for point in one.points})
+    # A constant changes nowhere: its point, at the beginning of time, is no instant of the result.
+    changing = [one for one in series if len(one.points) > 1] or list(series[:1])
+    instants = sorted({point.at for one in changing for point in one.points})
     points: list[Point] = []
     for at in instants:
         value = fold([one.at(at) for one in series])

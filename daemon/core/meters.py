@@ -19,6 +19,8 @@ CLOCK_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
+# What a van drives in a quarter of an hour: below it a new plan would hardly differ.
+OFF_PLAN_KWH = 2.0
 
 
 def take_samples(
@@ -81,7 +83,22 @@ def _take_register(
         if belief.at is None or belief.at < taken_at:
             belief.carry(metered_kwh)
             yield from tell_vehicle(vehicle, belief)
+    _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
     yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+
+
+def _watch_plan(
+    depot: Depot, evse: Evse, start: datetime, end: datetime, metered_kwh: float, now: Now
+) -> None:
+    """Asks for a new plan once an EVSE has taken noticeably more or less than the plan counts on:
+    a vehicle that tapers early, say, or starts late."""
+    if evse.target is None or depot.applied is None or start < depot.applied.made_at:
+        return
+    hours = (end - start) / timedelta(hours=1)
+    evse.off_plan_kwh += metered_kwh - evse.target.mean(start, end) * hours
+    if abs(evse.off_plan_kwh) >= OFF_PLAN_KWH:
+        evse.off_plan_kwh = 0.0
+        depot.trigger.ask("meter values leave the plan", now.monotonic_s)
 
 
 def _by_instant(

@@ -91,6 +91,8 @@ def on_ready(depot: Depot, event: PlanReady, now: Now) -> Iterator[Effect]:
     )
     yield Note(name="plan_applied", fields=_summary(event.plan))
     yield publish_plan(event.plan)
+    for _, evse in depot.evses():
+        evse.off_plan_kwh = 0.0
     set_targets(depot)
 
 

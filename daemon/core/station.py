@@ -59,6 +59,7 @@ class Evse:
     reading: Reading | None = None
     power_kw: float = 0.0
     changed_at: datetime | None = None
+    off_plan_kwh: float = 0.0
     disobedient_samples: int = 0
     obedient_samples: int = 0
 

@@ -14,8 +14,8 @@ from daemon.core.trigger import Trigger
 from planner.plan import Cost, Objective, Plan
 from planner.snapshot import Allocation, Snapshot
 from protocol.mqtt.messages import RouteMessage
-from protocol.ocpp.events import TransactionStarted
-from protocol.ocpp.model import Version
+from protocol.ocpp.events import MeterValuesReported, TransactionStarted
+from protocol.ocpp.model import Measurand, MeterSample, Version
 from tests.core.bench import START, Bench, site
 from tests.core.test_messages import order, route_values, tell
 
@@ -152,6 +152,35 @@ def test_a_restart_knows_everything_that_was_kept() -> None:
     assert again.routes == bench.depot.routes
     assert again.override == bench.depot.override
     assert again.replies == bench.depot.replies
+
+
+def test_meter_values_that_leave_the_plan_ask_for_a_new_one() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01", Version.V16)
+    bench.plug_in("CP01", "V01")
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    bench.answer_all("CP01")
+    bench.depot.trigger.take(bench.monotonic_s)
+
+    def metered_for(minutes: int, kw: float) -> list[str]:
+        for _ in range(minutes):
+            bench.wait(60)
+            reading = bench.depot.stations["CP01"].evses[1].reading
+            assert reading is not None
+            sample = MeterSample(
+                measurand=Measurand.ENERGY_IMPORT_REGISTER,
+                value=reading.energy_wh + kw * 1000 / 60,
+                at=bench.utc,
+            )
+            bench.call(
+                "CP01",
+                MeterValuesReported(evse_id=1, transaction_id="T1", samples=(sample,)),
+            )
+        return bench.depot.trigger.reasons
+
+    assert metered_for(5, 11.0) == []
+    assert metered_for(10, 4.0) == []
+    assert metered_for(12, 4.0) == ["meter values leave the plan"]
 
 
 def test_something_is_always_due_while_a_reason_waits() -> None:

@@ -1,0 +1,142 @@
+"""Laws 1, 2 and 4: which routes are driven, and by whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from planner.check.breach import TIME, Breach
+from planner.check.facts import HOUR, Facts, given_drives
+from planner.snapshot import Route, Vehicle
+
+MINUTE = timedelta(minutes=1)
+
+
+def check_allocations(facts: Facts) -> Iterator[Breach]:
+    """Every route that counts is driven once or unserved once. Others are ignored, unless the
+    snapshot has never heard of them."""
+    plan, snapshot = facts.plan, facts.snapshot
+    if plan.revision != snapshot.revision:
+        text = f"it answers revision {plan.revision}, the snapshot is {snapshot.revision}"
+        yield Breach(law=1, where="plan", text=text)
+    driven = Counter(a.route for a in plan.allocations)
+    left = Counter(u.route for u in plan.unserved)
+    known = {r.id for r in snapshot.routes}
+    for law, names in ((2, driven), (4, left)):
+        for name in sorted(names.keys() - known):
+            yield Breach(law=law, where=f"route {name}", text="the snapshot has no such route")
+    for name, route in facts.routes.items():
+        where = f"route {name}"
+        if driven[name] > 1:
+            yield Breach(law=2, where=where, at=route.depart, text="it is allocated more than once")
+        if left[name] > 1:
+            yield Breach(law=4, where=where, at=route.depart, text="it is unserved more than once")
+        if driven[name] and left[name]:
+            yield Breach(law=4, where=where, at=route.depart, text="it is allocated and unserved")
+        if not driven[name] and not left[name]:
+            text = "it is neither allocated nor unserved"
+            yield Breach(law=4, where=where, at=route.depart, text=text)
+    if snapshot.mode == "charging":
+        yield from _check_given(facts)
+    else:
+        yield from _check_drivers(facts)
+
+
+def _check_given(facts: Facts) -> Iterator[Breach]:
+    given = given_drives(facts.snapshot)
+    for allocation in facts.plan.allocations:
+        route = facts.routes.get(allocation.route)
+        if route is not None and given.get(route.id) != allocation.vehicle:
+            wanted = given.get(route.id, "no vehicle that can drive")
+            text = f"it is given to {wanted}, the plan allocates {allocation.vehicle}"
+            yield Breach(law=4, where=f"route {route.id}", at=route.depart, text=text)
+    for entry in facts.plan.unserved:
+        route = facts.routes.get(entry.route)
+        if route is not None and route.id in given:
+            text = f"it is given to {given[route.id]}, the plan leaves it unserved"
+            yield Breach(law=4, where=f"route {route.id}", at=route.depart, text=text)
+
+
+def _check_drivers(facts: Facts) -> Iterator[Breach]:
+    for allocation in facts.plan.allocations:
+        if allocation.route in facts.routes and allocation.vehicle not in facts.vehicles:
+            text = f"the snapshot has no vehicle {allocation.vehicle}"
+            yield Breach(law=2, where=f"route {allocation.route}", text=text)
+    for name, routes in facts.drives.items():
+        vehicle = facts.vehicles[name]
+        for route in routes:
+            for text in _hindrances(route, vehicle):
+                where = f"route {route.id} by vehicle {name}"
+                yield Breach(law=2, where=where, at=route.depart, text=text)
+        yield from _check_times(facts, vehicle, routes)
+        yield from _check_shifts(facts, vehicle, routes)
+        yield from _check_company(facts, vehicle, routes)
+
+
+def _hindrances(route: Route, vehicle: Vehicle) -> Iterator[str]:
+    if not vehicle.in_service:
+        yield "the vehicle is out of service"
+    if vehicle.type not in route.vehicle_types:
+        yield f"the type {vehicle.type} is not allowed"
+    if route.vehicle not in (None, vehicle.id):
+        yield f"the route is pinned to {route.vehicle}"
+    if route.energy_for(vehicle.id) is None:
+        yield "the route's energy is not known for the vehicle"
+
+
+def _check_times(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
+    turnaround = timedelta(minutes=facts.snapshot.rules.turnaround_minutes)
+    free, why = vehicle.available_from, "before the vehicle is available"
+    for route in routes:
+        if route.depart < free - TIME:
+            yield Breach(
+                law=2,
+                where=f"route {route.id} by vehicle {vehicle.id}",
+                at=route.depart,
+                amount=(free - route.depart) / MINUTE,
+                unit="minutes",
+                text=f"it departs {why}",
+            )
+        if route.return_ + turnaround > free:
+            free, why = route.return_ + turnaround, f"before the turnaround after {route.id}"
+
+
+def _check_shifts(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
+    rules = facts.snapshot.rules
+    if rules.max_shift_hours is None or not routes:
+        return
+    most = timedelta(hours=rules.max_shift_hours)
+    shifts: list[list[Route]] = [[routes[0]]]
+    for route in routes[1:]:
+        pause = route.depart - max(r.return_ for r in shifts[-1])
+        if rules.rest_hours is not None and pause >= timedelta(hours=rules.rest_hours):
+            shifts.append([])
+        shifts[-1].append(route)
+    for shift in shifts:
+        length = max(r.return_ for r in shift) - shift[0].depart
+        if length > most + TIME:
+            yield Breach(
+                law=2,
+                where=f"vehicle {vehicle.id}",
+                at=shift[0].depart,
+                amount=(length - most) / HOUR,
+                unit="hours",
+                text=f"a shift is longer than {rules.max_shift_hours:g} h",
+            )
+
+
+def _check_company(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
+    rules, where = facts.snapshot.rules, f"vehicle {vehicle.id}"
+    if len(routes) > rules.max_routes_per_vehicle:
+        yield Breach(
+            law=2,
+            where=where,
+            amount=len(routes) - rules.max_routes_per_vehicle,
+            unit="routes",
+            text=f"it drives more than {rules.max_routes_per_vehicle} routes",
+        )
+    driven = {r.id for r in routes}
+    for a, b in rules.incompatible_routes:
+        if a != b and {a, b} <= driven:
+            yield Breach(law=2, where=where, text=f"it drives {a} and {b}, which are incompatible")
