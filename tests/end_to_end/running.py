@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -23,7 +23,7 @@ START_S = 30.0
 
 @dataclass
 class Daemon:
-    """`depotd run` with its state in `directory`; the system chooses every port, anew each start."""
+    """`depotd run` with its state in `directory`; every port is chosen by the system."""
 
     directory: Path
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -83,8 +83,14 @@ class Daemon:
         return await asyncio.to_thread(self._get, path)
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.http.rstrip("/") + path, timeout=10) as answer:
-            return json.loads(answer.read())
+        address = urlsplit(self.http)
+        assert address.hostname is not None
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
 
 @asynccontextmanager
@@ -143,5 +149,3 @@ class RawStation:
 
 ACCEPTED = {"status": "Accepted"}
 ANSWERS: dict[str, dict[str, object]] = {"GetConfiguration": {"configurationKey": []}}
-
-__all__ = ["Daemon", "RawStation", "running", "urllib"]
