@@ -101,7 +101,7 @@ class MqttLink:
                 response_topic=row.response_topic,
                 correlation_data=row.correlation_data,
             )
-            self._last_heard[arrival.topic] = arrival.digest
+            self._remember(arrival)
             await self._emit(self._event(row.id, arrival))
         failures = 0
         while True:
@@ -172,9 +172,13 @@ class MqttLink:
             event = self._event(None, arrival)
         else:
             event = self._event(await self._keep(arrival), arrival)
+        self._remember(arrival)
+        await self._emit(event)
+
+    def _remember(self, arrival: Arrival) -> None:
+        """Not so a command: one that was retained is refused each time it is told."""
         if not topics.is_command(self._site, arrival.topic):
             self._last_heard[arrival.topic] = arrival.digest
-        await self._emit(event)
 
     async def _keep(self, arrival: Arrival) -> int:
         return await _kept(

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from planner.series import Point, Series
 
-# A tenth of an ampere on three phases is 69 W: nothing finer can be asked of a station.
-TOLERANCE_KW = 0.07
+# What can be asked of stations lies on a grid of 10 W or 0.1 A, so less than half of its finest
+# step is the same.
+TOLERANCE_KW = 0.005
 
 
 def combine(fold: Callable[[Iterable[float]], float], *series: Series) -> Series:
@@ -31,7 +32,7 @@ def after(series: Series, start: datetime) -> Series:
 
 
 def exceeds(a: Series, b: Series, start: datetime, end: datetime | None = None) -> bool:
-    """Whether `a` is above `b`, by more than can be asked of a station, in `[start, end)`."""
+    """Whether `a` is above `b`, by more than rounding, in `[start, end)`."""
     instants = {start} | {p.at for s in (a, b) for p in s.points if p.at > start}
     return any(a.at(t) > b.at(t) + TOLERANCE_KW for t in instants if end is None or t < end)
 

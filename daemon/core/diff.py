@@ -67,11 +67,17 @@ def diff(
         elif exceeds(exact, wish.evse.confirmed, now, now + AHEAD):
             increases.append(Wish(station=wish.station, evse=wish.evse, power=exact))
     pending = bool(reductions) or any(w.evse.unconfirmed or w.evse.settling for w in listed)
-    return reductions + _affordable(budget, everyone, increases, now, pending=pending)
+    return reductions + _affordable(budget, everyone, increases, now, told, pending=pending)
 
 
 def _affordable(
-    budget: Budget, stations: list[Station], wishes: list[Wish], now: datetime, *, pending: bool
+    budget: Budget,
+    stations: list[Station],
+    wishes: list[Wish],
+    now: datetime,
+    told: Told,
+    *,
+    pending: bool,
 ) -> list[Change]:
     """Each increase as far as there is room; one that would get more once a reduction has settled
     waits for it, as every replaced profile may make a station spike."""
@@ -81,7 +87,8 @@ def _affordable(
         room = left(budget, stations, without=excepted)
         for change in granted:
             room = less(room, change.evse, combine(max, change.evse.booking(), change.power))
-        most = combine(min, wish.power, available(room, wish.evse.spec.circuit))
+        fitting = combine(min, wish.power, available(room, wish.evse.spec.circuit))
+        most = told(wish.station, wish.evse, fitting)
         if pending and exceeds(wish.power, most, now):
             continue
         if exceeds(most, wish.evse.confirmed, now, now + AHEAD):

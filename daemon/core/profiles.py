@@ -52,9 +52,13 @@ class Electrics:
         return self.voltage_v * max(self.spec.phases, 1) / 1000
 
     def limit(self, kw: float) -> float:
-        """The limit in the station's unit, one decimal, rounded down; 0 below the minimum."""
+        """The limit in the station's unit, in steps of 0.1 A or 10 W, rounded down; 0 below the
+        minimum."""
         kw = min(kw, self.spec.max_kw)
-        limit = math.floor(kw / self.kw_per_unit * 10 + ROUNDING) / 10
+        if self.unit is RateUnit.WATTS:
+            limit = math.floor(kw * 100 + ROUNDING) * 10.0
+        else:
+            limit = math.floor(kw / self.kw_per_unit * 10 + ROUNDING) / 10
         too_small = kw < self.spec.min_kw - ROUNDING or (
             self.unit is RateUnit.AMPERES and limit < MIN_CURRENT_A
         )

@@ -214,3 +214,39 @@ def _station_does(
     if arrives and profile is not None:
         followed[send.station] = profile
     bench.answer(send, None if answered else TimedOut() if luck < 0.95 else Lost())
+
+
+def test_the_last_step_of_room_is_freed_first_and_not_asked_for_again_and_again() -> None:
+    """19.4 A become 19.3 A, which leaves another just the 6.1 A that its plan wants; before that
+    it would be left less than 6 A."""
+    ampere_kw = 0.69
+    bench = plugged(limit_kw=(19.3 + 6.1) * ampere_kw)
+    bench.follow({("V01", "CP01"): [19.4 * ampere_kw] * 8})
+    bench.answer_all("CP01")
+    bench.wait(60)
+    before = len(bench.sent)
+    bench.follow({("V01", "CP01"): [19.3 * ampere_kw] * 8, ("V02", "CP02"): [6.1 * ampere_kw] * 8})
+    for _ in range(20):
+        bench.answer_all("CP01")
+        bench.answer_all("CP02")
+        bench.wait(10)
+    assert len(bench.sent) - before == 2
+    assert bench.depot.stations["CP02"].evses[1].confirmed.at(bench.utc) == pytest.approx(
+        6.1 * ampere_kw
+    )
+
+
+def test_a_plan_costs_each_station_one_or_two_profiles_however_often_it_is_looked_at() -> None:
+    bench = plugged(4, limit_kw=40.0)
+    powers = {f"CP{n:02d}": kw for n, kw in enumerate([13.37, 7.77, 10.01, 8.85], 1)}
+    bench.follow({(s.replace("CP", "V"), s): [kw] * 8 for s, kw in powers.items()})
+    before = len(bench.sent)
+    for _ in range(40):
+        for station in powers:
+            bench.answer_all(station)
+        bench.depot.dirty = True
+        bench.wait(10)
+    assert len(bench.sent) - before <= 4
+    for station, kw in powers.items():
+        confirmed = bench.depot.stations[station].evses[1].confirmed.at(bench.utc)
+        assert kw - 0.07 <= confirmed <= kw
