@@ -49,7 +49,7 @@ class Applied:
 @dataclass(slots=True, kw_only=True)
 class Depot:
     """`dirty` says that what was sent may no longer be what is wanted; `revision` is the newest
-    snapshot's, `planning` the one being planned on."""
+    snapshot's, `planning` the one being planned on, `candidate` the best plan for it yet."""
 
     site: SiteSpec
     trigger: Trigger
@@ -65,6 +65,7 @@ class Depot:
     applied: Applied | None = None
     revision: int = 0
     planning: Snapshot | None = None
+    candidate: Plan | None = None
     generation: int = 0
     last_number: int = 0
     dirty: bool = False

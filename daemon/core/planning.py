@@ -20,6 +20,7 @@ from planner.codec import dump_plan, dump_snapshot
 from planner.params import Params
 from planner.plan import Plan, Stay
 from planner.series import Point, Series
+from planner.snapshot import Snapshot
 from protocol.mqtt import topics
 
 PARAMS: TypeAdapter[Params] = TypeAdapter(Params)
@@ -39,7 +40,7 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
         yield from alert(depot, now, "snapshot_invalid", text, severity="critical")
         return
     depot.revision = revision
-    depot.planning = snapshot
+    depot.planning, depot.candidate = snapshot, None
     yield Save(
         record=SnapshotRecord(
             revision=revision,
@@ -63,49 +64,62 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
 
 def on_ready(depot: Depot, event: PlanReady, now: Now) -> Iterator[Effect]:
     """A plan for anything but the newest snapshot is dropped whole. A first quick one is followed
-    only where there is none to follow yet: each plan that is replaced costs profiles."""
+    at once only where a vehicle waits for it: each plan that is replaced costs profiles."""
     snapshot = depot.planning
     if snapshot is None or event.revision != snapshot.revision:
         yield Note(name="plan_outdated", fields={"revision": event.revision})
         return
-    for step in event.steps_down:
-        yield Note(
-            name="planner_stepped_down",
-            level="warning",
-            fields={"revision": event.revision, "what": step},
-        )
-    if not event.final and depot.applied is not None and not _waiting(depot):
-        return
-    depot.applied = Applied(snapshot=snapshot, plan=event.plan, made_at=now.utc)
-    depot.trigger.failures = 0
+    depot.candidate = event.plan
+    if event.final or depot.applied is None or _waiting(depot):
+        yield from _follow(depot, snapshot, event.plan, now)
     if event.final:
-        depot.planning = None
-    yield Save(
-        record=PlanRecord(
-            revision=event.revision,
-            made_at=now.utc,
-            plan_json=dump_plan(event.plan),
-            status=event.plan.status,
-            applied=True,
-        )
-    )
-    yield Note(name="plan_applied", fields=_summary(event.plan))
-    yield publish_plan(event.plan)
-    for _, evse in depot.evses():
-        evse.off_plan_kwh = 0.0
-    set_targets(depot)
+        yield from _end_planning(depot, event.revision, event.steps_down)
 
 
 def on_failed(depot: Depot, event: PlanFailed, now: Now) -> Iterator[Effect]:
-    if depot.planning is None or event.revision != depot.planning.revision:
+    """The best plan that came before the failure is followed: it was audited like any other. With
+    none, the last revision's stands."""
+    snapshot, candidate = depot.planning, depot.candidate
+    if snapshot is None or event.revision != snapshot.revision:
+        return
+    if candidate is not None:
+        yield from _follow(depot, snapshot, candidate, now)
+        yield from _end_planning(depot, event.revision, (event.reason,))
         return
     depot.planning = None
     depot.trigger.failures += 1
     depot.trigger.ask("planner failed", now.monotonic_s)
-    text = (
-        f"planning revision {event.revision} failed, the last audited plan stands: {event.reason}"
-    )
+    text = f"planning of revision {event.revision} failed, the last plan stands: {event.reason}"
     yield from alert(depot, now, "planner_failed", text)
+
+
+def _follow(depot: Depot, snapshot: Snapshot, plan: Plan, now: Now) -> Iterator[Effect]:
+    depot.applied = Applied(snapshot=snapshot, plan=plan, made_at=now.utc)
+    for _, evse in depot.evses():
+        evse.off_plan_kwh = 0.0
+    set_targets(depot)
+    yield Save(
+        record=PlanRecord(
+            revision=plan.revision,
+            made_at=now.utc,
+            plan_json=dump_plan(plan),
+            status=plan.status,
+            applied=True,
+        )
+    )
+    yield Note(name="plan_applied", fields=_summary(plan))
+    yield publish_plan(plan)
+
+
+def _end_planning(depot: Depot, revision: int, steps_down: tuple[str, ...]) -> Iterator[Effect]:
+    depot.planning = depot.candidate = None
+    depot.trigger.failures = 0
+    for step in steps_down:
+        yield Note(
+            name="planner_stepped_down",
+            level="warning",
+            fields={"revision": revision, "what": step},
+        )
 
 
 def set_targets(depot: Depot) -> None:

@@ -165,6 +165,7 @@ class Bench:
         told: list[Command] = []
         while (send := self.pending(station)) is not None:
             told.append(send.command)
+            assert len(told) < 100, f"{station} is told again and again: {told[-2:]}"
             self.answer(send)
         return told
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from daemon.core.apply import next_due_s
-from daemon.core.effects import StartPlanning
+from daemon.core.effects import Note, StartPlanning
 from daemon.core.events import PlanFailed, PlanReady
 from daemon.core.keeping import restore
 from daemon.core.records import Fact, Memory, SnapshotRecord, TransactionRecord
@@ -80,6 +80,23 @@ def test_a_failed_planning_leaves_the_last_plan_standing_and_is_tried_again() ->
     assert bench.depot.applied is not None
     assert bench.depot.applied.plan.revision == first.revision
     assert planning(bench).revision == second.revision + 1
+
+
+def test_a_planner_killed_at_its_deadline_still_gives_the_best_plan_it_had_told() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    first = planning(bench)
+    bench.apply(PlanReady(revision=first.revision, plan=plan_of(first), final=True))
+    order(bench, "replan")
+    second = planning(bench)
+    told = plan_of(second, algorithm="greedy")
+    bench.apply(PlanReady(revision=second.revision, plan=told, final=False))
+    assert bench.depot.applied is not None
+    assert bench.depot.applied.plan.revision == first.revision
+    effects = bench.apply(PlanFailed(revision=second.revision, reason="killed"))
+    assert bench.depot.applied.plan == told
+    (note,) = [e for e in effects if isinstance(e, Note) and e.name == "planner_stepped_down"]
+    assert note.fields == {"revision": second.revision, "what": "killed"}
 
 
 def test_a_snapshot_holds_what_cannot_be_steered_as_fixed_load() -> None:
