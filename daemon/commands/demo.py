@@ -68,8 +68,18 @@ def run(args: argparse.Namespace) -> int:
                     json_output=args.json,
                 )
             )
-        except* (StoreError, BrokerError, OSError) as errors:
-            raise Refused(str(errors.exceptions[0])) from errors
+        except ExceptionGroup as group:
+            known, unknown = group.split((StoreError, BrokerError, OSError))
+            if known is None or unknown is not None:
+                raise
+            raise Refused(str(_first(known))) from group
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _check(args: argparse.Namespace) -> None:

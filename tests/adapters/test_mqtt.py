@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
+import shutil
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -330,7 +333,10 @@ async def test_what_is_retained_is_news_once_and_what_is_sent_is_news_each_time(
         for _ in range(2):
             await fleet.publish(topic, '{"energy_kwh": 31}', retain=True)
             await ear.next(MessageReceived)
-        await broker.kill()
+        # When this is told, what was told before is acknowledged.
+        await fleet.publish(f"{SITE}/commands/replan", command("c0"))
+        await ear.next(MessageReceived)
+        await broker.stop()
         await broker.start()
         await ear.next(BrokerConnected)
         async with fleet_client(broker) as again:
@@ -342,32 +348,35 @@ async def test_what_is_retained_is_news_once_and_what_is_sent_is_news_each_time(
 async def test_a_connection_taken_over_leaves_us_online(
     broker: Broker, fleet: FleetClient, store: Store, ear: Ear
 ) -> None:
-    """The broker tells the will of the old connection when the new one comes."""
-    old: list[asyncio.StreamWriter] = []
-
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", broker.port)
-        old.extend((writer, back))
-        await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
+    """We lose the connection and come back before the broker has noticed."""
+    ends: list[asyncio.StreamWriter] = []
 
     async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):
             sink.write(data)
 
+    async def pass_on(ours: asyncio.StreamReader, to_us: asyncio.StreamWriter) -> None:
+        theirs, to_them = await asyncio.open_connection("127.0.0.1", broker.port)
+        ends.extend((to_us, to_them))
+        await asyncio.gather(copy(ours, to_them), copy(theirs, to_us), return_exceptions=True)
+
     proxy = await asyncio.start_server(pass_on, "127.0.0.1", 0)
     url = f"mqtt://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-    await fleet.hears(f"{SITE}/state/daemon")
-    async with running(make_link(url, store, ear, protocol_version=broker.version)):
+    await fleet.hears(f"{SITE}/state/+")
+    async with running(make_link(url, store, ear, protocol_version=broker.version)) as link:
         await ear.next(BrokerConnected)
-        old[0].transport.abort()
+        ends[0].transport.abort()
         await ear.next(BrokerConnected)
-        assert [(await fleet.next()).payload for _ in range(3)] == [ONLINE, OFFLINE, ONLINE]
-        async with fleet_client(broker, "later") as later:
-            await later.hears(f"{SITE}/state/daemon")
-            assert (await later.next()).payload == ONLINE
+        ends[1].transport.abort()
+        link.publish("state/plan", {})
+        said = []
+        while (heard := await fleet.next()).topic != f"{SITE}/state/plan":
+            said.append(heard.payload)
+        assert said.count(ONLINE) == 2
+        assert said[-1] == ONLINE
     proxy.close()
-    for writer in old:
-        writer.transport.abort()
+    for end in ends:
+        end.transport.abort()
 
 
 async def test_wrong_credentials_are_told_without_the_password(
@@ -386,6 +395,39 @@ async def test_wrong_credentials_are_told_without_the_password(
     assert entries[0]["event"] == "mqtt_lost"
     assert "Not authorized" in str(entries[0]["reason"])
     assert "guessed" not in str(entries)
+
+
+@pytest.mark.mosquitto
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+async def test_over_tls_the_brokers_certificate_is_checked(
+    tmp_path: Path, require_tool: RequireTool, store: Store, ear: Ear
+) -> None:
+    certificate, key = tmp_path / "broker.pem", tmp_path / "broker.key"
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    made = await asyncio.create_subprocess_exec(
+        *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+        *("-nodes", "-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"),
+        *("-keyout", str(key), "-out", str(certificate)),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await made.wait() == 0
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    secure = (f"listener {port} 127.0.0.1", f"certfile {certificate}", f"keyfile {key}")
+    broker = Mosquitto(require_tool("mosquitto"), tmp_path, *secure)
+    await broker.start()
+    url, entries = f"mqtts://127.0.0.1:{port}", list[dict[str, object]]()
+    async with running(make_link(url, store, ear, log=log_to(entries))):
+        await until(lambda: bool(entries))
+    trusted = ssl.create_default_context(cafile=certificate)
+    async with running(make_link(url, store, ear, tls=trusted)):
+        await ear.next(BrokerConnected)
+    await broker.stop()
+    assert "certificate verify failed" in str(entries[0]["reason"])
+    gc.collect()
 
 
 @pytest.mark.mosquitto
