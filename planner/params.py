@@ -1,4 +1,4 @@
-"""What a caller may choose about planning; the settings' `[planner]` section holds the same keys."""
+"""What a caller may choose about planning; `[planner]` of the settings holds the same keys."""
 
 from __future__ import annotations
 

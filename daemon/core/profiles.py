@@ -7,6 +7,7 @@ between 0 and what a connector can charge with becomes 0 (IEC 61851-1: 0 or at l
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -90,14 +91,7 @@ def shape(
         rest = min(value for _, value in steps[most - 1 :])
         tail = min(electrics.limit(fallback_kw), rest)
         steps = [*steps[: most - 1], (steps[most - 1][0], tail)]
-    periods = tuple(
-        SchedulePeriod(
-            start_s=0 if i == 0 else math.ceil((at - start).total_seconds()),
-            limit=value,
-            number_phases=electrics.spec.phases or None,
-        )
-        for i, (at, value) in enumerate(steps)
-    )
+    periods = tuple(_periods(steps, start, electrics.spec.phases or None))
     allows = Series(
         points=tuple(Point(at=at, value=electrics.allows_kw(value)) for at, value in steps)
     )
@@ -112,6 +106,19 @@ def shape(
         transaction_id=transaction_id,
     )
     return Shaped(profile, allows)
+
+
+def _periods(
+    steps: list[tuple[datetime, float]], start: datetime, phases: int | None
+) -> Iterator[SchedulePeriod]:
+    """Whole seconds: a lower limit begins rather too early, a higher one rather too late."""
+    before_s, before = 0, math.inf
+    for i, (at, limit) in enumerate(steps):
+        exact_s = (at - start).total_seconds()
+        rounded_s = math.floor(exact_s) if limit < before else math.ceil(exact_s)
+        start_s = 0 if i == 0 else max(rounded_s, before_s + 1)
+        yield SchedulePeriod(start_s=start_s, limit=limit, number_phases=phases)
+        before_s, before = start_s, limit
 
 
 def standing(

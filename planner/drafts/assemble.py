@@ -1,0 +1,278 @@
+"""From a draft to a plan: energies, shortfalls, the site's import, money, and what binds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from planner.drafts.choices import Choices
+from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
+from planner.drafts.timeline import Floats, Limit, Timeline
+from planner.objectives.taste import LATE
+from planner.plan import (
+    Binding,
+    Bound,
+    Cost,
+    Objective,
+    Period,
+    Plan,
+    Shortfall,
+    SiteStep,
+    Status,
+    Stay,
+    Unserved,
+)
+from planner.snapshot import Allocation, Snapshot
+
+MISSING_KWH = 1e-3
+"""Less than a watt-hour is rounding, not a shortfall."""
+
+Reason = Callable[[str], str]
+
+
+def assemble(
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    draft: Draft,
+    *,
+    algorithm: str,
+    seed: int,
+    status: Status,
+    bound_money: float | None = None,
+    unserved_reason: Reason,
+    stay_reason: Callable[[Visit], str],
+) -> Plan:
+    """The plan that `draft` means. `bound_money` is clipped to the plan's own money."""
+    driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
+    traces = follow(chosen, draft, line)
+    shortfalls = _shortfalls(chosen, draft, traces, line)
+    import_kw = site_import(draft, line)
+    cost = _cost(snapshot, line, draft, import_kw)
+    money = cost.energy + cost.peak + cost.wear
+    missing = [r for r in chosen.routes if r.id not in driven]
+    return Plan(
+        revision=snapshot.revision,
+        status=status,
+        algorithm=algorithm,
+        seed=seed,
+        allocations=tuple(
+            Allocation(route=r.id, vehicle=driven[r.id]) for r in chosen.routes if r.id in driven
+        ),
+        unserved=tuple(Unserved(route=r.id, reason=unserved_reason(r.id)) for r in missing),
+        stays=_stays(snapshot, line, chosen, draft, stay_reason),
+        battery=_battery(line, draft),
+        site=_site(line, import_kw),
+        shortfalls=tuple(shortfalls),
+        objective=Objective(
+            unserved=sum(r.priority for r in missing),
+            shortfall_kwh=sum(s.kwh for s in shortfalls),
+            money=money,
+            taste=taste(snapshot, line, draft),
+        ),
+        cost=cost,
+        bound=None if bound_money is None else _bound(money, bound_money),
+        binding=tuple(_bindings(line, draft)),
+    )
+
+
+def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
+    charges = charges_of(draft.visits)
+    return {
+        v: trace(vehicle, draft.drives.get(v, ()), charges.get(v, ()), line)
+        for v, vehicle in chosen.vehicles.items()
+    }
+
+
+def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
+    """Changes against the previous plan, one each, and how late the charging is: `LATE` for every
+    kWh and hour after the horizon's start."""
+    previous = snapshot.previous.allocations if snapshot.previous else ()
+    before = {a.route: a.vehicle for a in previous}
+    driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
+    changes = sum(before[r] != v for r, v in driven.items() if r in before)
+    late: float = sum(
+        c.kwh * (c.start_s + c.end_s) / 7200 for visit in draft.visits for c in visit.charges
+    )
+    return changes + LATE * late
+
+
+def _shortfalls(
+    chosen: Choices, draft: Draft, traces: Mapping[str, Trace], line: Timeline
+) -> Iterable[Shortfall]:
+    found: list[Shortfall] = []
+    for name, vehicle in chosen.vehicles.items():
+        for drive, energy_kwh in traces[name].departures:
+            if drive.need_kwh - energy_kwh > MISSING_KWH:
+                found.append(
+                    Shortfall(
+                        vehicle=name,
+                        at=line.instant(drive.depart_s),
+                        route=drive.route,
+                        kwh=round(drive.need_kwh - energy_kwh, 6),
+                    )
+                )
+        missing = vehicle.target_kwh - traces[name].end_kwh
+        if missing > MISSING_KWH and at_depot_at_end(vehicle, draft.drives.get(name, ()), line):
+            found.append(
+                Shortfall(vehicle=name, at=line.instant(line.end_s), kwh=round(missing, 6))
+            )
+    return sorted(found, key=lambda s: (s.at, s.vehicle, s.route or ""))
+
+
+def site_import(draft: Draft, line: Timeline) -> Floats:
+    """The mean import of each step; pv is curtailed instant by instant (law 7)."""
+    changes: list[list[tuple[float, float]]] = [[] for _ in range(line.steps)]
+    for visit in draft.visits:
+        for charge in visit.charges:
+            step = line.step_at(charge.start_s)
+            changes[step] += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+    battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
+    before_pv_kw, floor_kw = line.fixed_import_kw + battery_kw, line.floor_kw
+    means = np.zeros(line.steps)
+    for step in range(line.steps):
+        at_s, kw, total = step * line.step_s, float(before_pv_kw[step]), 0.0
+        for then_s, change in (*sorted(changes[step]), ((step + 1) * line.step_s, 0.0)):
+            total += (then_s - at_s) * _use_pv(kw, float(line.pv_kw[step]), float(floor_kw[step]))
+            at_s, kw = then_s, kw + change
+        means[step] = total / line.step_s
+    return means
+
+
+def _use_pv(load_kw: float, pv_kw: float, floor_kw: float) -> float:
+    return max(load_kw - pv_kw, min(load_kw, floor_kw))
+
+
+def _cost(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats) -> Cost:
+    bought, sold = np.maximum(import_kw, 0), np.maximum(-import_kw, 0)
+    energy = line.step_h * float(bought @ line.import_price - sold @ line.export_price)
+    site = snapshot.site
+    peak_kw = max(0.0, float(import_kw.max(initial=0.0)) - site.peak_so_far_kw)
+    wear = 0.0
+    if site.battery is not None and draft.battery_kw is not None:
+        drawn_kwh = line.step_h * float(np.maximum(-draft.battery_kw, 0).sum())
+        wear = site.battery.wear_per_kwh * drawn_kwh
+    return Cost(energy=energy, peak=peak_kw * site.peak_price_per_kw, wear=wear)
+
+
+def _bound(money: float, bound_money: float) -> Bound:
+    """A difference within a millionth is rounding."""
+    low = money if bound_money > money - 1e-6 * max(1.0, abs(money)) else bound_money
+    return Bound(money=low, gap=(money - low) / max(abs(money), 1e-6))
+
+
+def _stays(
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    draft: Draft,
+    reason: Callable[[Visit], str],
+) -> tuple[Stay, ...]:
+    stays = []
+    for visit in draft.visits:
+        if visit.socket is None or not visit.charges:
+            continue
+        plugged = plugged_at(chosen.vehicles[visit.vehicle]) == visit.socket
+        start_s = visit.start_s if plugged and visit.first else visit.charges[0].start_s
+        stays.append(
+            Stay(
+                vehicle=visit.vehicle,
+                station=visit.socket[0],
+                connector=visit.socket[1],
+                start=line.instant(start_s),
+                end=line.instant(visit.charges[-1].end_s),
+                energy_kwh=sum(c.kwh for c in visit.charges),
+                periods=_periods(line, visit),
+                why=reason(visit),
+            )
+        )
+    return tuple(sorted(stays, key=lambda s: (s.start, s.vehicle)))
+
+
+def _periods(line: Timeline, visit: Visit) -> tuple[Period, ...]:
+    """Charges of one power in a row are one period."""
+    merged: list[list[float]] = []
+    for start_s, end_s, kw in visit.charges:
+        if merged and merged[-1][1] == start_s and merged[-1][2] == kw:
+            merged[-1][1] = end_s
+        else:
+            merged.append([start_s, end_s, kw])
+    return tuple(Period(start=line.instant(a), end=line.instant(b), kw=kw) for a, b, kw in merged)
+
+
+def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:
+    if draft.battery_kw is None:
+        return ()
+    return tuple(
+        Period(start=line.instant(a), end=line.instant(b), kw=kw)
+        for a, b, kw in _merged(line, draft.battery_kw)
+    )
+
+
+def _site(line: Timeline, import_kw: Floats) -> tuple[SiteStep, ...]:
+    step = line.step_s
+    return tuple(
+        SiteStep(
+            start=line.instant(i * step), end=line.instant((i + 1) * step), import_kw=float(kw)
+        )
+        for i, kw in enumerate(import_kw)
+    )
+
+
+def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
+    found: list[tuple[float, float, float]] = []
+    for i, value in enumerate(values):
+        a, b = i * line.step_s, (i + 1) * line.step_s
+        if found and found[-1][2] == value:
+            found[-1] = (found[-1][0], b, float(value))
+        else:
+            found.append((a, b, float(value)))
+    return found
+
+
+def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
+    """The highest sum of what the limit's connectors draw in each step, and the battery's power."""
+    edges: list[tuple[float, float]] = []
+    for visit in draft.visits:
+        if visit.socket in limit.sockets:
+            for charge in visit.charges:
+                edges += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+    highest = np.zeros(line.steps)
+    kw = 0.0
+    for at_s, change in sorted(edges):
+        kw += change
+        if change > 0:
+            step = line.step_at(at_s)
+            highest[step] = max(highest[step], kw)
+    if limit.name == SITE and draft.battery_kw is not None:
+        highest = highest + draft.battery_kw
+    return highest
+
+
+SITE = "site"
+
+
+def full_steps(limit: Limit, draft: Draft, line: Timeline) -> Floats:
+    """1 where charging takes all that the limit leaves, else 0."""
+    kw = load_kw(limit, draft, line)
+    return np.where((kw > 1e-6) & (kw >= limit.room_kw - 0.01), 1.0, 0.0)
+
+
+def _bindings(line: Timeline, draft: Draft) -> Iterable[Binding]:
+    for limit in line.limits:
+        name = "site import limit" if limit.name == SITE else limit.name
+        for a, b, full in _merged(line, full_steps(limit, draft, line)):
+            if full:
+                yield Binding(limit=name, start=line.instant(a), end=line.instant(b))
+        yield from _broken(line, name, limit.room_kw)
+    yield from _broken(line, "site export limit", line.export_limit_kw + line.fixed_import_kw)
+
+
+def _broken(line: Timeline, name: str, room_kw: Floats) -> Iterable[Binding]:
+    """Where the fixed loads leave less than nothing (law 7)."""
+    for a, b, broken in _merged(line, np.where(room_kw < 0, 1.0, 0.0)):
+        if broken:
+            excess = -float(room_kw[line.step_at(a) : line.step_at(b - 1e-3) + 1].min())
+            text = f"{name}: the fixed loads alone exceed it by {excess:.1f} kW, nothing is added"
+            yield Binding(limit=text, start=line.instant(a), end=line.instant(b))

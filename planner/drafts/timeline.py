@@ -1,0 +1,146 @@
+"""The snapshot's horizon as arrays over its steps, and the limits that charging must share.
+
+Times are seconds after `taken_at`; arrays have one value a step (law 1 of the contract).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.series import Series
+from planner.snapshot import Snapshot
+
+Floats = NDArray[np.float64]
+Socket = tuple[str, int]
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What the connectors of a circuit, or of the site, may draw together beside the fixed loads.
+
+    `room_kw` is negative where the fixed loads alone exceed the limit; for the site it counts base
+    load and pv, and the battery comes on top.
+    """
+
+    name: str
+    room_kw: Floats
+    sockets: frozenset[Socket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """`fixed_kw` is what the uncontrollable connectors draw all the horizon."""
+
+    taken_at: datetime
+    step_s: float
+    steps: int
+    import_limit_kw: Floats
+    export_limit_kw: Floats
+    base_load_kw: Floats
+    pv_kw: Floats
+    import_price: Floats
+    export_price: Floats
+    fixed_kw: float
+    limits: tuple[Limit, ...]
+
+    @property
+    def step_h(self) -> float:
+        return self.step_s / 3600
+
+    @property
+    def end_s(self) -> float:
+        return self.steps * self.step_s
+
+    @property
+    def floor_kw(self) -> Floats:
+        """The lowest import to which pv is used: the rest is curtailed (law 7)."""
+        return np.where(self.export_price < 0, 0.0, -self.export_limit_kw)
+
+    @property
+    def fixed_import_kw(self) -> Floats:
+        """The site's import before pv, charging and battery."""
+        return self.base_load_kw + self.fixed_kw
+
+    def seconds(self, instant: datetime) -> float:
+        return (instant - self.taken_at) / SECOND
+
+    def instant(self, seconds: float) -> datetime:
+        return self.taken_at + timedelta(seconds=seconds)
+
+    def step_at(self, seconds: float) -> int:
+        """The step that contains `seconds`; a boundary belongs to the step it begins."""
+        return int((seconds + 1e-6) // self.step_s)
+
+    def cut(self, start_s: float, end_s: float) -> list[tuple[float, float, int]]:
+        """`[start_s, end_s)` within the horizon as pieces `(from, to, step)` of single steps."""
+        pieces = []
+        start_s, end_s = max(start_s, 0.0), min(end_s, self.end_s)
+        while end_s - start_s > 1e-6:
+            step = self.step_at(start_s)
+            to_s = min(end_s, (step + 1) * self.step_s)
+            pieces.append((start_s, to_s, step))
+            start_s = to_s
+        return pieces
+
+
+def timeline(snapshot: Snapshot) -> Timeline:
+    site, step = snapshot.site, snapshot.step
+    edges = [snapshot.taken_at + i * step for i in range(snapshot.steps + 1)]
+    spans = list(itertools.pairwise(edges))
+
+    def lowest(series: Series) -> Floats:
+        return np.array([series.lowest(a, b) for a, b in spans])
+
+    def mean(series: Series) -> Floats:
+        return np.array([series.mean(a, b) for a, b in spans])
+
+    base_load_kw = np.array([site.base_load_kw.highest(a, b) for a, b in spans])
+    import_limit_kw, pv_kw = lowest(site.import_limit_kw), lowest(site.pv_kw)
+    fixed_kw = sum(c.load_kw for c in snapshot.connectors if not c.controllable)
+    whole = Limit(
+        name="site",
+        room_kw=import_limit_kw - base_load_kw + pv_kw - fixed_kw,
+        sockets=frozenset(c.key for c in snapshot.connectors),
+    )
+    return Timeline(
+        taken_at=snapshot.taken_at,
+        step_s=step / SECOND,
+        steps=snapshot.steps,
+        import_limit_kw=import_limit_kw,
+        export_limit_kw=lowest(site.export_limit_kw),
+        base_load_kw=base_load_kw,
+        pv_kw=pv_kw,
+        import_price=mean(site.import_price_per_kwh),
+        export_price=mean(site.export_price_per_kwh),
+        fixed_kw=fixed_kw,
+        limits=(whole, *_circuit_limits(snapshot, lowest)),
+    )
+
+
+def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> Iterable[Limit]:
+    parent = {c.id: c.parent for c in snapshot.circuits}
+    for circuit in snapshot.circuits:
+        below = [c for c in snapshot.connectors if circuit.id in _chain(c.circuit, parent)]
+        fixed_kw = sum(c.load_kw for c in below if not c.controllable)
+        yield Limit(
+            name=f"circuit {circuit.id}",
+            room_kw=lowest(circuit.limit_kw) - fixed_kw,
+            sockets=frozenset(c.key for c in below),
+        )
+
+
+def _chain(circuit: str | None, parent: dict[str, str | None]) -> set[str]:
+    """The circuit and all above it."""
+    chain: set[str] = set()
+    while circuit is not None and circuit not in chain:
+        chain.add(circuit)
+        circuit = parent.get(circuit)
+    return chain

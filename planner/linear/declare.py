@@ -1,0 +1,127 @@
+"""Declares the columns of a scope, with the bounds that need no row."""
+
+from __future__ import annotations
+
+import math
+
+from planner.linear.columns import Columns
+from planner.linear.scope import Scope, blocks
+
+
+def declare(scope: Scope) -> Columns:
+    columns = Columns(scope)
+    for name in scope.chosen.vehicles:
+        _routes(columns, name)
+        _energy(columns, name)
+        _power(columns, name)
+        if name in scope.holders:
+            _holds(columns, name)
+    _site(columns)
+    _battery(columns)
+    return columns
+
+
+def _routes(columns: Columns, name: str) -> None:
+    """Given routes are driven; what they lack is a shortfall in `charging` mode only."""
+    scope = columns.scope
+    vehicle, drives = scope.chosen.vehicles[name], scope.chosen.drives[name]
+    for d in drives:
+        low = 1.0 if scope.fixed else 0.0
+        columns.add("drive", (name, d.route), low, 1.0, integral=not scope.fixed)
+        if scope.chosen.given:
+            columns.add("short", (name, d.route), 0.0, d.need_kwh)
+    returns_s = [d.return_s for d in drives] if scope.fixed and drives else []
+    here_s = max(returns_s, default=scope.line.seconds(vehicle.available_from))
+    if vehicle.target_kwh > 0 and here_s <= scope.line.end_s:
+        columns.add("short", (name, None), 0.0, vehicle.target_kwh)
+
+
+def _energy(columns: Columns, name: str) -> None:
+    """A vehicle that starts below where its curve fades can never charge beyond it."""
+    scope = columns.scope
+    vehicle = scope.chosen.vehicles[name]
+    caps = [scope.cap_kwh[name, g] for g in scope.groups_held(name)]
+    most_kwh = min(vehicle.battery_kwh, max([vehicle.energy_kwh, *caps]))
+    start_kwh = vehicle.energy_kwh
+    columns.add("energy", (name, 0), start_kwh, start_kwh)
+    for k in range(len(scope.parts[name])):
+        columns.add("energy", (name, k + 1), 0.0, most_kwh)
+    if not scope.chosen.given:
+        return
+    left_kwh, after = start_kwh, _last_need(scope, name)
+    for k in range(len(scope.points[name])):
+        drop_kwh = sum(d.energy_kwh for d in scope.returning(name, k))
+        left_kwh -= drop_kwh
+        if drop_kwh > 0 and left_kwh < 0:
+            columns.add("lift", (name, k), 0.0, drop_kwh)
+            if scope.points[name][k] <= after:
+                columns.add("empty", (name, k), 0.0, 1.0, integral=True)
+
+
+def _last_need(scope: Scope, name: str) -> float:
+    """Until when the vehicle's energy matters, in seconds."""
+    drives = scope.chosen.drives[name]
+    target = scope.chosen.vehicles[name].target_kwh > 0
+    return scope.line.end_s if target else max((d.depart_s for d in drives), default=-math.inf)
+
+
+def _power(columns: Columns, name: str) -> None:
+    scope = columns.scope
+    for k, part in enumerate(scope.parts[name]):
+        for g in scope.where.get((name, k), ()):
+            place = (name, g, k)
+            most_kw = scope.most_kw(name, g, part.step)
+            columns.add("kw", place, 0.0, most_kw)
+            if place in scope.stepped or place in scope.steady:
+                columns.add("on", place, 0.0, 1.0, integral=True)
+                columns.add("burst", place, 0.0, most_kw)
+
+
+def _holds(columns: Columns, name: str) -> None:
+    scope = columns.scope
+    buffer_s = scope.snapshot.rules.departure_buffer_minutes * 60
+    for k, part in enumerate(scope.parts[name]):
+        columns.add("armed", (name, k), 0.0, 1.0)
+        if scope.fixed and any(blocks(d, part, buffer_s) for d in scope.chosen.drives[name]):
+            continue
+        for g in scope.groups_held(name):
+            columns.add("hold", (name, g, k), 0.0, 1.0, integral=True)
+            columns.add("begin", (name, g, k), 0.0, 1.0)
+
+
+def _site(columns: Columns) -> None:
+    scope, line = columns.scope, columns.scope.line
+    site = scope.snapshot.site
+    for t in range(line.steps):
+        fixed_kw = float(line.fixed_import_kw[t])
+        most_kw = max(float(line.import_limit_kw[t]), fixed_kw, 0.0) + 1.0
+        floor_kw = min(float(line.floor_kw[t]), fixed_kw)
+        columns.add("buy", t, 0.0, most_kw)
+        columns.add("sell", t, 0.0, -min(floor_kw, 0.0))
+        if line.export_price[t] > line.import_price[t] and floor_kw < 0:
+            columns.add("selling", t, 0.0, 1.0, integral=True)
+        if line.pv_kw[t] > 0:
+            columns.add("curtail", t, 0.0, float(line.pv_kw[t]))
+            if line.import_price[t] < 0:
+                columns.add("curtailing", t, 0.0, 1.0, integral=True)
+    if site.peak_price_per_kw > 0:
+        columns.add("peak", 0, 0.0, math.inf)
+
+
+def _battery(columns: Columns) -> None:
+    """A binary keeps it from charging and discharging at once where wasting energy would pay."""
+    scope, line = columns.scope, columns.scope.line
+    battery = scope.snapshot.site.battery
+    if battery is None:
+        return
+    low_kwh = min(battery.min_kwh, battery.energy_kwh)
+    high_kwh = max(battery.capacity_kwh, battery.energy_kwh)
+    for t in range(line.steps + 1):
+        low = battery.energy_kwh if t in (0, line.steps) else low_kwh
+        columns.add("stored", t, low, battery.energy_kwh if t == 0 else high_kwh)
+    for t in range(line.steps):
+        broken = line.limits[0].room_kw[t] < 0
+        columns.add("charge", t, 0.0, 0.0 if broken else battery.max_charge_kw)
+        columns.add("discharge", t, 0.0, battery.max_discharge_kw)
+        if line.import_price[t] < 0 or line.export_price[t] < 0:
+            columns.add("charging", t, 0.0, 1.0, integral=True)

@@ -1,0 +1,201 @@
+"""What a linear model is about: each vehicle's time in parts, and where it may charge in each.
+
+A part is a piece of one step over which a vehicle's presence cannot change: steps are cut where a
+possible departure's buffer begins or a route returns, so stays end and begin in mid-step.
+Connectors that differ in name only form a group: holds are intervals, so as many as there are
+connectors in the group at any time can always be given one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from planner.drafts.choices import Choices, Drive
+from planner.drafts.draft import Visit, plugged_at
+from planner.drafts.timeline import Socket, Timeline
+from planner.snapshot import Connector, Snapshot, Vehicle
+
+Cell = tuple[str, int]
+"""A vehicle and the number of one of its parts (or points)."""
+
+Place = tuple[str, int, int]
+"""A vehicle, the number of a group, the number of one of the vehicle's parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    start_s: float
+    end_s: float
+    step: int
+
+    @property
+    def hours(self) -> float:
+        return (self.end_s - self.start_s) / 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """`limits` are the positions in `Timeline.limits` that hold for it."""
+
+    sockets: tuple[Socket, ...]
+    min_kw: float
+    max_kw: float
+    plugs: frozenset[str]
+    limits: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """`points[v]` are the instants between the parts of `v`; part `k` runs from point `k` on.
+
+    `where[v, k]` are the groups at which `v` may charge in part `k`. Vehicles in `holders` choose
+    their connector in the model; for the others it is known, or there are enough of one kind.
+    With `fixed` all of `chosen.drives` are driven; with `placed` each visit has its connector.
+    `cap_kwh[v, g]` is the energy from which on the charge curve of `v` is below the minimum power
+    of `g`. `stepped` are the places and parts whose minimum power is modelled by a binary, `steady`
+    those that also keep one power to their end.
+    """
+
+    snapshot: Snapshot
+    line: Timeline
+    chosen: Choices
+    fixed: bool
+    groups: tuple[Group, ...]
+    points: Mapping[str, tuple[float, ...]]
+    parts: Mapping[str, tuple[Part, ...]]
+    where: Mapping[Cell, tuple[int, ...]]
+    holders: frozenset[str]
+    scarce: frozenset[int]
+    cap_kwh: Mapping[tuple[str, int], float]
+    placed: tuple[Visit, ...] | None = None
+    stepped: frozenset[Place] = frozenset()
+    steady: frozenset[Place] = frozenset()
+
+    def most_kw(self, vehicle: str, group: int, step: int) -> float:
+        """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
+        place = self.groups[group]
+        rooms = [float(self.line.limits[i].room_kw[step]) for i in place.limits]
+        battery = self.snapshot.site.battery
+        if battery is not None and rooms[0] >= 0:
+            rooms[0] += battery.max_discharge_kw
+        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, *rooms)
+        return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
+
+    @cached_property
+    def _back(self) -> Mapping[Cell, tuple[Drive, ...]]:
+        """The drives that end at each point; those before the first point end there too."""
+        found: dict[Cell, list[Drive]] = {}
+        for name, drives in self.chosen.drives.items():
+            for d in drives:
+                if d.return_s <= self.line.end_s:
+                    k = point_before(self.points[name], d.return_s)
+                    found.setdefault((name, k), []).append(d)
+        return {cell: tuple(drives) for cell, drives in found.items()}
+
+    @cached_property
+    def _held(self) -> Mapping[str, tuple[int, ...]]:
+        found: dict[str, set[int]] = {}
+        for (name, _), groups in self.where.items():
+            found.setdefault(name, set()).update(groups)
+        return {name: tuple(sorted(groups)) for name, groups in found.items()}
+
+    def returning(self, vehicle: str, point: int) -> tuple[Drive, ...]:
+        return self._back.get((vehicle, point), ())
+
+    def returned(self, vehicle: str, point: int) -> list[Drive]:
+        """The drives that end at `point` or before."""
+        return [d for k in range(point + 1) for d in self.returning(vehicle, k)]
+
+    def groups_held(self, vehicle: str) -> tuple[int, ...]:
+        """The groups at which the vehicle may charge at any time."""
+        return self._held.get(vehicle, ())
+
+    def own_group(self, vehicle: str) -> int | None:
+        """Where it is plugged now; None if nowhere or at an uncontrollable connector."""
+        own = plugged_at(self.chosen.vehicles[vehicle])
+        return next((i for i, g in enumerate(self.groups) if own in g.sockets), None)
+
+    def is_stuck(self, vehicle: str) -> bool:
+        """Whether it stands at an uncontrollable connector."""
+        plugged = self.chosen.vehicles[vehicle].plugged is not None
+        return plugged and self.own_group(vehicle) is None
+
+    def together(self, cells: Iterable[Cell]) -> list[list[Cell]]:
+        """The largest sets of `cells` whose parts share an instant."""
+        edges: list[tuple[float, int, Cell]] = []
+        for name, k in cells:
+            part = self.parts[name][k]
+            edges += [(part.start_s, 1, (name, k)), (part.end_s, 0, (name, k))]
+        active: dict[Cell, None] = {}
+        found: list[list[Cell]] = []
+        grown = False
+        for _, kind, cell in sorted(edges):
+            if kind == 1:
+                active[cell] = None
+                grown = True
+                continue
+            if grown:
+                found.append(list(active))
+                grown = False
+            del active[cell]
+        return found
+
+    def refine(self, *, stepped: Iterable[Place], steady: Iterable[Place]) -> Scope:
+        """The same with more binaries for minimum powers."""
+        return replace(self, stepped=self.stepped | set(stepped), steady=self.steady | set(steady))
+
+
+def point_before(points: Sequence[float], instant_s: float) -> int:
+    """The last point not after `instant_s`; the first one if none is."""
+    found = 0
+    for i, at_s in enumerate(points):
+        if at_s <= instant_s + 1e-6:
+            found = i
+    return found
+
+
+def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
+    """Whether driving it keeps the vehicle from charging in `part`."""
+    return drive.depart_s - buffer_s < part.end_s - 1e-6 and drive.return_s > part.start_s + 1e-6
+
+
+def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
+    """The controllable connectors by circuit, powers and plugs, in order of their names."""
+    alike: dict[tuple[object, ...], list[Connector]] = {}
+    for c in sorted(snapshot.connectors, key=lambda c: c.key):
+        if c.controllable:
+            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs))
+            alike.setdefault(key, []).append(c)
+    return tuple(
+        Group(
+            sockets=tuple(c.key for c in group),
+            min_kw=group[0].min_kw,
+            max_kw=group[0].max_kw,
+            plugs=frozenset(group[0].plugs),
+            limits=tuple(i for i, x in enumerate(line.limits) if group[0].key in x.sockets),
+        )
+        for group in alike.values()
+    )
+
+
+def cut_points(
+    vehicle: Vehicle, drives: Sequence[Drive], snapshot: Snapshot, line: Timeline
+) -> tuple[float, ...]:
+    """Where the vehicle's parts begin and end. One that is plugged holds from the start on."""
+    buffer_s = snapshot.rules.departure_buffer_minutes * 60
+    plugged = plugged_at(vehicle) is not None
+    free_s = max(0.0, line.seconds(vehicle.available_from))
+    start_s = 0.0 if plugged else free_s
+    if start_s >= line.end_s:
+        return (min(start_s, line.end_s),)
+    inner = [i * line.step_s for i in range(line.steps + 1)] + [free_s]
+    for drive in drives:
+        inner += [drive.depart_s - buffer_s, drive.return_s]
+    points = sorted({start_s, *(s for s in inner if start_s < s <= line.end_s)})
+    distinct = [points[0]]
+    for at_s in points[1:]:
+        if at_s - distinct[-1] > 1e-6:
+            distinct.append(at_s)
+    return tuple(distinct)

@@ -1,0 +1,106 @@
+"""The ladder: greedy answers at once, better algorithms follow until time is up, all audited.
+
+`solve` is a pure function of its arguments as long as the budget does not bind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from planner.algorithms import ALGORITHMS
+from planner.algorithms.at_hand import better
+from planner.algorithms.nothing import nothing
+from planner.check import audit
+from planner.linear.clock import Deadline, clamp_time
+from planner.params import Params
+from planner.plan import Plan
+from planner.snapshot import Snapshot
+
+MAX_BUDGET_S: Final = 3600.0
+_LP_SHARE: Final = 0.5
+"""What the linear step on the way to a better algorithm may take of the budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """`steps_down`: what could not be used on the way, one sentence each, for the log."""
+
+    plan: Plan
+    steps_down: tuple[str, ...] = ()
+
+
+def solve(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
+    """The best audited plan that the budget allows.
+
+    Raises ValueError for an algorithm that nobody knows.
+    """
+    return solve_with_report(snapshot, params, budget_s, seed).plan
+
+
+def solve_with_report(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Solved:
+    steps = list(iter_solved(snapshot, params, budget_s, seed))
+    return steps[-1]
+
+
+def iter_plans(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Plan]:
+    """Each plan is better than the one before; the last one is the answer."""
+    last: Plan | None = None
+    for solved in iter_solved(snapshot, params, budget_s, seed):
+        if solved.plan is not last:
+            last = solved.plan
+            yield last
+
+
+def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Solved]:
+    """As `iter_plans`, with the steps down so far; the last one repeats the plan if only these
+    have grown."""
+    if params.algorithm not in ALGORITHMS:
+        known = ", ".join(sorted(ALGORITHMS))
+        raise ValueError(f"params.algorithm: wants one of {known}, not {params.algorithm!r}")
+    deadline = Deadline.after(clamp_time(budget_s, MAX_BUDGET_S))
+    best: Plan | None = None
+    down: list[str] = []
+    for name in _rungs(params.algorithm):
+        share = _LP_SHARE if name != params.algorithm else 1.0
+        found = _audited(snapshot, params, name, deadline.left_s * share, seed, down)
+        if found is not None and (best is None or _improves(found, best)):
+            best = found
+            yield Solved(plan=best, steps_down=tuple(down))
+        elif best is None:
+            best = replace(nothing(snapshot, seed), status="fallback")
+            yield Solved(plan=best, steps_down=tuple(down))
+    assert best is not None
+    yield Solved(plan=best, steps_down=tuple(down))
+
+
+def _rungs(algorithm: str) -> list[str]:
+    """Greedy first; the joint model is preceded by an answer that is quick and often near."""
+    between = ("lp",) if algorithm == "joint" else ()
+    return list(dict.fromkeys(("greedy", *between, algorithm)))
+
+
+def _audited(
+    snapshot: Snapshot, params: Params, name: str, budget_s: float, seed: int, down: list[str]
+) -> Plan | None:
+    """A plan that breaks no law, or None and one more sentence in `down`."""
+    try:
+        plan = ALGORITHMS[name](snapshot, params, clamp_time(budget_s, MAX_BUDGET_S), seed)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        down.append(f"{name} failed: {type(error).__name__}: {error}")
+        return None
+    breaches = audit(snapshot, plan)
+    if breaches:
+        more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
+        down.append(f"{name} failed its audit: {breaches[0]}{more}")
+        return None
+    return plan
+
+
+def _improves(plan: Plan, best: Plan) -> bool:
+    """Better in a tier, or as good with a bound that says so."""
+    if better(plan.objective, best.objective):
+        return True
+    proves = plan.bound is not None and best.bound is None
+    return proves and not better(best.objective, plan.objective)
