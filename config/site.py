@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from config.model import Password, Section
 from planner.series import Instant, Series
-from planner.snapshot import Battery, Identifier, NonNegative, Plugged, Positive, Share
+from planner.snapshot import Identifier, NonNegative, Plugged, Positive, Share
 
 # The last segment of a WebSocket address: RFC 3986's unreserved characters and what OCPP-J's
 # examples use, at most 48 of them (OCPP 2.0.1 part 4, 3.1.1).
@@ -36,7 +36,6 @@ class SiteSection(Section):
     export_price_per_kwh: Series = Field(default_factory=_zero)
     peak_price_per_kw: NonNegative = 0.0
     voltage_v: Positive = 230.0
-    battery: Battery | None = None
 
     @field_validator("timezone")
     @classmethod

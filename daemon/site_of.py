@@ -20,7 +20,6 @@ def site_of(settings: Settings) -> SiteSpec:
         export_limit_kw=site.export_limit_kw,
         export_price_per_kwh=site.export_price_per_kwh,
         peak_price_per_kw=site.peak_price_per_kw,
-        battery=site.battery,
         circuits=settings.circuits,
         stations=tuple(_station(settings, table) for table in settings.stations),
         vehicles=tuple(_vehicle(table) for table in settings.vehicles),

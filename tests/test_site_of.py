@@ -15,17 +15,12 @@ def settings_of(**values: object) -> Settings:
 
 
 def test_every_field_of_the_site_follows_its_setting() -> None:
-    battery = {
-        "capacity_kwh": 100, "energy_kwh": 50, "min_kwh": 10, "max_charge_kw": 50,
-        "max_discharge_kw": 50, "charge_efficiency": 0.9, "discharge_efficiency": 0.9,
-        "wear_per_kwh": 0.01,
-    }  # fmt: skip
     site = site_of(
         settings_of(
             site={
                 "id": "north", "currency": "CHF", "import_limit_kw": 81, "export_limit_kw": 1,
                 "base_load_kw": 2, "pv_kw": 3, "import_price_per_kwh": 4, "voltage_v": 240,
-                "export_price_per_kwh": 5, "peak_price_per_kw": 6, "battery": battery,
+                "export_price_per_kwh": 5, "peak_price_per_kw": 6,
             },
             ocpp={
                 "heartbeat_s": 7, "sample_s": 8, "settle_s": 9, "default_fallback_kw": 10,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from daemon.core.alerts import alert
-from daemon.core.budget import left, overload_kw
+from daemon.core.budget import left, less, overload_kw
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish, diff
 from daemon.core.effects import Effect, Note, Send
@@ -254,11 +254,13 @@ def _settle(depot: Depot, now: Now) -> None:
 
 
 def _watch_overload(depot: Depot, now: Now) -> Iterator[Effect]:
-    """Tells once when bookings that cannot be lowered exceed a limit, and once when they fit."""
-    fixed = overload_kw(
-        left(depot.budget(), depot.stations.values(), without=[w.key for w in _wishes(depot)]),
-        now.utc,
-    )
+    """Tells once when what cannot be lowered exceeds a limit, and once when it fits: the bookings
+    of those that cannot be told, and the floors of those that can."""
+    wishes = _wishes(depot)
+    room = left(depot.budget(), depot.stations.values(), without=[wish.key for wish in wishes])
+    for wish in wishes:
+        room = less(room, wish.evse, Series.constant(wish.evse.floor_kw))
+    fixed = overload_kw(room, now.utc)
     if fixed and not depot.overloaded:
         where = ", ".join(f"{name} by {kw:.1f} kW" for name, kw in sorted(fixed.items()))
         text = f"what cannot be lowered may exceed its limit: {where}"

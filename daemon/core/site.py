@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from planner.params import Params
 from planner.series import Series
-from planner.snapshot import Battery, Circuit, Horizon, Mode, Rules
+from planner.snapshot import Circuit, Horizon, Mode, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,6 @@ class SiteSpec:
     export_limit_kw: Series = field(default_factory=lambda: Series.constant(0.0))
     export_price_per_kwh: Series = field(default_factory=lambda: Series.constant(0.0))
     peak_price_per_kw: float = 0.0
-    battery: Battery | None = None
     circuits: tuple[Circuit, ...] = ()
     stations: tuple[StationSpec, ...] = ()
     vehicles: tuple[VehicleSpec, ...] = ()

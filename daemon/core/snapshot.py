@@ -75,7 +75,6 @@ def _site(depot: Depot, reserved_kw: float) -> Site:
         export_price_per_kwh=declared.export_price_per_kwh,
         peak_price_per_kw=declared.peak_price_per_kw,
         peak_so_far_kw=depot.peak_kw,
-        battery=None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -250,3 +251,19 @@ def test_a_plan_costs_each_station_one_or_two_profiles_however_often_it_is_looke
     for station, kw in powers.items():
         confirmed = bench.depot.stations[station].evses[1].confirmed.at(bench.utc)
         assert kw - 0.07 <= confirmed <= kw
+
+
+def test_a_limit_below_what_stations_fall_back_to_is_told_once_and_its_end_too() -> None:
+    spec = site(2, limit_kw=30.0)
+    stations = tuple(replace(station, fallback_kw=5.0) for station in spec.stations)
+    bench = Bench.of(replace(spec, stations=stations))
+    for n in (1, 2):
+        bench.connect(f"CP{n:02d}")
+        bench.plug_in(f"CP{n:02d}", f"V{n:02d}")
+    for limit_kw in (9.0, 8.0, 30.0):
+        bench.depot.override = LimitOverride(import_limit_kw=limit_kw, until=None)
+        bench.depot.dirty = True
+        bench.wait(1)
+    kinds = [alert.kind for alert in bench.depot.alerts]
+    assert kinds == ["limit_cannot_hold", "limit_holds"]
+    assert "site by 1.0 kW" in bench.depot.alerts[0].text
