@@ -15,6 +15,7 @@ from daemon.core.profiles import Electrics, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
 from daemon.core.transactions import close_estimated
+from planner.series import Series
 from protocol.mqtt import topics
 from protocol.ocpp.commands import GetVariables, SetChargingProfile, SetVariable, TriggerMessage
 from protocol.ocpp.events import (
@@ -109,6 +110,12 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
         evse.failures = 0
         if evse.fixed in {REFUSES, SILENT}:
             evse.fixed = None
+        if evse.transaction is not None:
+            # Some lose the transaction's profile when they boot, some when the socket drops: it
+            # may hold or not, so it stays booked and is told again.
+            evse.unconfirmed = (*evse.unconfirmed, evse.confirmed)
+            evse.confirmed = Series.constant(evse.floor_kw)
+            yield save_evse(station, evse)
     if any(evse.spec.max_kw > 0 for evse in station.evses.values()):
         submit_maximum(depot, station, now)
     for evse in station.evses.values():

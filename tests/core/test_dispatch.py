@@ -111,6 +111,22 @@ def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -
     assert told_kw(bench, "CP02") == pytest.approx(30.0 - 22.0, abs=0.14)
 
 
+def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_meanwhile() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    bench.answer_all("CP01")
+    bench.lose("CP01")
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=bench.sessions, version=Version.V201))
+    bench.wait(6.0)
+    evse = bench.depot.stations["CP01"].evses[1]
+    assert evse.booking().at(bench.utc) == pytest.approx(11.0, abs=0.07)
+    told = [tx_profile(command) for command in bench.answer_all("CP01")]
+    (profile,) = [one for one in told if one is not None]
+    assert profile_kw(profile, bench.utc) == pytest.approx(11.0, abs=0.07)
+    assert evse.unconfirmed == ()
+
+
 def test_a_station_that_refuses_amperes_is_told_watts_and_then_is_a_fixed_load() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})
