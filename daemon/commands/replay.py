@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "revision", type=int, nargs="?", metavar="REVISION", help="default: the last one planned"
     )
+    parser.add_argument("--all", action="store_true", help="every revision, a line each")
     parser.add_argument("--store", metavar="URL", help="default: the store of the settings")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML")
     parser.add_argument("--json", action="store_true", help="the differences as JSON")
@@ -46,7 +47,31 @@ def run(args: argparse.Namespace) -> int:
         from config.sources import load
 
         url = load(args.config, os.environ).store.sqlalchemy_url
+    if args.all and args.revision is not None:
+        raise Refused("replay: wants a REVISION or --all, not both")
+    if args.all:
+        return replay_all(url, as_json=args.json, out=sys.stdout)
     return run_replay(args.revision, url, as_json=args.json, out=sys.stdout)
+
+
+def replay_all(store_url: str, *, as_json: bool, out: TextIO) -> int:
+    """Every revision that a plan came of, in order: 0 where all are the same to the letter.
+
+    Raises Refused for a store that cannot be read or holds no plan.
+    """
+    from daemon.adapters.store import Reader, StoreError
+
+    try:
+        with Reader.open(store_url) as store:
+            revisions = [r for r in store.revisions() if store.plan(r) is not None]
+            if not revisions:
+                raise Refused(f"store {store.place}: holds no plan yet")
+    except StoreError as problem:
+        raise Refused(str(problem)) from problem
+    differ = sum(run_replay(r, store_url, as_json=as_json, out=out) for r in revisions)
+    if not as_json:
+        out.write(f"{len(revisions) - differ} of {len(revisions)} revisions give the same plan\n")
+    return int(differ > 0)
 
 
 def run_replay(revision: int | None, store_url: str, *, as_json: bool, out: TextIO) -> int:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from daemon.adapters.store import Store
 from daemon.commands import Refused
-from daemon.commands.replay import run_replay
+from daemon.commands.replay import replay_all, run_replay
 from daemon.core.records import PlanRecord, Record, SnapshotRecord
 from planner.codec import dump_plan, dump_snapshot
 from planner.params import Params
@@ -160,3 +160,19 @@ async def test_a_stored_text_that_cannot_be_read_is_refused_with_its_place(
     await keep(broken, plan_record(plan, 1))
     with pytest.raises(Refused, match="revision 1: cannot be read: format: wants"):
         run_replay(1, url, as_json=False, out=io.StringIO())
+
+
+async def test_all_revisions_are_replayed_and_one_that_differs_is_a_no(
+    plan: Plan, url: str, keep: Keep
+) -> None:
+    for revision in (1, 2):
+        await keep(snapshot_record(revision), plan_record(plan, revision))
+    await keep(snapshot_record(3))
+    out = io.StringIO()
+    assert replay_all(url, as_json=False, out=out) == 0
+    assert out.getvalue().endswith("2 of 2 revisions give the same plan\n")
+    dearer = replace(plan, objective=replace(plan.objective, money=plan.objective.money + 5))
+    await keep(plan_record(dearer, 3))
+    out = io.StringIO()
+    assert replay_all(url, as_json=False, out=out) == 1
+    assert out.getvalue().endswith("2 of 3 revisions give the same plan\n")
