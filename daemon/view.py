@@ -190,7 +190,7 @@ class DepotView:
             else None,
             next_route=next_route.id if next_route is not None else None,
             next_departure=format_instant(next_route.depart) if next_route is not None else None,
-            in_service=known.in_service if known is not None else False,
+            in_service=bool(belief.values.get("in_service", True)),
         )
 
     def _next_route(self, vehicle: str) -> Route | None:

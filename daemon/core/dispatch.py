@@ -160,6 +160,8 @@ def _profile_answered(
         evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before))
         evse.confirmed, evse.unconfirmed = asked[1], ()
         evse.changed_at, evse.failures = now.utc, 0
+        # A later refusal is about a transaction that is over, say, and not about the unit.
+        station.capabilities.unit_tried = True
     else:
         refused = isinstance(event.result, Answered | Refused)
         if refused:

@@ -149,6 +149,18 @@ def test_a_station_that_refuses_amperes_is_told_watts_and_then_is_a_fixed_load()
     assert any(alert.kind == "station_not_controllable" for alert in bench.depot.alerts)
 
 
+def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    bench.answer_all("CP01")
+    bench.wait(60)
+    bench.follow({("V01", "CP01"): [7.0] * 8})
+    send = bench.pending("CP01")
+    assert send is not None
+    bench.answer(send, Answered(status="Rejected", reason="TxNotFound"))
+    assert bench.depot.stations["CP01"].capabilities.unit is RateUnit.AMPERES
+
+
 def test_a_station_that_takes_no_fallback_is_booked_at_its_maximum() -> None:
     bench = Bench.of(site(1))
     bench.sessions += 1
