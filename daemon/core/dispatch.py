@@ -164,6 +164,15 @@ def _profile_answered(
         station.capabilities.unit_tried = True
     else:
         refused = isinstance(event.result, Answered | Refused)
+        yield Note(
+            name="profile_not_accepted",
+            level="warning",
+            fields={
+                "station": station.id,
+                "connector": evse.spec.connector,
+                "result": str(event.result),
+            },
+        )
         if refused:
             evse.unconfirmed = tuple(one for one in evse.unconfirmed if one is not asked[1])
         if refused and _try_other_unit(station):
