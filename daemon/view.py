@@ -169,7 +169,7 @@ class DepotView:
             status=(evse.charging_state or evse.status).value if steered else evse.status.value,
             vehicle=record.vehicle if record is not None else None,
             limit_kw=evse.confirmed.at(now),
-            planned_kw=wanted(self._depot, evse).at(now) if steered else None,
+            planned_kw=wanted(evse, now).at(now) if steered else None,
             power_kw=evse.power_kw,
             energy_kwh=energy_kwh,
             fixed=evse.fixed or (None if station.online else "offline"),

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import structlog
-
 from daemon.adapters.metrics import Metrics
 from daemon.controller import Controller
 from daemon.core.effects import StartPlanning
@@ -26,6 +24,7 @@ from protocol.ocpp.events import (
     StationBooted,
 )
 from protocol.ocpp.model import Version
+from tests.adapters.brokers import log_to
 from tests.core.bench import START, site
 
 
@@ -66,14 +65,16 @@ async def controlling(outside: Outside) -> AsyncIterator[Controller]:
     controller = Controller(
         new_depot(site(1)),
         read_clock=lambda: Now(utc=START, monotonic_s=asyncio.get_running_loop().time()),
-        log=structlog.get_logger(),
+        log=log_to([]),
         metrics=Metrics(),
     )
     task = asyncio.create_task(
         controller.run(store=outside, stations=outside, planner=outside, broker=outside)
     )
     try:
-        yield controller
+        # A controller that has died answers nothing for ever.
+        async with asyncio.timeout(30):
+            yield controller
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

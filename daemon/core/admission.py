@@ -35,10 +35,13 @@ def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
 
 def admit_evse(station: Station, evse_id: int) -> Evse:
     """The EVSE of that number; one that the station speaks of for the first time is added with the
-    default ratings (a three-phase 22 kW connector, the most common one in depots)."""
+    default ratings (a three-phase 22 kW connector, the most common one in depots). What the station
+    was admitted with goes to its first EVSE; there is no room known for another."""
     evse = station.evses.get(evse_id)
     if evse is None:
-        share = StationSpec(id=station.id, fallback_kw=station.spec.fallback_kw)
+        first = not station.spec.declared and not station.evses
+        fallback_kw = station.spec.fallback_kw if first else 0.0
+        share = StationSpec(id=station.id, fallback_kw=fallback_kw)
         evse = new_evse(share, EvseSpec(connector=evse_id))
         station.evses[evse_id] = evse
     return evse

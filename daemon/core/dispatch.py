@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from daemon.core.alerts import alert
 from daemon.core.budget import left, less, overload_kw
@@ -16,13 +16,16 @@ from daemon.core.keeping import save_evse, save_station
 from daemon.core.links import REFUSES, SILENT, electrics_of, submit_fallback, submit_maximum
 from daemon.core.profiles import Shaped, shape
 from daemon.core.station import Evse, Station
-from planner.series import Series
+from planner.series import Point, Series
 from protocol.ocpp.commands import Answered, GetVariables, Refused, SetChargingProfile
 from protocol.ocpp.model import MAX_PERIODS, MAX_STACK_LEVEL, RATE_UNITS, RateUnit, VariableName
 
 TX_ID = 1000
 TRIES = 3
 RETRY_S = 600.0
+# A station that refuses may be busy with a reset, say: it is asked again after a pause.
+PAUSES_S = (2.0, 10.0)
+OVERRIDE_BLOCK = timedelta(hours=6)
 # Who has no departure in sight comes after all who have.
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -39,7 +42,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         changes = diff(
             depot.budget(),
             depot.stations.values(),
-            _wishes(depot),
+            _wishes(depot, now),
             now.utc,
             lambda station, evse, power: _shape(depot, station, evse, power, now).allows,
         )
@@ -49,24 +52,35 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         yield from _send(depot, station)
 
 
-def _wishes(depot: Depot) -> list[Wish]:
+def _wishes(depot: Depot, now: Now) -> list[Wish]:
     """The EVSEs that can be told something, the most urgent departure first."""
     wishes = []
     for station, evse in depot.evses():
         if station.commandable(evse):
             wishes.append(
-                (_urgency(depot, evse), Wish(station=station, evse=evse, power=wanted(depot, evse)))
+                (
+                    _urgency(depot, evse),
+                    Wish(station=station, evse=evse, power=wanted(evse, now.utc)),
+                )
             )
     return [wish for _, wish in sorted(wishes, key=lambda item: (item[0], item[1].key))]
 
 
-def wanted(depot: Depot, evse: Evse) -> Series:
+def wanted(evse: Evse, now: datetime) -> Series:
     """An operator's word first, then the plan's; with neither, the fallback."""
     if evse.override == "pause":
-        return Series.constant(0.0)
+        return _for_a_while(0.0, evse, now)
     if evse.override == "charge_now":
-        return Series.constant(evse.spec.max_kw)
+        return _for_a_while(evse.spec.max_kw, evse, now)
     return evse.target if evse.target is not None else Series.constant(evse.fallback_kw)
+
+
+def _for_a_while(kw: float, evse: Evse, now: datetime) -> Series:
+    """An override too ends in the fallback, should nobody be there to take it back. The end moves
+    on in whole blocks, so that it costs a profile but once in a block."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = midnight + OVERRIDE_BLOCK * ((now - midnight) // OVERRIDE_BLOCK + 2)
+    return Series(points=(Point(at=midnight, value=kw), Point(at=end, value=evse.fallback_kw)))
 
 
 def _urgency(depot: Depot, evse: Evse) -> tuple[bool, datetime]:
@@ -84,7 +98,6 @@ def _shape(depot: Depot, station: Station, evse: Evse, power: Series, now: Now) 
         power,
         now=now.utc,
         electrics=electrics_of(depot, station, evse.spec),
-        fallback_kw=evse.fallback_kw,
         capabilities=station.capabilities,
         profile_id=TX_ID + evse.spec.connector,
         transaction_id=depot.transactions[evse.transaction].station_transaction_id,
@@ -187,6 +200,7 @@ def _step_down(
     depot: Depot, station: Station, evse: Evse, event: CommandAnswered, now: Now, *, refused: bool
 ) -> Iterator[Effect]:
     if evse.failures < TRIES:
+        evse.retry_s = now.monotonic_s + PAUSES_S[evse.failures - 1]
         return
     evse.fixed = REFUSES if refused else SILENT
     evse.retry_s = now.monotonic_s + RETRY_S
@@ -220,6 +234,8 @@ def _fallback_answered(
             submit_fallback(depot, station, other, now)
         yield save_station(station)
         return
+    if accepted:
+        station.capabilities.unit_tried = True
     before = evse.floor_kw
     evse.floor_kw = evse.fallback_kw if accepted else evse.spec.max_kw
     if evse.transaction is None:
@@ -267,7 +283,7 @@ def _settle(depot: Depot, now: Now) -> None:
 def _watch_overload(depot: Depot, now: Now) -> Iterator[Effect]:
     """Tells once when what cannot be lowered exceeds a limit, and once when it fits: the bookings
     of those that cannot be told, and the floors of those that can."""
-    wishes = _wishes(depot)
+    wishes = _wishes(depot, now)
     room = left(depot.budget(), depot.stations.values(), without=[wish.key for wish in wishes])
     for wish in wishes:
         room = less(room, wish.evse, Series.constant(wish.evse.floor_kw))

@@ -34,6 +34,7 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     """The settings, and on them what was believed when the last run ended."""
     depot = new_depot(site)
     depot.revision = memory.last_revision
+    depot.dirty = True
     depot.transactions = {record.id: record for record in memory.transactions}
     for kind in _RESTORE:
         for fact in memory.facts:
@@ -82,7 +83,10 @@ def save_evse(station: Station, evse: Evse) -> Save:
     reading = evse.reading
     value = {
         "confirmed": _json_series(evse.confirmed),
-        "unconfirmed": [_json_series(one) for one in evse.unconfirmed],
+        # What was still settling when we died may be drawn when we are back.
+        "unconfirmed": [
+            _json_series(one) for one in (*evse.unconfirmed, *(s for _, s in evse.settling))
+        ],
         "floor_kw": evse.floor_kw,
         "fixed": evse.fixed,
         "override": evse.override,
@@ -106,6 +110,7 @@ def save_station(station: Station) -> Save:
         "firmware": station.firmware,
         "unit": capabilities.unit.value,
         "max_periods": capabilities.max_periods,
+        "unit_tried": capabilities.unit_tried,
         "max_stack_level": capabilities.max_stack_level,
     }
     return Save(record=Fact(kind="station", key=station.id, value=value))
@@ -133,6 +138,7 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
     station.firmware = value["firmware"]
     station.capabilities = Capabilities(
         unit=RateUnit(value["unit"]),
+        unit_tried=value["unit_tried"],
         max_periods=value["max_periods"],
         max_stack_level=value["max_stack_level"],
     )

@@ -183,6 +183,7 @@ def on_status(
     known = event.evse_id in station.evses
     evse = admit_evse(station, event.evse_id)
     if not known and station.ready:
+        submit_maximum(depot, station, now)
         submit_fallback(depot, station, evse, now)
     changed = evse.status is not event.status
     evse.status = event.status

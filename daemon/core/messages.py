@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import cast
 
 from daemon.core.alerts import alert
@@ -10,7 +11,7 @@ from daemon.core.curves import combine, exceeds
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish, Save
 from daemon.core.events import MessageReceived, MessageRefused
-from daemon.core.fleet import Refusal, believe, read_route, read_series
+from daemon.core.fleet import Refusal, VehicleBelief, believe, read_route, read_series
 from daemon.core.instant import Now
 from daemon.core.keeping import publish_vehicle, tell_vehicle
 from daemon.core.operator import answer, on_command
@@ -64,8 +65,8 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
         depot.dirty = True
         return
     at = message.at or now.utc
-    if before is not None and before.at is not None and at < before.at:
-        yield Note(name="message_older_than_known", fields={"topic": message.topic})
+    if before is not None and _is_known(before, message, at):
+        yield Note(name="message_not_newer", fields={"topic": message.topic})
         return
     told = {key: value for key, value in message.values.items() if key != "at"}
     known = before.values if before is not None else dict(declared or {})
@@ -87,6 +88,16 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
     if told_anew:
         depot.trigger.ask("vehicle", now.monotonic_s)
         depot.dirty = True
+
+
+def _is_known(before: VehicleBelief, message: VehicleMessage, at: datetime) -> bool:
+    """A newer `at` wins. Brokers tell what is retained again at every start, so without an `at`
+    the very same values are no news: taken for news they would undo what was metered since."""
+    if before.at is None:
+        return False
+    if message.at is not None:
+        return at <= before.at
+    return not _differs(before.values, message.values or {})
 
 
 def _differs(known: Mapping[str, object], told: Mapping[str, object]) -> bool:

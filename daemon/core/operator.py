@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from daemon.core.alerts import alert
 from daemon.core.depot import KEPT_REPLIES, Depot, LimitOverride
 from daemon.core.effects import Effect, Save
 from daemon.core.events import MessageRefused
@@ -91,8 +92,12 @@ def _set_limit(depot: Depot, args: Mapping[str, object], now: Now) -> Iterator[E
     _keys(args, "import_limit_kw", optional=("until",))
     limit = args["import_limit_kw"]
     ceiling = depot.site.import_limit_kw
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= ceiling:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
         raise Refusal(f"import_limit_kw: wants a number of kW from 0 to {ceiling:g}")
+    if limit > ceiling:
+        limit = ceiling
+        text = f"a limit above the settings' {ceiling:g} kW was clamped"
+        yield from alert(depot, now, "limit_clamped", text)
     until: datetime | None = None
     if args.get("until") is not None:
         try:
@@ -130,7 +135,7 @@ def _pin(depot: Depot, message: CommandMessage, now: Now) -> Iterator[Effect]:
 
 
 def _override(depot: Depot, message: CommandMessage, now: Now) -> Iterator[Effect]:
-    """An override lasts until it is taken back or the transaction ends."""
+    """A pause lasts until it is taken back, `charge_now` at most as long as the transaction."""
     by_vehicle = message.name == "charge_now"
     if by_vehicle:
         _keys(message.args, "vehicle")

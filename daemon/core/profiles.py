@@ -55,15 +55,17 @@ class Electrics:
     def limit(self, kw: float) -> float:
         """The limit in the station's unit, in steps of 0.1 A or 10 W, rounded down; 0 below the
         minimum."""
-        kw = min(kw, self.spec.max_kw)
+        limit = self._step_down(min(kw, self.spec.max_kw))
+        # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
+        least = self._step_down(self.spec.min_kw)
+        if self.unit is RateUnit.AMPERES:
+            least = max(least, MIN_CURRENT_A)
+        return limit if limit >= least else 0.0
+
+    def _step_down(self, kw: float) -> float:
         if self.unit is RateUnit.WATTS:
-            limit = math.floor(kw * 100 + ROUNDING) * 10.0
-        else:
-            limit = math.floor(kw / self.kw_per_unit * 10 + ROUNDING) / 10
-        too_small = kw < self.spec.min_kw - ROUNDING or (
-            self.unit is RateUnit.AMPERES and limit < MIN_CURRENT_A
-        )
-        return 0.0 if too_small else limit
+            return math.floor(kw * 100 + ROUNDING) * 10.0
+        return math.floor(kw / self.kw_per_unit * 10 + ROUNDING) / 10
 
     def allows_kw(self, limit: float) -> float:
         return limit * self.kw_per_unit
@@ -74,23 +76,17 @@ def shape(
     *,
     now: datetime,
     electrics: Electrics,
-    fallback_kw: float,
     capabilities: Capabilities,
     profile_id: int,
     transaction_id: str,
 ) -> Shaped:
-    """A TxProfile that follows `power` from now on and ends in the fallback.
+    """A TxProfile that follows `power` from now on and ends as it does, in the fallback.
 
-    Where the station takes fewer periods than needed, the last one it takes is the fallback (or
-    less, should the wish be less for all the time it stands for).
+    Where the station takes fewer periods than needed, the last but one holds the least of what it
+    stands for until the end.
     """
     start = (now - START_BEFORE).replace(microsecond=0)
-    steps = _quantised(after(power, now), electrics)
-    most = max(capabilities.max_periods, 1)
-    if len(steps) > most:
-        rest = min(value for _, value in steps[most - 1 :])
-        tail = min(electrics.limit(fallback_kw), rest)
-        steps = [*steps[: most - 1], (steps[most - 1][0], tail)]
+    steps = _fewer(_quantised(after(power, now), electrics), max(capabilities.max_periods, 1))
     periods = tuple(_periods(steps, start, electrics.spec.phases or None))
     allows = Series(
         points=tuple(Point(at=at, value=electrics.allows_kw(value)) for at, value in steps)
@@ -106,6 +102,16 @@ def shape(
         transaction_id=transaction_id,
     )
     return Shaped(profile, allows)
+
+
+def _fewer(steps: list[tuple[datetime, float]], most: int) -> list[tuple[datetime, float]]:
+    if len(steps) <= most:
+        return steps
+    if most == 1:
+        return [(steps[0][0], min(limit for _, limit in steps))]
+    held = most - 2
+    least = min(limit for _, limit in steps[held:-1])
+    return _merged([*steps[:held], (steps[held][0], least), steps[-1]])
 
 
 def _periods(
@@ -141,9 +147,9 @@ def standing(
 
 
 def _quantised(power: Series, electrics: Electrics) -> list[tuple[datetime, float]]:
-    steps: list[tuple[datetime, float]] = []
-    for point in power.points:
-        limit = electrics.limit(point.value)
-        if not steps or steps[-1][1] != limit:
-            steps.append((point.at, limit))
-    return steps
+    return _merged([(point.at, electrics.limit(point.value)) for point in power.points])
+
+
+def _merged(steps: list[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
+    """Without those that only repeat the limit before them."""
+    return [step for i, step in enumerate(steps) if i == 0 or step[1] != steps[i - 1][1]]

@@ -22,6 +22,7 @@ from protocol.ocpp.events import (
     TransactionStarted,
     TransactionUpdated,
 )
+from protocol.ocpp.model import Measurand, MeterSample
 
 
 def transaction_id(station: Station, station_transaction_id: str) -> str:
@@ -79,7 +80,7 @@ def on_ended(
         )
     elif record.stopped_at is None:
         evse = admit_evse(station, record.connector)
-        yield from take_samples(depot, station, evse, event.samples, now)
+        yield from take_samples(depot, station, evse, _last_samples(event), now)
         yield from close(
             depot,
             station,
@@ -91,6 +92,14 @@ def on_ended(
         )
     accepted = None if event.id_token is None else token_accepted(depot, event.id_token)
     yield TransactionReply(accepted=accepted)
+
+
+def _last_samples(event: TransactionEnded) -> tuple[MeterSample, ...]:
+    """1.6 tells the last register beside the samples; some stations tell no other."""
+    if event.samples or event.meter_stop_wh is None:
+        return event.samples
+    register = Measurand.ENERGY_IMPORT_REGISTER
+    return (MeterSample(measurand=register, value=event.meter_stop_wh, at=event.at),)
 
 
 def adopt(
@@ -246,7 +255,7 @@ def _forget_profile(evse: Evse) -> None:
     evse.target = None
     evse.failures = 0
     evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
-    evse.override = None
+    evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0
 
 

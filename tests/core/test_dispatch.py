@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -127,22 +128,34 @@ def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_me
     assert evse.unconfirmed == ()
 
 
-def test_a_station_that_refuses_amperes_is_told_watts_and_then_is_a_fixed_load() -> None:
+def test_a_station_that_refuses_amperes_is_told_watts() -> None:
+    bench = Bench.of(site(1))
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=1, version=Version.V16))
+    bench.wait(6.0)
+    while (send := bench.pending("CP01")) is not None:
+        profile = getattr(send.command, "profile", None)
+        refused = profile is not None and profile.unit is RateUnit.AMPERES
+        bench.answer(send, Answered(status="Rejected" if refused else "Accepted"))
+    station = bench.depot.stations["CP01"]
+    assert station.capabilities.unit is RateUnit.WATTS
+    assert station.evses[1].floor_kw == 0.0
+
+
+def test_a_station_that_goes_on_refusing_is_asked_less_often_and_then_is_a_fixed_load() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})
-    units = []
-    for _ in range(10):
+    asked_at = []
+    for _ in range(40):
         send = bench.pending("CP01")
-        if send is None:
-            break
-        profile = tx_profile(send.command)
-        if profile is not None:
-            units.append(profile.unit)
+        if send is not None:
+            asked_at.append(bench.monotonic_s)
             bench.answer(send, Answered(status="Rejected"))
-        else:
-            bench.answer(send)
-    assert units[:2] == [RateUnit.AMPERES, RateUnit.WATTS]
-    assert len(units) <= 5
+        bench.wait(1.0)
+    pauses = [b - a for a, b in pairwise(asked_at)]
+    assert len(asked_at) == 3
+    assert pauses[0] >= 2
+    assert pauses[1] >= 10
     evse = bench.depot.stations["CP01"].evses[1]
     assert evse.fixed is not None
     assert evse.booking().at(bench.utc) == 0.0
@@ -178,6 +191,7 @@ def test_a_late_answer_confirms_nothing() -> None:
     old = bench.pending("CP01")
     assert old is not None
     bench.answer(old, TimedOut())
+    bench.wait(3)
     newer = bench.pending("CP01")
     assert newer is not None
     assert newer.generation > old.generation

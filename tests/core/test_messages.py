@@ -18,7 +18,7 @@ from protocol.mqtt.messages import (
     SeriesMessage,
     VehicleMessage,
 )
-from tests.core.bench import START, Bench, site, vehicle_values
+from tests.core.bench import START, Bench, site, tx_profile, vehicle_values
 
 
 def route_values(**changes: object) -> dict[str, object]:
@@ -141,6 +141,40 @@ def test_a_command_is_done_once_per_id_and_answered_every_time() -> None:
     assert bench.depot.limit_kw()[0].at(START) == 12.0
 
 
+def test_a_commanded_limit_above_the_settings_is_clamped_with_an_alert() -> None:
+    bench = Bench.of(site(1, limit_kw=30.0))
+    assert order(bench, "set_limit", import_limit_kw=31)["ok"] is True
+    assert bench.depot.limit_kw()[0].at(START) == 30.0
+    assert bench.depot.alerts[-1].kind == "limit_clamped"
+
+
+def test_a_retained_message_told_again_undoes_nothing_that_was_metered() -> None:
+    for minutes in (5, None):
+        bench = Bench.of(site(1))
+        told = vehicle("V01", {"energy_kwh": 20.0}, minutes)
+        tell(bench, told)
+        bench.depot.vehicles["V01"].carry(6.0)
+        bench.wait(60)
+        tell(bench, told)
+        assert bench.depot.vehicles["V01"].energy_kwh == 26.0
+
+
+def test_a_pause_of_a_free_connector_holds_for_who_plugs_in_and_ends_in_the_fallback() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    order(bench, "pause", station="CP01")
+    bench.plug_in("CP01", "V01")
+    bench.follow({("V01", "CP01"): [22.0] * 8})
+    assert bench.answer_all("CP01") == []
+    order(bench, "resume", "c2", station="CP01")
+    order(bench, "charge_now", "c3", vehicle="V01")
+    profiles = [tx_profile(command) for command in bench.answer_all("CP01")]
+    assert profiles
+    last = profiles[-1]
+    assert last is not None
+    assert [period.limit for period in last.periods] == [31.8, 0.0]
+
+
 def test_a_limit_ends_when_it_was_said_to() -> None:
     bench = Bench.of(site(1))
     until = format_instant(START + timedelta(hours=1))
@@ -155,7 +189,7 @@ def test_a_limit_ends_when_it_was_said_to() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "named"),
     [
-        ("set_limit", {"import_limit_kw": 31}, "import_limit_kw"),
+        ("set_limit", {"import_limit_kw": -1}, "import_limit_kw"),
         ("set_limit", {"import_limit_kw": True}, "import_limit_kw"),
         ("set_limit", {}, "import_limit_kw"),
         ("set_limit", {"import_limit_kw": 5, "why": "x"}, "why"),

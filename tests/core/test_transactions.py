@@ -168,6 +168,20 @@ def test_metered_energy_carries_the_vehicle_on_with_its_losses() -> None:
     assert gained == pytest.approx(2.0 * belief.vehicle.efficiency)
 
 
+def test_the_last_register_of_a_stop_reaches_the_vehicle_too() -> None:
+    bench = bench16()
+    before = bench.depot.vehicles["V01"].energy_kwh
+    reply = bench.call("CP01", start16())
+    assert isinstance(reply, TransactionReply)
+    assert reply.transaction_id is not None
+    bench.wait(3600)
+    bench.call(
+        "CP01",
+        TransactionEnded(transaction_id=reply.transaction_id, at=bench.utc, meter_stop_wh=4500.0),
+    )
+    assert bench.depot.vehicles["V01"].energy_kwh == before + 4.0
+
+
 def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
     bench = bench16()
     bench.call("CP01", start16())
