@@ -15,8 +15,10 @@ from daemon.commands.picture.scale import (
     ValueScale,
     clock,
     day,
+    highest_kw,
     number,
 )
+from planner.plan import Plan
 
 AXIS = 34.0
 """What the hours below a chart take."""
@@ -134,6 +136,9 @@ def line_swatch(style: str) -> Markup:
     return tag("path", {"class": style, "d": "M0 6H18"})
 
 
-def shades_entry(highest: float) -> Markup:
+def charging_entry(plan: Plan) -> Markup | None:
+    """What the shades mean, where there are any."""
+    if not any(p.kw > 0 for s in plan.stays for p in s.periods):
+        return None
     shades = (swatch(f"kw{i + 1}") for i in range(SHADES))
-    return entry(f"charging, darkest: {number(highest)} kW", *shades)
+    return entry(f"charging, darkest: {number(highest_kw(plan))} kW", *shades)

@@ -62,7 +62,7 @@ def figures(snapshot: Snapshot, plan: Plan, found: list[Course], scale: TimeScal
 
 def _tiers(snapshot: Snapshot, plan: Plan) -> list[Child]:
     tiers, cost, money = plan.objective, plan.cost, snapshot.site.currency
-    parts = [f"energy {cost.energy:.2f}, peak {cost.peak:.2f}, battery wear {cost.wear:.2f}"]
+    parts = [f"energy {cost.energy:.2f}, peak {cost.peak:.2f}, wear {cost.wear:.2f}"]
     if plan.bound is None:
         parts.append("no bound is known")
     else:
@@ -82,8 +82,7 @@ def _tiers(snapshot: Snapshot, plan: Plan) -> list[Child]:
 def _deeds(snapshot: Snapshot, plan: Plan, found: list[Course], scale: TimeScale) -> list[Child]:
     metered = sum(s.energy_kwh for s in plan.stays)
     stored = sum(_stored_kwh(c, plan.stays) for c in found)
-    short = plan.objective.shortfall_kwh
-    planned = stored / (stored + short) if stored + short > 0 else 1.0
+    wanted = stored + plan.objective.shortfall_kwh
     sockets = [_Use.of(c, plan, scale) for c in snapshot.connectors if c.controllable]
     busy, worked = (_mean([u.held for u in sockets]), _mean([u.worked for u in sockets]))
     peak = max(plan.site, key=lambda s: s.import_kw, default=None)
@@ -98,8 +97,8 @@ def _deeds(snapshot: Snapshot, plan: Plan, found: list[Course], scale: TimeScale
     return [
         _figure("Energy", number(metered), "kWh", "from the connectors",
                 f"{number(stored)} kWh into the vehicles"),
-        _figure("Planned energy", f"{planned:.1%}", "",
-                f"of the {number(stored + short)} kWh wanted"),
+        _figure("Planned energy", f"{stored / wanted:.1%}" if wanted > 0 else "–", "",
+                f"of the {number(wanted)} kWh wanted" if wanted > 0 else "nothing was wanted"),
         top,
         _figure("Workload", f"{worked:.0%}", "", "of what the connectors could give",
                 f"held by vehicles {busy:.0%} of the time"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from daemon.commands.picture.chart import (
     AXIS,
     HEAD,
+    charging_entry,
     chart,
     entry,
     hour_lines,
     legend,
-    shades_entry,
     swatch,
 )
 from daemon.commands.picture.markup import Markup, tag
@@ -28,7 +28,7 @@ def vehicle_gantt(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> list[Mark
     )
     entries = [
         entry("plugged, waiting", swatch("stay-block")),
-        shades_entry(highest_kw(plan)),
+        charging_entry(plan),
         entry("on a route, from its departure", swatch("route-block")),
         entry("not there yet", swatch("away-block")),
     ]
@@ -46,7 +46,7 @@ def vehicle_gantt(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> list[Mark
 def connector_gantt(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> list[Markup]:
     rows = connector_rows(snapshot, plan, scale)
     said = f"{len(rows)} connectors, {len(plan.stays)} charging stays."
-    entries = [entry("plugged, waiting", swatch("stay-block")), shades_entry(highest_kw(plan))]
+    entries = [entry("plugged, waiting", swatch("stay-block")), charging_entry(plan)]
     if not all(c.controllable for c in snapshot.connectors):
         entries.append(entry("a load nobody steers", swatch("fixed-block")))
     return [_chart("connectors", "Plan by connector", said, rows, plan, scale), legend(*entries)]

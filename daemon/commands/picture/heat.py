@@ -12,10 +12,10 @@ from daemon.commands.picture.chart import (
     AXIS,
     HEAD,
     box,
+    charging_entry,
     chart,
     hour_lines,
     legend,
-    shades_entry,
     text,
 )
 from daemon.commands.picture.markup import Child, Markup, tag
@@ -54,7 +54,7 @@ def heat_map(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> list[Markup]:
     inside: list[Child] = [hour_lines(scale, HEAD, bottom), rows]
     return [
         chart("heat", "Power by connector and time", said, bottom + AXIS, inside),
-        legend(shades_entry(highest), tag("li", None, f"mean over {minutes:g} minutes")),
+        legend(charging_entry(plan), tag("li", None, f"mean over {minutes:g} minutes")),
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
 from daemon.commands.picture.chart import panel
-from daemon.commands.picture.energy import courses, energy_chart
+from daemon.commands.picture.energy import Course, courses, energy_chart
 from daemon.commands.picture.figures import connector_table, figures, vehicle_table
 from daemon.commands.picture.gantt import connector_gantt, vehicle_gantt
 from daemon.commands.picture.heat import heat_map
@@ -24,32 +25,46 @@ def page(snapshot: Snapshot, plan: Plan) -> str:
     """The whole HTML file; the same text for the same snapshot and plan."""
     scale = TimeScale(snapshot.taken_at, snapshot.end)
     found = courses(snapshot, plan)
-    sections: list[Child] = [
-        panel("attention", "Attention", attention(snapshot, plan, scale)),
-        panel("plan", "Plan by vehicle", vehicle_gantt(snapshot, plan, scale)),
-        panel("site-power", "Site power, limit and price", power_chart(snapshot, plan, scale)),
-    ]
-    if plan.binding:
-        sections.append(
-            panel("limits", "Limits that hold the plan back", binding_chart(plan, scale))
-        )
-    sections += [
-        panel("by-connector", "Plan by connector", connector_gantt(snapshot, plan, scale)),
-        panel("energies", "Energy by vehicle", energy_chart(found, scale)),
-        panel("heat-map", "Power by connector and time", heat_map(snapshot, plan, scale)),
-        panel("stays", "Charging stays and their reasons", _stays(plan, scale)),
-        panel("vehicle-figures", "Vehicles", vehicle_table(snapshot, plan, found)),
-        panel("connector-figures", "Connectors", connector_table(snapshot, plan, scale)),
-    ]
+    sections = [*_charts(snapshot, plan, found, scale), *_tables(snapshot, plan, found, scale)]
     top = tag("header", None, _masthead(snapshot, plan), figures(snapshot, plan, found, scale))
     body = (["\n", section] for section in sections)
     return document(_head(snapshot, plan), ["\n", top, tag("main", None, body), "\n"])
 
 
-def _stays(plan: Plan, scale: TimeScale) -> Markup:
-    if not plan.stays:
-        return tag("p", {"class": "calm"}, "Nobody charges.")
-    return stay_table(plan, scale)
+def _charts(
+    snapshot: Snapshot, plan: Plan, found: list[Course], scale: TimeScale
+) -> Iterator[Markup]:
+    """Each where there is something to draw."""
+    rows = bool(snapshot.vehicles or plan.stays or plan.unserved)
+    sockets = bool(snapshot.connectors or plan.stays)
+    yield panel("attention", "Attention", attention(snapshot, plan, scale))
+    if rows:
+        yield panel("plan", "Plan by vehicle", vehicle_gantt(snapshot, plan, scale))
+    yield panel("site-power", "Site power, limit and price", power_chart(snapshot, plan, scale))
+    if plan.binding:
+        yield panel("limits", "Limits that hold the plan back", binding_chart(plan, scale))
+    if sockets:
+        yield panel("by-connector", "Plan by connector", connector_gantt(snapshot, plan, scale))
+    if found:
+        yield panel("energies", "Energy by vehicle", energy_chart(found, scale))
+    if sockets:
+        yield panel("heat-map", "Power by connector and time", heat_map(snapshot, plan, scale))
+
+
+def _tables(
+    snapshot: Snapshot, plan: Plan, found: list[Course], scale: TimeScale
+) -> Iterator[Markup]:
+    stays = stay_table(plan, scale) if plan.stays else _calm("Nobody charges.")
+    vehicles = vehicle_table(snapshot, plan, found) if found else _calm("There are none.")
+    there = bool(snapshot.connectors)
+    sockets = connector_table(snapshot, plan, scale) if there else _calm("There are none.")
+    yield panel("stays", "Charging stays and their reasons", stays)
+    yield panel("vehicle-figures", "Vehicles", vehicles)
+    yield panel("connector-figures", "Connectors", sockets)
+
+
+def _calm(said: str) -> Markup:
+    return tag("p", {"class": "calm"}, said)
 
 
 def _masthead(snapshot: Snapshot, plan: Plan) -> list[Child]:

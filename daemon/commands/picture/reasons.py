@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from daemon.commands.picture.figures import amounts, table, words
 from daemon.commands.picture.markup import Child, Markup, tag
 from daemon.commands.picture.scale import TimeScale, natural, number
 from planner.plan import Plan
 from planner.snapshot import Snapshot
+
+_SHOWN: Final = 8
 
 
 def attention(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> Markup:
@@ -28,7 +33,16 @@ def attention(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> Markup:
         items.append(_item("warning", f"{short.vehicle} lacks {number(short.kwh)} kWh", when))
     if not items:
         return tag("p", {"class": "calm"}, "Every route is driven, and no energy is missing.")
+    rest = items[_SHOWN:]
+    return tag("div", None, _listed(items[:_SHOWN]), _folded(rest) if rest else None)
+
+
+def _listed(items: Sequence[Child]) -> Markup:
     return tag("ul", {"class": "items"}, items)
+
+
+def _folded(items: Sequence[Child]) -> Markup:
+    return tag("details", None, tag("summary", None, f"{len(items)} more"), _listed(items))
 
 
 def _item(severity: str, said: str, detail: str) -> Markup:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from daemon.commands.picture import page
 from planner.algorithms.greedy import greedy
 from planner.params import Params
-from planner.plan import Binding, Bound, Cost, Objective, Plan, Shortfall
+from planner.plan import Binding, Bound, Cost, Objective, Plan, Shortfall, Unserved
 from planner.series import Series
 from planner.snapshot import Allocation, Mode, Snapshot
 from tests.commands.picture.reading import Element, read
@@ -114,7 +114,7 @@ def test_the_header_has_status_tiers_bound_and_gap() -> None:
     shown = [e.words for e in root.by_id("figures").all("dd")]
     assert shown[0].startswith("2 priorities")
     assert shown[1].startswith("3.2 kWh")
-    assert "41.18 EUR energy 37.18, peak 3.00, battery wear 1.00" in shown[2]
+    assert "41.18 EUR energy 37.18, peak 3.00, wear 1.00" in shown[2]
     assert "at least 40.90, gap 0.68%" in shown[2]
     assert shown[3].startswith("7.5")
 
@@ -224,6 +224,18 @@ def test_a_plan_of_nothing_is_drawn() -> None:
     root = drawn(snapshot, plan)
     assert "Every route is driven" in root.by_id("attention").words
     assert root.by_id("stays").words.endswith("Nobody charges.")
+    assert figures(root)["Planned energy"] == "– nothing was wanted"
+    assert not root.all("svg", "gantt-vehicles")
+    assert root.by_id("vehicle-figures").words == "Vehicles There are none."
+
+
+def test_many_complaints_are_all_there_and_most_are_folded() -> None:
+    unserved = tuple(Unserved(route=f"R{i}", reason=f"reason {i}.") for i in range(100, 130))
+    plan = replace(yard_plan(), unserved=unserved, shortfalls=())
+    part = drawn(yard(), plan).by_id("attention")
+    assert len(part.all("li")) == 30
+    assert part.one("summary").text == "22 more"
+    assert len(part.one("details").all("li")) == 22
 
 
 def assert_self_contained(text: str) -> None:
@@ -290,14 +302,14 @@ MODES: list[Mode] = ["integrated", "allocation", "charging"]
 
 @given(
     st.integers(0, 10**6),
-    st.integers(0, 30),
+    st.integers(1, 30),
     st.integers(0, 30),
     st.integers(1, 12),
     st.sampled_from(MODES),
     st.sampled_from([(0.5, 5.0), (6, 1.0), (12, 15.0), (72, 30.0)]),
     st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_depots_plan_is_drawn_whole(
     seed: int,
     vehicles: int,
