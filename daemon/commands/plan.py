@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("snapshot", metavar="SNAPSHOT", help='JSON; "-" reads standard input')
     parser.add_argument("--out", type=Path, metavar="PLAN", help="write the plan here")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="draw the plan as one self-contained page here"
+    )
     parser.add_argument("--mode", choices=get_args(Mode), help="instead of the snapshot's own")
     parser.add_argument("--algorithm", default=Params().algorithm, help="default: %(default)s")
     parser.add_argument(
@@ -54,6 +57,10 @@ def run(args: argparse.Namespace) -> int:
         raise RuntimeError("the planner gave no plan at all")
     for step in solved.steps_down:
         print(f"depotd: {step}", file=sys.stderr)
+    if args.html is not None:
+        from daemon.commands.picture import page
+
+        write(args.html, page(snapshot, solved.plan))
     text = dump_plan(solved.plan, indent=2) + "\n"
     if args.out is None:
         sys.stdout.write(text)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.cli import main
+from daemon.commands.picture import page
 from planner.codec import dump_snapshot, load_plan
 from tests.planner.depots import random_depot
 
@@ -45,6 +46,26 @@ def test_a_plan_may_be_written_to_a_file(
     assert capsys.readouterr().out == ""
 
 
+def test_a_plan_may_be_drawn_beside_being_printed(
+    snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "plan.html"
+
+    assert main(["plan", str(snapshot), "--html", str(picture), "--algorithm", "greedy"]) == 0
+
+    plan = load_plan(capsys.readouterr().out)
+    assert picture.read_text(encoding="utf-8") == page(DEPOT, plan)
+
+
+def test_the_picture_has_the_mode_that_was_asked_for(snapshot: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "plan.html"
+    wanted = ["--html", str(picture), "--mode", "charging", "--algorithm", "greedy"]
+
+    assert main(["plan", str(snapshot), *wanted]) == 0
+
+    assert "charging mode" in picture.read_text(encoding="utf-8")
+
+
 def test_the_mode_may_be_another_than_the_snapshots(
     snapshot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +84,7 @@ def test_the_mode_may_be_another_than_the_snapshots(
         (["--budget-s", "0"], "--budget-s 0: wants a positive number of seconds"),
         (["--budget-s", "nan"], "--budget-s nan: wants a positive number of seconds"),
         (["--seed", "-1"], "--seed -1: wants 0 or more"),
+        (["--html", "/nowhere/p.html", "--algorithm", "greedy"], "/nowhere/p.html: cannot be"),
         (["--out", "/nowhere/plan.json", "--algorithm", "greedy"], "/nowhere/plan.json: cannot be"),
     ],
 )
