@@ -57,6 +57,9 @@ def _load(point: EntryPoint) -> Algorithm:
     def guarded(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
         try:
             plan = made(snapshot, params, budget_s, seed)
+        except MemoryError:
+            # Told apart by the planner's process, which is no longer to be trusted after it.
+            raise
         except Exception as error:
             raise PluginError(f"{who}: {type(error).__name__}: {error}") from error
         if not isinstance(plan, Plan):

@@ -81,11 +81,17 @@ def _roomy(snapshot: Snapshot) -> Snapshot:
     places: list[Connector] = []
     for i, vehicle in enumerate(snapshot.vehicles):
         own = f"vehicle {i}"
-        fitting = [c for c in snapshot.connectors if set(c.plugs) & set(vehicle.plugs)]
-        power_kw = max((min(c.max_kw, vehicle.max_charge_kw) for c in fitting), default=0.0)
-        place = Connector(station=own, connector=1, min_kw=0.0, max_kw=power_kw, plugs=(own,))
-        places.append(place)
+        fitting = [c for c in snapshot.connectors if _fits(c, vehicle)]
+        if fitting:
+            best = max(fitting, key=lambda c: min(c.max_kw, vehicle.max_charge_kw))
+            places.append(replace(best, station=own, circuit=None, plugs=(own,)))
         fleet.append(replace(vehicle, plugs=(own,), plugged=None))
     return replace(
         snapshot, site=site, circuits=(), connectors=tuple(places), vehicles=tuple(fleet)
     )
+
+
+def _fits(connector: Connector, vehicle: Vehicle) -> bool:
+    shared = set(connector.plugs) & set(vehicle.plugs)
+    able = connector.controllable and connector.min_kw <= vehicle.max_charge_kw
+    return able and bool(shared)
