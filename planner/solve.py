@@ -1,5 +1,8 @@
 """The ladder: greedy answers at once, better algorithms follow until time is up, all audited.
 
+`joint` has to beat what came before it. Any other algorithm has an aim of its own and is asked for
+by its name: its answer stands, whatever it costs, and greedy's only until then or if it has none.
+
 `solve` is a pure function of its arguments as long as the budget does not bind.
 """
 
@@ -9,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from planner.algorithms import ALGORITHMS
+from planner.algorithms import Algorithm
 from planner.algorithms.at_hand import better
 from planner.algorithms.nothing import nothing
+from planner.algorithms.plugins import find
 from planner.check import audit
 from planner.linear.clock import Deadline, clamp_time
 from planner.params import Params
@@ -34,7 +38,7 @@ class Solved:
 def solve(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """The best audited plan that the budget allows.
 
-    Raises ValueError for an algorithm that nobody knows.
+    Raises ValueError for an algorithm that nobody knows or that cannot be loaded.
     """
     return solve_with_report(snapshot, params, budget_s, seed).plan
 
@@ -45,7 +49,7 @@ def solve_with_report(snapshot: Snapshot, params: Params, budget_s: float, seed:
 
 
 def iter_plans(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Plan]:
-    """Each plan is better than the one before; the last one is the answer."""
+    """Each plan takes the place of the one before; the last one is the answer."""
     last: Plan | None = None
     for solved in iter_solved(snapshot, params, budget_s, seed):
         if solved.plan is not last:
@@ -56,16 +60,19 @@ def iter_plans(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -
 def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Solved]:
     """As `iter_plans`, with the steps down so far; the last one repeats the plan if only these
     have grown."""
-    if params.algorithm not in ALGORITHMS:
-        known = ", ".join(sorted(ALGORITHMS))
-        raise ValueError(f"params.algorithm: wants one of {known}, not {params.algorithm!r}")
+    try:
+        algorithms = [(name, find(name)) for name in _rungs(params.algorithm)]
+    except ValueError as error:
+        raise ValueError(f"params.algorithm: {error}") from error
     deadline = Deadline.after(clamp_time(budget_s, MAX_BUDGET_S))
     best: Plan | None = None
     down: list[str] = []
-    for name in _rungs(params.algorithm):
-        share = _LP_SHARE if name != params.algorithm else 1.0
-        found = _audited(snapshot, params, name, deadline.left_s * share, seed, down)
-        if found is not None and (best is None or _improves(found, best)):
+    for name, algorithm in algorithms:
+        asked = name == params.algorithm
+        budget_s = deadline.left_s * (1.0 if asked else _LP_SHARE)
+        found = _audited(snapshot, params, (name, algorithm), budget_s, seed, down)
+        stands = asked and name != "joint"
+        if found is not None and (best is None or stands or _improves(found, best)):
             best = found
             yield Solved(plan=best, steps_down=tuple(down))
         elif best is None:
@@ -82,11 +89,17 @@ def _rungs(algorithm: str) -> list[str]:
 
 
 def _audited(
-    snapshot: Snapshot, params: Params, name: str, budget_s: float, seed: int, down: list[str]
+    snapshot: Snapshot,
+    params: Params,
+    named: tuple[str, Algorithm],
+    budget_s: float,
+    seed: int,
+    down: list[str],
 ) -> Plan | None:
     """A plan that breaks no law, or None and one more sentence in `down`."""
+    name, algorithm = named
     try:
-        plan = ALGORITHMS[name](snapshot, params, clamp_time(budget_s, MAX_BUDGET_S), seed)
+        plan = algorithm(snapshot, params, clamp_time(budget_s, MAX_BUDGET_S), seed)
     except (ArithmeticError, LookupError, ValueError) as error:
         down.append(f"{name} failed: {type(error).__name__}: {error}")
         return None

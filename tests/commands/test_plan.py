@@ -85,6 +85,8 @@ def test_the_mode_may_be_another_than_the_snapshots(
         (["--budget-s", "nan"], "--budget-s nan: wants a positive number of seconds"),
         (["--seed", "-1"], "--seed -1: wants 0 or more"),
         (["--html", "/nowhere/p.html", "--algorithm", "greedy"], "/nowhere/p.html: cannot be"),
+        (["--solutions", "0"], "--solutions 0: wants 1 or more"),
+        (["--solutions", "2", "--html", "p.html"], "--html: draws one plan"),
         (["--out", "/nowhere/plan.json", "--algorithm", "greedy"], "/nowhere/plan.json: cannot be"),
     ],
 )
@@ -108,4 +110,19 @@ def test_an_algorithm_that_is_none_is_wrong_usage(
     snapshot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plan", str(snapshot), "--algorithm", "guess"]) == 2
-    assert "guess" in capsys.readouterr().err
+    assert "--algorithm guess: wants one of edf, fair" in capsys.readouterr().err
+
+
+def test_several_plans_are_an_array_best_first_and_what_is_missing_is_told(
+    snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plans.json"
+    options = ["--solutions", "50", "--algorithm", "greedy", "--out", str(file)]
+
+    assert main(["plan", str(snapshot), *options]) == 0
+
+    plans = [load_plan(json.dumps(plan)) for plan in json.loads(file.read_bytes())]
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{len(plans)} of 50 plans" in told.err
+    assert {plan.revision for plan in plans} == {DEPOT.revision}

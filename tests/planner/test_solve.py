@@ -48,7 +48,7 @@ def test_a_senseless_budget_is_the_least_one(budget_s: float) -> None:
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"params\.algorithm: wants one of greedy, joint, lp"):
+    with pytest.raises(ValueError, match=r"params\.algorithm: wants one of edf, fair, greedy"):
         solve(SMALL, Params(algorithm="magic"), 1.0, 0)
 
 

@@ -1,0 +1,23 @@
+"""Least laxity first: whoever could wait the shortest takes all the power that it can."""
+
+from __future__ import annotations
+
+from planner.algorithms.at_hand import AtHand, finish
+from planner.algorithms.dispatch import InOrder, Request, dispatch
+from planner.algorithms.served import served
+from planner.params import Params
+from planner.plan import Plan
+from planner.snapshot import Snapshot
+
+
+class LeastLaxity(InOrder):
+    def order(self, request: Request, now_s: float) -> tuple[float, float]:
+        return request.laxity_s(now_s), request.visit.end_s
+
+
+def llf(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
+    """Routes as given, or as greedy allocates them."""
+    hand = AtHand.greedy(snapshot)
+    policy = LeastLaxity()
+    draft = served(hand, hand.draft.drives, lambda drives: dispatch(hand, drives, policy))
+    return finish(hand, draft, algorithm="llf", seed=seed)
