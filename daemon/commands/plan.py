@@ -89,6 +89,7 @@ def _one(snapshot: Snapshot, params: Params, args: argparse.Namespace) -> str:
     for step in solved.steps_down:
         print(f"depotd: {step}", file=sys.stderr)
     if args.html is not None:
+        from daemon.commands.files import write
         from daemon.commands.picture import page
 
         write(args.html, page(snapshot, solved.plan))
