@@ -5,6 +5,7 @@ A charge counts for the whole of its step: a little more than it takes, and neve
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,9 +21,11 @@ class Room:
         self._line = line
         self._free_kw = [limit.room_kw.copy() for limit in line.limits]
         self._above = {
-            s: [i for i, limit in enumerate(line.limits) if s in limit.sockets] for s in sockets
+            s: tuple(i for i, limit in enumerate(line.limits) if s in limit.sockets)
+            for s in sockets
         }
         self._holds: dict[Socket, list[tuple[float, float]]] = {s: [] for s in sockets}
+        self._lowest: dict[tuple[int, ...], Floats] = {}
 
     def book(self, visits: Sequence[Visit], *, plugged: Socket | None) -> None:
         self._change(visits, plugged, 1.0)
@@ -36,9 +39,10 @@ class Room:
             if hold is None or visit.socket is None:
                 continue
             if sign > 0:
-                self._holds[visit.socket].append(hold)
+                insort(self._holds[visit.socket], hold)
             else:
                 self._holds[visit.socket].remove(hold)
+            self._lowest.clear()
             for charge in visit.charges:
                 step = self._line.step_at(charge.start_s)
                 for i in self._above[visit.socket]:
@@ -46,14 +50,19 @@ class Room:
 
     def free_kw(self, socket: Socket) -> Floats:
         """What the limits above `socket` leave in each step; never negative."""
-        rows = [self._free_kw[i] for i in self._above[socket]]
-        lowest: Floats = np.maximum(np.minimum.reduce(rows), 0.0)
+        above = self._above[socket]
+        lowest = self._lowest.get(above)
+        if lowest is None:
+            rows = [self._free_kw[i] for i in above]
+            lowest = self._lowest[above] = np.maximum(np.minimum.reduce(rows), 0.0)
         return lowest
 
     def gap(self, socket: Socket, start_s: float, end_s: float) -> tuple[float, float]:
         """The longest time within `[start_s, end_s)` in which nobody holds `socket`."""
         best, at_s = (start_s, start_s), start_s
-        for a, b in (*sorted(self._holds[socket]), (end_s, end_s)):
+        if not self._holds[socket]:
+            return start_s, end_s
+        for a, b in (*self._holds[socket], (end_s, end_s)):
             until = min(a, end_s)
             if until - at_s > best[1] - best[0]:
                 best = (at_s, until)

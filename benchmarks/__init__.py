@@ -1,0 +1,1 @@
+"""Figures of the planner, each beside something that was run in the same minutes."""
