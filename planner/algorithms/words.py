@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.algorithms.reach import reach_kwh
+from planner.algorithms.reach import Reach
 from planner.drafts.assemble import SITE, follow, full_steps
 from planner.drafts.choices import Choices, Drive, clash, lawful
 from planner.drafts.draft import Draft, Visit, plugged_at, sockets_with_plugs
@@ -18,6 +18,7 @@ class Words:
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft) -> None:
         self._snapshot, self._line, self._chosen, self._draft = snapshot, line, chosen, draft
         self._full = [(limit, full_steps(limit, draft, line)) for limit in line.limits]
+        self._reachable = Reach(snapshot, line)
         self._traces = follow(chosen, draft, line)
 
     def unserved(self, route: str) -> str:
@@ -51,7 +52,7 @@ class Words:
 
     def _reach(self, drive: Drive, before: Sequence[Drive]) -> float:
         vehicle = self._chosen.vehicles[drive.vehicle]
-        return reach_kwh(self._snapshot, self._line, vehicle, before, drive)
+        return self._reachable.kwh(vehicle, before, drive)
 
     def _too_little(self, options: Sequence[Drive], able: dict[str, float]) -> str:
         best = min(options, key=lambda d: (d.need_kwh - able[d.vehicle], d.vehicle))
