@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 # Marker: command. Debian keeps servers where only root's PATH leads.
 TOOLS = {
@@ -35,6 +36,15 @@ def _require_tool(name: str) -> Path:
         _absent(name, f"{TOOLS[name]} is not installed")
     assert path is not None
     return Path(path)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Each test starts with structlog as it comes: a command run in this process sets it up for
+    the process, on a stream that may be closed by now."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

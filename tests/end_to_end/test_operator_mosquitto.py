@@ -127,7 +127,7 @@ async def test_fleet_plan_profile_command_and_restart_over_mosquitto(
             assert (reply["ok"], reply["reason"]) == (True, None)
             await until(station, lambda: 6 <= limits_a(station)[-1] <= 10_000 / 690)
 
-            refused = await operator.command("set_limit", "too-much", import_limit_kw=41)
+            refused = await operator.command("set_limit", "too-little", import_limit_kw=-1)
             assert refused["ok"] is False
             assert "import_limit_kw" in refused["reason"]
             pinned = await operator.command("pin_route", "pin", route="R1", vehicle="V1")

@@ -66,21 +66,24 @@ async function fetchJson(path) {
   return response.json();
 }
 
+/** Everything is fetched before any of it is shown: a redraw may come at every await, and would
+ * show the new state without its plan. */
 async function take(state) {
-  data.state = state;
-  offset = Date.parse(state.site.now) - Date.now();
-  setZone(state.site.timezone);
   const key = state.plan && `${state.plan.revision} ${state.plan.made_at}`;
+  let { plan, snapshot, history } = data;
   if (key !== planKey) {
-    [data.plan, data.snapshot] = key
+    [plan, snapshot] = key
       ? await Promise.all([fetchJson("/api/v1/plan"), fetchJson("/api/v1/snapshot")])
       : [null, null];
-    planKey = key;
   }
   if (performance.now() - historyAt > HISTORY_MS) {
-    data.history = await fetchJson("/api/v1/history");
+    history = await fetchJson("/api/v1/history");
     historyAt = performance.now();
   }
+  Object.assign(data, { state, plan, snapshot, history });
+  planKey = key;
+  offset = Date.parse(state.site.now) - Date.now();
+  setZone(state.site.timezone);
   render();
 }
 
