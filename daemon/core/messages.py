@@ -16,6 +16,7 @@ from daemon.core.instant import Now
 from daemon.core.keeping import publish_vehicle, tell_vehicle
 from daemon.core.operator import answer, on_command
 from daemon.core.records import Fact, InboxDone, Json
+from daemon.core.transactions import identify_strangers
 from planner.series import Series
 from protocol.mqtt import topics
 from protocol.mqtt.messages import CommandMessage, RouteMessage, SeriesMessage, VehicleMessage
@@ -85,6 +86,7 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
     told_anew = before is None or _differs(before.values, told) or before.vehicle is None
     depot.vehicles[message.id] = belief
     yield from tell_vehicle(message.id, belief)
+    yield from identify_strangers(depot, now)
     if told_anew:
         depot.trigger.ask("vehicle", now.monotonic_s)
         depot.dirty = True

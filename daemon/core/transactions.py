@@ -228,6 +228,19 @@ def _open(
     depot.trigger.ask("plug-in", now.monotonic_s)
 
 
+def identify_strangers(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Looks again at who charges unknown: the fleet's message may come after the plug."""
+    for station, evse in depot.evses():
+        if evse.transaction is None or depot.transactions[evse.transaction].vehicle is not None:
+            continue
+        record = depot.transactions[evse.transaction]
+        reported = _reported_at(depot, station, evse)
+        if reported is not None:
+            depot.transactions[record.id] = replace(record, vehicle=reported)
+            yield Save(record=depot.transactions[record.id])
+        yield from _identify(depot, evse, record.id_token, now)
+
+
 def _identify(depot: Depot, evse: Evse, id_token: str | None, now: Now) -> Iterator[Effect]:
     """Notes which vehicle it is, once a token or the fleet's word tells it."""
     if evse.transaction is None:

@@ -18,6 +18,7 @@ from protocol.mqtt.messages import (
     SeriesMessage,
     VehicleMessage,
 )
+from protocol.ocpp.events import TransactionStarted
 from tests.core.bench import START, Bench, site, tx_profile, vehicle_values
 
 
@@ -173,6 +174,21 @@ def test_a_pause_of_a_free_connector_holds_for_who_plugs_in_and_ends_in_the_fall
     last = profiles[-1]
     assert last is not None
     assert [period.limit for period in last.periods] == [31.8, 0.0]
+
+
+def test_a_vehicle_told_after_it_plugged_in_is_known_by_its_token_or_by_its_place() -> None:
+    here = {"station": "CP02", "connector": 1}
+    for token, values in (("V77", vehicle_values()), ("?", vehicle_values() | {"plugged": here})):
+        bench = Bench.of(site(2))
+        bench.connect("CP02")
+        start = TransactionStarted(
+            evse_id=1, transaction_id="T", id_token=token, at=START, meter_start_wh=0.0
+        )
+        bench.call("CP02", start)
+        tell(bench, vehicle("V77", values))
+        (record,) = bench.depot.transactions.values()
+        assert record.vehicle == "V77"
+        assert bench.depot.vehicles["V77"].plugged == ("CP02", 1)
 
 
 def test_a_limit_ends_when_it_was_said_to() -> None:
