@@ -45,7 +45,7 @@ ONLINE: Final = b'{"status": "online"}'
 _properties: Callable[[int], Properties] = Properties
 
 # What goes wrong reaches us as an exception and is logged once, by us.
-_SILENT: Final = logging.getLogger("depotd.mqtt.library")
+_SILENT: Final = logging.getLogger("depotd.mqtt.paho")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
