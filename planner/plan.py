@@ -122,7 +122,6 @@ class Plan:
     status: Status
     algorithm: str
     seed: int = 0
-    iterations: Annotated[int, Field(ge=0)] | None = None
     allocations: tuple[Allocation, ...] = ()
     unserved: tuple[Unserved, ...] = ()
     stays: tuple[Stay, ...] = ()
@@ -133,3 +132,4 @@ class Plan:
     cost: Cost
     bound: Bound | None = None
     binding: tuple[Binding, ...] = ()
+    iterations: Annotated[int, Field(ge=0)] | None = None

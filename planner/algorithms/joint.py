@@ -36,6 +36,7 @@ from planner.plan import Objective, Plan
 from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.search.search import Search
+from planner.search.state import State
 from planner.snapshot import Snapshot
 
 WHOLE_INTEGERS: Final = 1200
@@ -137,7 +138,7 @@ class _Run:
         """Yields whenever the best plan was beaten. The search goes on from its own plan, not from
         the exact one: that holds connectors for as long as nobody else wants them."""
         best = self._best
-        search = Search(constructed(self._instance), self._seed)
+        search = Search(self._start(), self._seed)
         stalled, in_time = 0, True
         while in_time and stalled < _STALLED and (most is None or search.steps < most):
             steps = _BLOCK if most is None else min(_BLOCK, most - search.steps)
@@ -149,6 +150,13 @@ class _Run:
                 if self._charge(draft):
                     best.iterations = search.steps
                     yield
+
+    def _start(self) -> State:
+        """A peak that is paid for and a battery are known from the exact plan alone."""
+        site = self._snapshot.site
+        if site.peak_price_per_kw > 0 or site.battery is not None:
+            return State.of(self._instance, self._best.hand.draft)
+        return constructed(self._instance)
 
     def _block(self, search: Search, steps: int) -> bool:
         """Whether all steps were made in time, with what is left for the exact charging."""
