@@ -19,7 +19,7 @@ from planner.model import FieldError
 from planner.plan import FORMAT as PLAN_FORMAT
 from planner.plan import Plan
 from planner.snapshot import FORMAT as SNAPSHOT_FORMAT
-from planner.snapshot import Snapshot
+from planner.snapshot import MAX_CONNECTORS, MAX_ROUTES, MAX_VEHICLES, Snapshot
 
 # 300 vehicles, 500 routes and a year of prices by the minute stay under half of this.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -93,7 +93,7 @@ def _load(text: str | bytes, adapter: TypeAdapter[_T], wanted_format: str) -> _T
     try:
         return adapter.validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
-        # With the input each fault would bring a copy of all that stands beside it: 7 GB at 60 MB.
+        # With the input each fault would bring a copy of all that stands beside it.
         faults = error.errors(include_url=False, include_input=False)
         # A key misspelt is also missing under its right name: the typing error explains both.
         faults.sort(key=lambda f: f["type"] != "unexpected_keyword_argument")
@@ -112,6 +112,15 @@ def _decode(text: str | bytes) -> str:
         raise InputError(f"byte {error.start}: wants JSON in UTF-8") from error
 
 
+# A year of values by the minute are half of this.
+MAX_ITEMS: Final = 1 << 20
+# Told before the typed reading: there each other fault keeps a copy of the whole, 5 GB at 60 MB.
+_MOST: Final[Mapping[str | int, int]] = {
+    "vehicles": MAX_VEHICLES,
+    "connectors": MAX_CONNECTORS,
+    "circuits": MAX_CONNECTORS,
+    "routes": MAX_ROUTES,
+}
 # Most of a long text are numbers and texts with which nothing can be wrong yet.
 _JUDGED: Final = (dict, list, float)
 
@@ -163,6 +172,9 @@ def _judge(value: object, path: _Path) -> None:
                 if isinstance(inner, _JUDGED):
                     _judge(inner, (*path, key))
         case list():
+            most = _MOST.get(path[-1], MAX_ITEMS) if path else MAX_ITEMS
+            if len(value) > most:
+                raise InputError(f"{_join(path)}: wants at most {most} values, not {len(value)}")
             for i, inner in enumerate(value):
                 if isinstance(inner, _JUDGED):
                     _judge(inner, (*path, i))

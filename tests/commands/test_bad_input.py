@@ -116,7 +116,7 @@ REFUSED = {
     "a plan": (("format", "depotd.plan/1"), 'format: wants "depotd.snapshot/1", not the text'),
     "ten thousand vehicles": (
         ("vehicles", [{**document()["vehicles"][1], "id": f"V{i}"} for i in range(10_000)]),
-        "vehicles: wants a list of at most 1000, not one of 10000",
+        "vehicles: wants at most 1000 values, not 10000",
     ),
 }  # fmt: skip
 
