@@ -219,7 +219,8 @@ class Reasons:
             if clash(other, drive, rules):
                 return self._clash(drive, other)
         if len(mine) >= rules.max_routes_per_vehicle or rules.max_shift_hours is None:
-            return math.inf, f"drives {len(mine)} routes, the most allowed"
+            count = f"{len(mine)} routes" if len(mine) > 1 else "1 route"
+            return math.inf, f"drives {count}, the most allowed"
         drives = sorted((*mine, drive), key=lambda d: d.depart_s)
         longest_s = 0.0
         start_s = drives[0].depart_s
