@@ -218,26 +218,32 @@ class Reasons:
         for other in mine:
             if clash(other, drive, rules):
                 return self._clash(drive, other)
-        if len(mine) >= rules.max_routes_per_vehicle or rules.max_shift_hours is None:
+        if len(mine) >= rules.max_routes_per_vehicle:
             count = f"{len(mine)} routes" if len(mine) > 1 else "1 route"
             return math.inf, f"drives {count}, the most allowed"
-        drives = sorted((*mine, drive), key=lambda d: d.depart_s)
-        longest_s = 0.0
-        start_s = drives[0].depart_s
+        longest_s = self._longest_shift_s(sorted((*mine, drive), key=lambda d: d.depart_s))
+        most_h = rules.max_shift_hours
+        if most_h is not None and longest_s > most_h * 3600:
+            hours = f"{longest_s / 3600:.1f} h of {most_h:g} h allowed"
+            return longest_s / 60 - 60 * most_h, f"would have a shift of {hours}"
+        names = " and ".join(d.route for d in mine)
+        return math.inf, f"may not drive it beside {names}" if names else "may not drive it"
+
+    def _longest_shift_s(self, drives: Sequence[Drive]) -> float:
+        longest_s, start_s = 0.0, drives[0].depart_s
         for before, after in pairwise(drives):
-            if rests(before, after, rules):
+            if rests(before, after, self._snapshot.rules):
                 start_s = after.depart_s
             longest_s = max(longest_s, after.return_s - start_s)
-        over_min = longest_s / 60 - 60 * rules.max_shift_hours
-        hours = f"{longest_s / 3600:.1f} h of {rules.max_shift_hours:g} h allowed"
-        return over_min, f"would have a shift of {hours}"
+        return longest_s
 
     def _clash(self, drive: Drive, other: Drive) -> tuple[float, str]:
-        pinned = ", pinned to it too" if {drive.route, other.route} <= self._pins.keys() else ""
+        pair = {drive.route, other.route}
+        pinned = ", pinned to it too" if pair <= self._pins.keys() else ""
         first, then = sorted((drive, other), key=lambda d: (d.depart_s, d.return_s))
         turnaround_min = self._snapshot.rules.turnaround_minutes
         over_min = (first.return_s - then.depart_s) / 60 + turnaround_min
-        if over_min <= 1e-6:
+        if any(pair == set(x) for x in self._snapshot.rules.incompatible_routes):
             return math.inf, f"drives {other.route}, which is incompatible{pinned}"
         if first is drive:
             text = f"drives {other.route} from {self._clock(other.depart_s)}"
