@@ -10,16 +10,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
-from planner.algorithms.greedy import greedy
+from planner.algorithms.greedy import greedy, greedy_draft
+from planner.algorithms.words import Words
 from planner.check import audit
+from planner.drafts.assemble import load_kw
+from planner.drafts.choices import choices
+from planner.drafts.draft import Draft, Visit
+from planner.drafts.timeline import Timeline, timeline
 from planner.params import Params
 from planner.plan import Plan
 from planner.series import Series
 from planner.snapshot import Circuit, Route, Rules, Snapshot
-from tests.planner.depots import after
+from tests.planner.depots import after, random_depot
 from tests.planner.small import connector, depot, route, vehicle
 
 Relax = Callable[[Snapshot, float], Snapshot]
@@ -225,3 +231,36 @@ def test_a_stay_that_waits_for_the_price_names_both_prices() -> None:
     assert why(planned(snapshot), "V1").startswith(
         "waits for the cheap hours from 22:00 UTC, 0.1 not 0.3 EUR/kWh; "
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_stay_says_is_true_of_its_plan(seed: int) -> None:
+    snapshot = random_depot(Random(seed), vehicles=6, routes=6, connectors=3, tight=0.3)
+    line = timeline(snapshot)
+    chosen = choices(snapshot, line)
+    draft = greedy_draft(snapshot, line, chosen)
+    words = Words(snapshot, line, chosen, draft)
+    for visit in draft.visits:
+        if visit.charges:
+            judge(words.stay(visit), visit, draft, line)
+
+
+def judge(said: str, visit: Visit, draft: Draft, line: Timeline) -> None:
+    first = visit.charges[0]
+    if said.startswith("charges at once"):
+        assert first.start_s <= visit.start_s + line.step_s / 2
+    if found := re.match(r"waits for the cheap hours from \S+ UTC, (\S+) not (\S+) ", said):
+        waited = range(line.step_at(visit.start_s), line.step_at(first.start_s))
+        dearest = max(line.import_price[line.step_at(c.start_s)] for c in visit.charges)
+        assert float(found[1]) == pytest.approx(dearest)
+        assert dearest < float(found[2]) <= min(line.import_price[s] for s in waited) + 1e-9
+    if found := re.match(r"limited by (.*) to (\S+) kW until", said):
+        name = "site" if found[1] == "the site's import limit" else found[1]
+        limit = next(x for x in line.limits if x.name == name)
+        left_kw = limit.room_kw - load_kw(limit, draft, line)
+        full = [c for c in visit.charges if left_kw[line.step_at(c.start_s)] <= 0.01]
+        assert float(found[2]) in [round(c.kw, 1) for c in full]
+    if found := re.match(r"waits for a connector until .*, when (\S+) leaves (\S+)/(\d+);", said):
+        before = [v for v in draft.visits if v.vehicle == found[1] and v.socket == visit.socket]
+        assert visit.socket == (found[2], int(found[3]))
+        assert any(0 <= first.start_s - v.charges[-1].end_s < line.step_s for v in before)
