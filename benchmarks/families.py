@@ -1,16 +1,18 @@
 """Random depots of eight kinds, each hard in its own way; the same seed gives the same depot.
 
-A snapshot has 72 steps of 15 minutes from 16:00 on. Sizes are vehicles and routes.
+A snapshot has 72 steps of 15 minutes from 16:00 on. A size is a number of vehicles and of routes.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Literal
 
+from planner.codec import dump_snapshot
 from planner.series import Point, Series
 from planner.snapshot import (
     Battery,
@@ -25,7 +27,7 @@ from planner.snapshot import (
 )
 
 START: Final = datetime(2026, 11, 20, 16, tzinfo=UTC)
-SIZES: Final = {"20/30": (20, 30), "40/60": (40, 60), "100/150": (100, 150), "300/500": (300, 500)}
+SIZES: Final = ("20/30", "40/60", "100/150", "300/500")
 HOURS: Final = 18.0
 STEP_MINUTES: Final = 15.0
 
@@ -86,6 +88,27 @@ def depot(family: str, vehicles: int, routes: int, seed: int) -> Snapshot:
         routes=tuple(trips),
         rules=Rules(turnaround_minutes=kind.turnaround_minutes, departure_buffer_minutes=10.0),
     )
+
+
+def size(text: str) -> tuple[int, int]:
+    """Vehicles and routes of `20/30`; raises ValueError for other text."""
+    vehicles, _, routes = text.partition("/")
+    if not (vehicles.isdecimal() and routes.isdecimal() and int(vehicles) > 0):
+        raise ValueError(f'wants vehicles/routes such as "20/30", not "{text}"')
+    return int(vehicles), int(routes)
+
+
+def digest(snapshot: Snapshot) -> str:
+    """Tells two depots apart: results of another one are not mistaken for this one's."""
+    return hashlib.sha256(dump_snapshot(snapshot).encode()).hexdigest()[:12]
+
+
+def again(family: str, size_: str, seed: int, digest_: str) -> Snapshot:
+    """The depot in another process; raises ValueError if it is not the same."""
+    snapshot = depot(family, *size(size_), seed)
+    if digest(snapshot) != digest_:
+        raise ValueError(f"{family} {size_} with seed {seed} is another depot here")
+    return snapshot
 
 
 def _vehicle(kind: Family, rng: Random, i: int) -> Vehicle:
