@@ -1,4 +1,7 @@
-"""Curves over two logarithmic axes as SVG, readable on a light and on a dark page."""
+"""Curves over two logarithmic axes as SVG, readable on a light and on a dark page.
+
+The third is dashed, so that one below it can be seen.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ _STYLE: Final = """
   .page { fill: #ffffff } text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 15px; font-weight: 600 } .grid { stroke: #d0d7de; stroke-width: 1 }
   .curve { fill: none; stroke-width: 2.5 }
+  .c2 { stroke-dasharray: 7 4 }
   .c0 { stroke: #0550ae } .c1 { stroke: #bc4c00 } .c2 { stroke: #1a7f37 }
   .p0 { fill: #0550ae } .p1 { fill: #bc4c00 } .p2 { fill: #1a7f37 }
   @media (prefers-color-scheme: dark) {

@@ -35,11 +35,13 @@ STEP_MINUTES: Final = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """`connectors` and `grid` are shares: connectors a vehicle, and site limit over the mean power
-    that all routes and targets need. `routes` scales the number of routes."""
+    that all routes and targets need. `fast` is the share of connectors with 50 kW, in a mixed fleet
+    with 150 kW, instead of 22. `routes` scales the number of routes."""
 
     connectors: float = 0.75
     grid: float = 2.2
     routes: float = 1.0
+    fast: float = 0.25
     mixed: bool = False
     peak_price_per_kw: float = 0.0
     turnaround_minutes: float = 30.0
@@ -50,11 +52,11 @@ class Family:
 
 FAMILIES: Final[dict[str, Family]] = {
     "tight-grid": Family(grid=1.25, connectors=1.0),
-    "few-connectors": Family(connectors=0.4),
-    "mixed-fleet": Family(mixed=True),
+    "few-connectors": Family(connectors=0.2, fast=0.1),
+    "mixed-fleet": Family(mixed=True, connectors=0.5, fast=0.4),
     "overnight-peak": Family(shifts="morning", peak_price_per_kw=4.0, connectors=1.0, routes=0.65),
     "double-shift": Family(shifts="double", turnaround_minutes=45.0),
-    "more-routes-than-energy": Family(routes=1.4, grid=0.9),
+    "more-routes-than-energy": Family(routes=1.4, grid=0.6),
     "battery-pv": Family(battery=True, grid=1.5),
     "charging-only": Family(mode="charging", grid=1.4),
 }
@@ -167,7 +169,7 @@ def _given(routes: list[Route], fleet: list[Vehicle]) -> list[Route]:
 def _connectors(kind: Family, rng: Random, vehicles: int) -> list[Connector]:
     connectors = []
     for i in range(max(2, round(kind.connectors * vehicles))):
-        fast = rng.random() < (0.4 if kind.mixed else 0.25)
+        fast = rng.random() < kind.fast
         slow = kind.mixed and not fast and rng.random() < 0.3
         connectors.append(
             Connector(

@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks import runs
 from benchmarks.cases import Case, Line, Result
-from benchmarks.families import again, depot, size
+from benchmarks.families import again, depot
 from benchmarks.highs import timed
 from benchmarks.markdown import table, yes_no
-from benchmarks.selection import add_depots, depots, seconds
+from benchmarks.selection import add_depots, depots, place, seconds
 from planner.drafts.choices import choices
 from planner.drafts.timeline import timeline
 from planner.linear.model import Model
@@ -85,7 +85,7 @@ def _relaxation(snapshot: Snapshot, limit_s: float) -> Line:
 def tables(results: Sequence[Result]) -> Iterator[str]:
     yield table(
         ("Family", "Size", "first plan, s", "HiGHS, s", "rows x columns", "ratio", "at most 1/20"),
-        [_row(r) for r in sorted(results, key=lambda r: size(r.arguments["size"]))],
+        [_row(r) for r in sorted(results, key=lambda r: place(r.arguments))],
     )
 
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from benchmarks import events, runs
 from benchmarks.cases import Case, Line, Result
-from benchmarks.families import again, size
+from benchmarks.families import again
 from benchmarks.markdown import number, table, yes_no
-from benchmarks.selection import add_depots, depots, seconds
+from benchmarks.selection import add_depots, depots, place, seconds
 from planner.plan import Plan
 from planner.snapshot import Snapshot
 
@@ -63,7 +63,7 @@ def tables(results: Sequence[Result]) -> Iterator[str]:
             "Family", "Size", "first plan as good, s", "again as good, s", "from nothing, s",
             "ratio", "at most 1/10", "money over the best", "routes kept",
         ),
-        [_row(r) for r in sorted(results, key=lambda r: size(r.arguments["size"]))],
+        [_row(r) for r in sorted(results, key=lambda r: place(r.arguments))],
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -51,6 +51,11 @@ def add_depots(parser: argparse.ArgumentParser, sizes: Sequence[str]) -> None:
         help=f"vehicles/routes (default: {','.join(sizes)})",
     )  # fmt: skip
     parser.add_argument("--seeds", type=several(int), default=[0], metavar="N,...")
+
+
+def place(arguments: Mapping[str, Any]) -> tuple[tuple[int, int], int]:
+    """Where a depot stands in a table: by size, then as the families are listed."""
+    return size(arguments["size"]), list(FAMILIES).index(arguments["family"])
 
 
 def depots(args: argparse.Namespace) -> Iterator[dict[str, Any]]:

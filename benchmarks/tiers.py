@@ -1,6 +1,7 @@
 """What the joint search has after 1 to 60 s, beside its own best, `milp` and the simple ways.
 
-One run serves all times within its budget: its plans carry the instants at which they stood.
+One run serves all times within its budget: its plans carry the instants at which they stood. The
+reference is such a run too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from benchmarks.cases import Case, Line, Result
 from benchmarks.families import SIZES, again, size
 from benchmarks.markdown import number, table, yes_no
 from benchmarks.runs import Outcome
-from benchmarks.selection import add_depots, depots, seconds, several
+from benchmarks.selection import add_depots, depots, place, seconds, several
 
 TIMES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 TARGET_S: Final = 10.0
@@ -29,8 +30,9 @@ _SMALL: Final = size("40/60")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_depots(parser, SIZES)
     parser.add_argument(
-        "--budgets-s", type=several(seconds), default=[max(TIMES_S)], metavar="S,...",
-        help="joint runs; a table takes each time from the shortest run that lasted so long",
+        "--budgets-s", type=several(seconds), default=[TARGET_S], metavar="S,...",
+        help="joint runs beside the reference; a table takes each time from the shortest run that "
+        "lasted so long (default: 10)",
     )  # fmt: skip
     parser.add_argument("--reference-s", type=seconds, default=150.0, metavar="S")
     parser.add_argument("--opponent-s", type=seconds, default=OPPONENT_S, metavar="S")
@@ -102,7 +104,7 @@ def by_depot(results: Iterable[Result]) -> list[Depot]:
     found: dict[tuple[Any, ...], Depot] = {}
     for r in results:
         a = r.arguments
-        key = (size(a["size"]), a["family"], a["seed"])
+        key = (*place(a), a["seed"])
         depot = found.setdefault(
             key, Depot(family=a["family"], size=a["size"], seed=a["seed"], joint={}, others={})
         )
