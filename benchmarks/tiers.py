@@ -7,6 +7,7 @@ reference is such a run too.
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -192,6 +193,6 @@ def _late(depot: Depot) -> Iterator[list[str]]:
             if "end_s" in line:
                 late_s = line["end_s"] - budget_s
                 told += [f"ended {late_s:.1f} s late"] if late_s > LATE_S else []
-                told += line["steps_down"]
+                told += [textwrap.shorten(x, 90, placeholder=" ...") for x in line["steps_down"]]
         if told:
             yield [*depot.title, f"{algorithm}, {budget_s:g} s", "; ".join(told)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import charging_only
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.apart import ROOT, run_apart
 from benchmarks.cases import Case, Result, append, load, to_do
@@ -43,6 +46,46 @@ def test_a_tiny_depot_is_measured_once_and_comes_out_as_a_table(tmp_path: Path) 
     assert "| overnight-peak | 2/2 " in text
     assert measured[0].machine in text
     assert "old" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "found"),
+    [
+        ("first-plan", ["--families", "tight-grid", "--sizes", "2/2"], ["tight-grid", "1/"]),
+        (
+            "replan",
+            ["--families", "double-shift", "--sizes", "3/4", "--budget-s", "0.5"],
+            ["double-shift", " of "],
+        ),
+        (
+            "charging-only",
+            ["--sizes", "2x480,3x72", "--who", "lp,max_min"],
+            ["| 2x480", "| 3x72", "%"],
+        ),
+        ("growth", ["--vehicles", "2,3", "--budget-s", "0.5"], ["mixed-fleet | 2 ", "growth.svg"]),
+    ],
+)
+def test_every_benchmark_makes_a_table_of_what_it_measures(
+    name: str, options: list[str], found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charging_only, "REPEATS", 1)
+    module, parser = BENCHMARKS[name], argparse.ArgumentParser()
+    module.add_arguments(parser)
+    results = [
+        Result(
+            module=case.module,
+            arguments=case.arguments,
+            lines=tuple(json.loads(json.dumps(line)) for line in module.measure(**case.arguments)),
+            trouble="",
+            at="2026-11-21T00:00:00+00:00",
+            commit="none",
+            machine="none",
+        )
+        for case in module.cases(parser.parse_args(options))
+    ]
+    text = "\n".join(module.tables(results))
+    for part in found:
+        assert part in text
 
 
 def test_the_page_in_the_docs_has_all_marks() -> None:
