@@ -32,7 +32,7 @@ from planner.check import audit
 from planner.linear.hints import curve_hints
 from planner.linear.model import Model
 from planner.linear.scopes import placed_scope
-from planner.linear.solver import solve_milp
+from planner.linear.solver import solve_lp
 from planner.objectives import MONEY, SHORTFALL
 from planner.params import Params
 from planner.plan import Plan
@@ -124,11 +124,12 @@ def _clocked(call: Callable[[], Any]) -> tuple[Any, Line]:
 def _alone(snapshot: Snapshot) -> Line:
     """The model that `lp` builds first, solved once: shortfall, then money, in one sum."""
     hand = AtHand.greedy(snapshot)
-    model = Model(placed_scope(hand.snapshot, hand.line, hand.chosen, hand.draft))
+    given = hand.snapshot, hand.line, hand.chosen, hand.draft
+    model = Model(placed_scope(*given, thrifty=True))
     cost = np.sum([_SHORT_PER_KWH * model.cost(SHORTFALL), model.cost(MONEY)], axis=0)
-    fixed = curve_hints(model.columns, hand.draft)
+    held = {c: (value, value) for c, value in curve_hints(model.columns, hand.draft).items()}
     with timed() as solves:
-        solve_milp(model.columns, model.rows, cost, time_s=BUDGET_S, gap=0.0, fixed=fixed)
+        solve_lp(model.columns, model.rows, cost, time_s=BUDGET_S, bounds=held)
     (alone,) = solves
     return {
         "alone_s": round(alone.seconds, 4),
