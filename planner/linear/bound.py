@@ -18,18 +18,24 @@ from planner.linear.tiers import relaxed_bound
 from planner.plan import Objective
 from planner.snapshot import Snapshot
 
-_WHOLE: Final = 60_000
+LARGEST: Final = 60_000
 """Powers and drives of the whole model up to which its relaxation is worth trying."""
 
 
 def money_bound(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, deadline: Deadline
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    at: Objective,
+    deadline: Deadline,
+    *,
+    largest: int = LARGEST,
 ) -> float:
     """The best bound that time allows; `-inf` where none was found.
 
     Depends on the arguments alone as long as the deadline does not bind. A small program over
     classes of vehicles comes first, then the relaxation of the whole model where that is not too
-    large: it knows each connector, part and curve.
+    large (`largest`, in columns): it knows each connector, part and curve.
     """
     best = -math.inf
     if not chosen.given:
@@ -37,7 +43,7 @@ def money_bound(
         cost = np.array(columns.cost)
         found = solve_lp(columns, rows, cost, time_s=deadline.left_s)
         best = best if found is None else found.objective
-    if deadline.left_s > 0 and _size(snapshot, line, chosen) <= _WHOLE:
+    if deadline.left_s > 0 and _size(snapshot, line, chosen) <= largest:
         whole = Model(open_scope(snapshot, line, chosen, fixed=chosen.given))
         best = max(best, relaxed_bound(whole, deadline, at))
     return best
