@@ -57,7 +57,7 @@ _STALLED: Final = 12
 _QUICKLY_RELAXED: Final = 10_000
 """Columns of a whole model whose relaxation takes a few seconds."""
 
-_BOUND_SHARE: Final = 0.15
+_BOUND_SHARE: Final = 0.2
 _TOLD_S: Final = 1.0
 """Better plans are told no more often."""
 

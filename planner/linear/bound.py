@@ -22,6 +22,11 @@ LARGEST: Final = 60_000
 """Powers and drives of the whole model up to which its relaxation is worth trying."""
 
 
+_SHARE: Final = 0.6
+"""Of the time left: HiGHS looks at its clock seldom while it starts inside, and took up to twice
+what it was given."""
+
+
 def money_bound(
     snapshot: Snapshot,
     line: Timeline,
@@ -41,7 +46,7 @@ def money_bound(
     if not chosen.given:
         columns, rows = blocks_model(snapshot, line, chosen, at)
         cost = np.array(columns.cost)
-        found = solve_lp(columns, rows, cost, time_s=deadline.left_s)
+        found = solve_lp(columns, rows, cost, time_s=_SHARE * deadline.left_s, interior=True)
         best = best if found is None else found.objective
     if deadline.left_s > 0 and _size(snapshot, line, chosen) <= largest:
         whole = Model(open_scope(snapshot, line, chosen, fixed=chosen.given))
