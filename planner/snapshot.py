@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
 from planner.model import MODEL, FieldError
 from planner.series import MAX_NUMBER, MAX_YEAR, Instant, NonNegativeSeries, Series
+from planner.soft import Soft
 
 FORMAT: Final = "depotd.snapshot/1"
 MAX_STEPS: Final = 100_000
@@ -172,10 +173,6 @@ RouteEnergy = Annotated[
     Annotated[NonNegative, Tag("number")] | Annotated[dict[Identifier, NonNegative], Tag("object")],
     Discriminator(_shape),
 ]
-Penalty = Annotated[
-    Annotated[NonNegative, Tag("number")] | Annotated[dict[str, Any], Tag("object")],
-    Discriminator(_shape),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -213,7 +210,15 @@ class Rules:
     max_shift_hours: Annotated[Hours, Field(gt=0)] | None = None
     rest_hours: Hours | None = None
     incompatible_routes: tuple[tuple[Identifier, Identifier], ...] = ()
-    soft: dict[str, Penalty] = Field(default_factory=dict)
+    soft: Soft = Field(default_factory=Soft)
+
+    @property
+    def gap_minutes(self) -> float:
+        """What lies at least between a return and the next departure."""
+        buffer = self.soft.route_sequence_buffer
+        if buffer is None or not buffer.hard:
+            return self.turnaround_minutes
+        return self.turnaround_minutes + buffer.minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -224,7 +229,10 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Previous:
+    """`at`: when that plan was made; None counts as just now."""
+
     allocations: tuple[Allocation, ...] = ()
+    at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

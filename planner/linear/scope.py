@@ -162,11 +162,14 @@ def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
 
 
 def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
-    """The controllable connectors by circuit, powers and plugs, in order of their names."""
+    """The controllable connectors by circuit, powers, plugs and what a rule prefers, in order of
+    their names."""
     alike: dict[tuple[object, ...], list[Connector]] = {}
+    wish = snapshot.rules.soft.charger_preference
     for c in sorted(snapshot.connectors, key=lambda c: c.key):
         if c.controllable:
-            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs))
+            cost = wish.cost_of(*c.key) if wish is not None else 0.0
+            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
             alike.setdefault(key, []).append(c)
     return tuple(
         Group(
