@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from planner.drafts.choices import Drive
 from planner.drafts.draft import Charge, Draft
-from planner.drafts.timeline import SECOND, Timeline
+from planner.drafts.timeline import Timeline
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows, Term
 from planner.linear.scope import Part
@@ -30,10 +30,10 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     """Each part that costs anything has a column, held up by what is charged in it, unless routes
     are driven that make it another visit than the rule is about."""
     rule, scope = _rule(snapshot), columns.scope
-    spans = _spans(rule, scope.line)
+    window = _seconds(rule, scope.line)
     for (vehicle, k), groups in scope.where.items():
         part, charged, most = scope.parts[vehicle][k], list[Term](), 0.0
-        hours = _within((part.start_s, part.end_s), spans) / 3600
+        hours = _within((part.start_s, part.end_s), window) / 3600
         battery_kwh = scope.chosen.vehicles[vehicle].battery_kwh
         for g in groups:
             weight = rule.cost_of(*scope.groups[g].sockets[0]) * hours / battery_kwh
@@ -67,14 +67,14 @@ def _otherwise(
 
 def cost(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     rule, total = _rule(snapshot), 0.0
-    spans = _spans(rule, line)
+    window = _seconds(rule, line)
     batteries = {v.id: v.battery_kwh for v in snapshot.vehicles}
     for visit in draft.visits:
         weight = 0.0 if visit.socket is None else rule.cost_of(*visit.socket)
         if weight > 0:
             drives = draft.drives.get(visit.vehicle, ())
             charged = [c for c in visit.charges if _counts(rule, c, drives)]
-            kwh = sum(c.kw * _within((c.start_s, c.end_s), spans) / 3600 for c in charged)
+            kwh = sum(c.kw * _within((c.start_s, c.end_s), window) / 3600 for c in charged)
             total += weight * kwh / batteries[visit.vehicle]
     return total
 
@@ -102,30 +102,39 @@ def _rank(drive: Drive) -> tuple[float, float, str]:
     return drive.depart_s - drive.return_s, drive.depart_s, drive.route
 
 
-def _spans(rule: ChargerPreference, line: Timeline) -> list[Span]:
-    """The window's times within the horizon, day by day; all of it without a window."""
+def spans(
+    rule: ChargerPreference, start: datetime, end: datetime
+) -> list[tuple[datetime, datetime]]:
+    """The window's times that touch `[start, end)`, day by day; all of it without a window.
+
+    By the wall clock of each day: where clocks are changed one is shorter or longer.
+    """
     if rule.window is None:
-        return [(0.0, line.end_s)]
+        return [(start, end)]
     zone = ZoneInfo(rule.timezone or "UTC")
     begins, ends = (time.fromisoformat(text) for text in rule.window)
     over_midnight = timedelta(days=1 if ends <= begins else 0)
-    first = line.taken_at.astimezone(zone).date() - timedelta(days=1)
-    last = line.instant(line.end_s).astimezone(zone).date()
+    first = start.astimezone(zone).date() - timedelta(days=1)
+    days = (end.astimezone(zone).date() - first).days + 1
     found = []
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        # By the wall clock of each day: a window is shorter or longer where clocks are changed.
-        start = datetime.combine(day, begins, zone).astimezone(UTC)
-        end = datetime.combine(day + over_midnight, ends, zone).astimezone(UTC)
-        span = ((start - line.taken_at) / SECOND, (end - line.taken_at) / SECOND)
-        if span[1] > 0 and span[0] < line.end_s:
-            found.append(span)
+    for day in (first + timedelta(days=number) for number in range(days)):
+        span = tuple(
+            datetime.combine(date, clock, zone).astimezone(UTC)
+            for date, clock in ((day, begins), (day + over_midnight, ends))
+        )
+        if span[1] > start and span[0] < end:
+            found.append((span[0], span[1]))
     return found
 
 
-def _within(span: Span, spans: Sequence[Span]) -> float:
-    """The seconds of `span` that lie in any of `spans`."""
-    return sum(max(0.0, min(span[1], b) - max(span[0], a)) for a, b in spans)
+def _seconds(rule: ChargerPreference, line: Timeline) -> list[Span]:
+    found = spans(rule, line.taken_at, line.instant(line.end_s))
+    return [(line.seconds(a), line.seconds(b)) for a, b in found]
+
+
+def _within(span: Span, window: Sequence[Span]) -> float:
+    """The seconds of `span` that lie in the window."""
+    return sum(max(0.0, min(span[1], b) - max(span[0], a)) for a, b in window)
 
 
 def _rule(snapshot: Snapshot) -> ChargerPreference:

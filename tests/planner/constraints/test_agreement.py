@@ -91,7 +91,7 @@ CHARGING = ("energy_feasibility", "energy_margin", "charger_preference", "first"
 )
 def test_a_model_and_a_draft_agree_on_taste(name: str, mode: Mode) -> None:
     counted = 0.0
-    for seed in range(10):
+    for seed in range(8):
         snapshot = wishful(name, seed, mode)
         line = timeline(snapshot)
         chosen = choices(snapshot, line)
