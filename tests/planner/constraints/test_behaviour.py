@@ -251,4 +251,3 @@ def test_without_rules_nothing_of_this_counts() -> None:
     plan = best(depot(vehicles=(vehicle("V1", 16),), routes=routes, connectors=()))
     assert plan.unserved == ()
     assert plan.objective.taste == 0
-    assert plan.site[0].start == T0
