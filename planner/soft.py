@@ -223,13 +223,13 @@ class _Switch:
 
     def __call__(self, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         match value:
-            case False:
+            case None | False:
                 return None
             case True:
                 return read({})
             case int() | float() if self._penalised:
                 return read({"penalty": value})
-            case int() | float() | str() | list() | None:
+            case int() | float() | str() | list():
                 number = "a penalty, " if self._penalised else ""
                 raise FieldError("", f"wants true, false, {number}or an object of its keys")
         return read(value)
