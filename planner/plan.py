@@ -115,6 +115,8 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Plan:
+    """`notes`: what it rests on that an operator should know, one sentence each."""
+
     format: Literal["depotd.plan/1"] = FORMAT
     revision: Annotated[int, Field(ge=0)]
     status: Status
@@ -130,3 +132,4 @@ class Plan:
     cost: Cost
     bound: Bound | None = None
     binding: tuple[Binding, ...] = ()
+    notes: tuple[str, ...] = ()

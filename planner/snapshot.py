@@ -38,8 +38,11 @@ def _zero() -> Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Horizon:
+    """`limited_by` says why it is shorter than somebody wanted it, None where it is not."""
+
     hours: Annotated[Hours, Field(gt=0)]
     step_minutes: Annotated[Minutes, Field(gt=0)]
+    limited_by: str | None = None
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:
@@ -166,18 +169,25 @@ class Vehicle:
 
 
 def _shape(value: object) -> str:
+    if value is None:
+        return "unknown"
     return "object" if isinstance(value, dict) else "number"
 
 
 RouteEnergy = Annotated[
-    Annotated[NonNegative, Tag("number")] | Annotated[dict[Identifier, NonNegative], Tag("object")],
+    Annotated[NonNegative, Tag("number")]
+    | Annotated[dict[Identifier, NonNegative | None], Tag("object")]
+    | Annotated[None, Tag("unknown")],
     Discriminator(_shape),
 ]
+Estimate = Literal["type", "fleet", "default"]
+"""Whose average an energy is: the vehicle type's, the fleet's, or that of vans at large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Route:
-    """A service trip; `energy_kwh` is one number or by vehicle id, `*` for the others."""
+    """A service trip; `energy_kwh` is one number or by vehicle id, `*` for the others; None where
+    it is not known (`energy/averages.py`). `estimated` tells which of its numbers are averages."""
 
     id: Identifier
     depart: Instant
@@ -187,6 +197,7 @@ class Route:
     priority: Positive = 1.0
     vehicle_types: tuple[Identifier, ...]
     vehicle: Identifier | None = None
+    estimated: dict[Identifier, Estimate] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -199,6 +210,18 @@ class Route:
         if isinstance(self.energy_kwh, dict):
             return self.energy_kwh.get(vehicle, self.energy_kwh.get("*"))
         return self.energy_kwh
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the energy of some vehicle is not known."""
+        told = self.energy_kwh
+        return told is None or (isinstance(told, dict) and None in told.values())
+
+    def wants_estimate(self, vehicle: str) -> bool:
+        """Whether `vehicle` may drive it and nobody knows with what energy."""
+        told = self.energy_kwh
+        named = not isinstance(told, dict) or vehicle in told or "*" in told
+        return named and self.energy_for(vehicle) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -75,7 +75,27 @@ def assemble(
         cost=cost,
         bound=None if bound_money is None else _bound(money, bound_money),
         binding=tuple(_bindings(line, draft)),
+        notes=tuple(_notes(snapshot, driven)),
     )
+
+
+_ESTIMATES = {
+    "type": "the average of its type",
+    "fleet": "the fleet's average",
+    "default": "0.35 kWh a mile, as nothing is known",
+}
+
+
+def _notes(snapshot: Snapshot, driven: Mapping[str, str]) -> Iterable[str]:
+    """What is less certain than it looks: a window cut short, energies that are averages."""
+    if snapshot.horizon.limited_by is not None:
+        yield f"the window is {snapshot.horizon.hours:g} h long: {snapshot.horizon.limited_by}"
+    for route in snapshot.routes:
+        vehicle = driven.get(route.id, "")
+        if vehicle in route.estimated:
+            whose = _ESTIMATES[route.estimated[vehicle]]
+            kwh = route.energy_for(vehicle) or 0.0
+            yield f"{route.id}: that {vehicle} takes {kwh:.1f} kWh is an estimate, {whose}"
 
 
 def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:

@@ -102,12 +102,13 @@ def vehicles(draw: st.DrawFn, name: str, plugged: Plugged | None) -> Vehicle:
 @st.composite
 def routes(draw: st.DrawFn, name: str) -> Route:
     depart = draw(instants)
+    by_name: st.SearchStrategy[Any] = st.dictionaries(names, energies, max_size=3)
     return Route(
         id=name,
         depart=depart,
         return_=depart + timedelta(minutes=draw(st.integers(1, 900))),
         distance_km=draw(powers),
-        energy_kwh=draw(st.one_of(energies, st.dictionaries(names, energies, max_size=3))),
+        energy_kwh=draw(st.one_of(energies, by_name)),
         priority=draw(st.floats(0.1, 10)),
         vehicle_types=tuple(draw(st.lists(st.sampled_from(("van", "truck")), max_size=2))),
         vehicle=draw(st.none() | names),

@@ -91,6 +91,7 @@ def test_a_plan_is_written_with_the_contracts_keys_in_its_order() -> None:
     assert list(data) == [
         "format", "revision", "status", "algorithm", "seed", "allocations", "unserved", "stays",
         "battery", "site", "shortfalls", "objective", "cost", "bound", "binding",
+        "notes",
     ]  # fmt: skip
     first = data["stays"][0]
     assert list(first) == [
