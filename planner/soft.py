@@ -46,9 +46,15 @@ _List = Annotated[tuple[_T, ...], Strict(False), Field(min_length=1)]
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class EnergyFeasibility:
     """Beyond law 3's need a departure has `safety_margin_kwh` to spare; without any of it
-    `penalty` counts, in proportion with less of it. Hard: it is part of the need."""
+    `penalty` counts, in proportion with less of it. Hard: it is part of the need.
+
+    Without `dc_allowed` nothing is planned, as at uncontrollable connectors, where all plugs are
+    among `dc_plugs`; that is a law in any case.
+    """
 
     safety_margin_kwh: Annotated[float, Field(gt=0, le=MAX_NUMBER)] = 5.0
+    dc_allowed: bool = True
+    dc_plugs: _List[Name] = ("ccs1", "ccs2", "chademo", "gbt-dc", "mcs")
     penalty: Penalty = 1.0
     hard: bool = False
 

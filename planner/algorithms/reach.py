@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.drafts.choices import Drive
 from planner.drafts.curve import Piece, curve, fading_kwh, highest_kw
-from planner.drafts.draft import Visit, open_visits, plugged_at
+from planner.drafts.draft import Visit, open_visits, plugged_at, usable
 from planner.drafts.timeline import Timeline
 from planner.snapshot import Snapshot, Vehicle
 
@@ -29,15 +29,14 @@ class Reach:
 
     def __init__(self, snapshot: Snapshot, line: Timeline) -> None:
         self._snapshot, self._line = snapshot, line
-        self._usable = {c.key for c in snapshot.connectors if c.controllable}
+        self._usable = {c.key for c in usable(snapshot)}
         kinds: dict[tuple[object, ...], _Kind] = {}
-        for c in snapshot.connectors:
-            if c.controllable:
-                key = (c.min_kw, c.max_kw, frozenset(c.plugs), c.circuit)
-                if key not in kinds:
-                    rooms = [x.room_kw for x in line.limits if c.key in x.sockets]
-                    room_kw = np.maximum(np.minimum.reduce(rooms), 0.0).tolist()
-                    kinds[key] = _Kind(c.min_kw, c.max_kw, frozenset(c.plugs), room_kw)
+        for c in usable(snapshot):
+            key = (c.min_kw, c.max_kw, frozenset(c.plugs), c.circuit)
+            if key not in kinds:
+                rooms = [x.room_kw for x in line.limits if c.key in x.sockets]
+                room_kw = np.maximum(np.minimum.reduce(rooms), 0.0).tolist()
+                kinds[key] = _Kind(c.min_kw, c.max_kw, frozenset(c.plugs), room_kw)
         self._kinds = list(kinds.values())
 
     def kwh(self, vehicle: Vehicle, before: Sequence[Drive], drive: Drive) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from planner.drafts.choices import Choices, Drive
-from planner.drafts.draft import Visit, plugged_at
+from planner.drafts.draft import Visit, plugged_at, usable
 from planner.drafts.timeline import Socket, Timeline
 from planner.snapshot import Connector, Snapshot, Vehicle
 
@@ -113,12 +113,12 @@ class Scope:
         return self._held.get(vehicle, ())
 
     def own_group(self, vehicle: str) -> int | None:
-        """Where it is plugged now; None if nowhere or at an uncontrollable connector."""
+        """Where it is plugged now; None if nowhere or at an unusable connector."""
         own = plugged_at(self.chosen.vehicles[vehicle])
         return next((i for i, g in enumerate(self.groups) if own in g.sockets), None)
 
     def is_stuck(self, vehicle: str) -> bool:
-        """Whether it stands at an uncontrollable connector."""
+        """Whether it stands at an unusable connector."""
         plugged = self.chosen.vehicles[vehicle].plugged is not None
         return plugged and self.own_group(vehicle) is None
 
@@ -162,15 +162,14 @@ def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
 
 
 def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
-    """The controllable connectors by circuit, powers, plugs and what a rule prefers, in order of
-    their names."""
+    """The usable connectors by circuit, powers, plugs and what a rule prefers, in order of their
+    names."""
     alike: dict[tuple[object, ...], list[Connector]] = {}
     wish = snapshot.rules.soft.charger_preference
-    for c in sorted(snapshot.connectors, key=lambda c: c.key):
-        if c.controllable:
-            cost = wish.cost_of(*c.key) if wish is not None else 0.0
-            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
-            alike.setdefault(key, []).append(c)
+    for c in usable(snapshot):
+        cost = wish.cost_of(*c.key) if wish is not None else 0.0
+        key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
+        alike.setdefault(key, []).append(c)
     return tuple(
         Group(
             sockets=tuple(c.key for c in group),

@@ -230,6 +230,14 @@ YARD = (
         deed=with_stay(3, stay("V2", "CP3", 1, 30, 60)),
     ),
     Mutation(
+        "direct current",
+        5,
+        "connector CP2/1 is for direct current",
+        with_soft(
+            energy_feasibility=EnergyFeasibility(dc_allowed=False, dc_plugs=("ccs2", "type2"))
+        ),
+    ),
+    Mutation(
         "stands at an uncontrollable one",
         5,
         "stands at connector CP3/1",

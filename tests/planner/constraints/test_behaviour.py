@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from planner.constraints.charger_preference import spans
-from planner.snapshot import Allocation, Previous, Rules, Snapshot
+from planner.series import Series
+from planner.snapshot import Allocation, Plugged, Previous, Rules, Snapshot
 from planner.soft import (
     ChargerPreference,
     EnergyFeasibility,
@@ -230,6 +231,21 @@ def test_a_safety_margin_is_wanted_or_must_be_there() -> None:
     assert plan.objective.taste == pytest.approx(4 / 5)
     plan = best(under(snapshot, energy_feasibility=EnergyFeasibility(hard=True)))
     assert plan.unserved[0].reason.startswith("no allowed vehicle has 30 kWh before 17:00 UTC")
+
+
+def test_nothing_is_charged_with_direct_current_where_that_is_not_allowed() -> None:
+    fast = replace(depot().connectors[0], plugs=("ccs2",), max_kw=150)
+    van = replace(vehicle("V1", 10, target=80), plugs=("ccs2", "type2"), max_charge_kw=100)
+    snapshot = depot(connectors=(fast, depot().connectors[1]), vehicles=(van,))
+    site = replace(snapshot.site, import_limit_kw=Series.constant(200))
+    snapshot = replace(snapshot, site=site)
+    rule = EnergyFeasibility(dc_allowed=False)
+    assert {s.station for s in best(under(snapshot, energy_feasibility=rule)).stays} == {"CP2"}
+    plugged = replace(van, plugged=Plugged(station="CP1", connector=1))
+    waiting = replace(snapshot, vehicles=(plugged,))
+    assert best(under(waiting, energy_feasibility=rule)).stays == ()
+    allowed = best(under(waiting, energy_feasibility=EnergyFeasibility()))
+    assert {s.station for s in allowed.stays} == {"CP1"}
 
 
 def test_two_routes_that_go_ill_together_get_a_van_each() -> None:
