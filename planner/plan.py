@@ -11,8 +11,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from planner.model import MODEL
+from planner.numbers import Identifier
 from planner.series import Instant, Number
-from planner.snapshot import Allocation, Identifier
+from planner.snapshot import Allocation
 
 FORMAT: Final = "depotd.plan/1"
 Status = Literal["optimal", "feasible", "fallback"]

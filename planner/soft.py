@@ -29,16 +29,11 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_wrap_validator_function
 
 from planner.model import MODEL, FieldError
-from planner.series import MAX_NUMBER
+from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive
 
-_DAY_H: Final = 24.0
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 _T = TypeVar("_T")
-Penalty = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
-Hours = Annotated[float, Field(ge=0, le=366 * _DAY_H)]
-Minutes = Annotated[float, Field(ge=0, le=366 * _DAY_H * 60)]
-Name = Annotated[str, Field(min_length=1, max_length=128)]
 # A wrapping validator hands lists on as Python's, which strictness alone would not take for tuples.
 _List = Annotated[tuple[_T, ...], Strict(False), Field(min_length=1)]
 
@@ -52,10 +47,10 @@ class EnergyFeasibility:
     among `dc_plugs`; that is a law in any case.
     """
 
-    safety_margin_kwh: Annotated[float, Field(gt=0, le=MAX_NUMBER)] = 5.0
+    safety_margin_kwh: Positive = 5.0
     dc_allowed: bool = True
-    dc_plugs: _List[Name] = ("ccs1", "ccs2", "chademo", "gbt-dc", "mcs")
-    penalty: Penalty = 1.0
+    dc_plugs: _List[Identifier] = ("ccs1", "ccs2", "chademo", "gbt-dc", "mcs")
+    penalty: NonNegative = 1.0
     hard: bool = False
 
 
@@ -65,7 +60,7 @@ class EnergyMargin:
     energy. One that lacks `margins[i]` of it costs `penalties[i]`, straight between."""
 
     margins: _List[Annotated[float, Field(gt=0, le=100)]] = (0.1, 0.2, 0.3)
-    penalties: _List[Penalty] = (0.1, 0.3, 0.5)
+    penalties: _List[NonNegative] = (0.1, 0.3, 0.5)
 
     @model_validator(mode="after")
     def _bends_upwards(self) -> Self:
@@ -92,7 +87,7 @@ class PreferredTurnaround:
     of several the first counts."""
 
     minutes: _List[Minutes] = (75.0, 90.0)
-    penalties: _List[Penalty] = (2.0, 1.0)
+    penalties: _List[NonNegative] = (2.0, 1.0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -111,7 +106,7 @@ class RouteSequenceBuffer:
     short costs `penalty`."""
 
     minutes: Minutes = 15.0
-    penalty: Penalty = 1.0
+    penalty: NonNegative = 1.0
     hard: bool = False
 
 
@@ -128,7 +123,7 @@ class ShiftHours:
     kind: Literal["first_to_last", "cumulative"] = "first_to_last"
     before_hours: Hours = 0.5
     after_hours: Hours = 0.5
-    penalty: Penalty = 1.0
+    penalty: NonNegative = 1.0
     hard: bool = False
 
     @model_validator(mode="after")
@@ -153,7 +148,7 @@ class ChargerPreference:
     the vehicle's routes, or all.
     """
 
-    costs: Mapping[Name, Penalty]
+    costs: Mapping[Identifier, NonNegative]
     window: Annotated[tuple[str, str], Strict(False)] | None = None
     timezone: str | None = None
     routes: Literal["first", "all", "longest"] = "all"
@@ -180,7 +175,7 @@ class MinimumSoonness:
     it is pinned to; any other costs `penalty`. Hard: no other may drive it."""
 
     hours: Hours = 0.75
-    penalty: Penalty = 1.0
+    penalty: NonNegative = 1.0
     hard: bool = False
 
 
@@ -189,7 +184,7 @@ class Swaps:
     """What a change against `previous` costs, instead of 1, unless that plan is older than
     `lookback_hours` (`previous.at`)."""
 
-    penalty: Penalty = 0.5
+    penalty: NonNegative = 0.5
     lookback_hours: Hours = 24.0
 
 
@@ -197,8 +192,8 @@ class Swaps:
 class IncompatibleRoutes:
     """Pairs that one vehicle should not drive both; the laws are `rules.incompatible_routes`."""
 
-    pairs: _List[Annotated[tuple[Name, Name], Strict(False)]]
-    penalty: Penalty = 1.0
+    pairs: _List[Annotated[tuple[Identifier, Identifier], Strict(False)]]
+    penalty: NonNegative = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -210,8 +205,8 @@ class ReserveVehicles:
     """
 
     count: Annotated[int, Field(ge=0, le=100_000)] = 2
-    vehicles: Annotated[tuple[Name, ...], Strict(False)] = ()
-    penalty: Penalty = 1.0
+    vehicles: Annotated[tuple[Identifier, ...], Strict(False)] = ()
+    penalty: NonNegative = 1.0
     hard: bool = False
 
     @model_validator(mode="after")
