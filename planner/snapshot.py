@@ -230,6 +230,12 @@ class Rules:
     soft: Soft = Field(default_factory=Soft)
 
     @property
+    def spare_kwh(self) -> float:
+        """What a departure needs beyond its route's energy and the vehicle's reserve."""
+        margin = self.soft.energy_feasibility
+        return margin.safety_margin_kwh if margin is not None and margin.hard else 0.0
+
+    @property
     def gap_minutes(self) -> float:
         """What lies at least between a return and the next departure."""
         buffer = self.soft.route_sequence_buffer

@@ -185,7 +185,7 @@ def _underway(depot: Depot, vehicle: Vehicle, told_at: datetime | None, now: dat
     if depot.applied is None:
         return vehicle
     routes = {route.id: route for route in depot.applied.snapshot.routes}
-    turnaround = timedelta(minutes=depot.site.rules.turnaround_minutes)
+    turnaround = timedelta(minutes=depot.site.rules.gap_minutes)
     for allocation in depot.applied.plan.allocations:
         route = routes.get(allocation.route)
         if route is None or allocation.vehicle != vehicle.id or route.depart > now:

@@ -131,15 +131,13 @@ def rests(before: Drive, after: Drive, rules: Rules) -> bool:
 
 def _drive(route: Route, vehicle: Vehicle, rules: Rules, line: Timeline) -> Drive:
     energy_kwh = route.energy_for(vehicle.id) or 0.0
-    spare = rules.soft.energy_feasibility
-    spare_kwh = spare.safety_margin_kwh if spare is not None and spare.hard else 0.0
     return Drive(
         route=route.id,
         vehicle=vehicle.id,
         depart_s=line.seconds(route.depart),
         return_s=line.seconds(route.return_),
         energy_kwh=energy_kwh,
-        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh + spare_kwh,
+        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh + rules.spare_kwh,
         priority=route.priority,
     )
 

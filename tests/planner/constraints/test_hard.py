@@ -38,7 +38,7 @@ RULES: dict[str, Any] = {
 def strict(name: str, seed: int) -> Snapshot:
     """Routes one after the other, for vehicles that could drive most of them."""
     rng = Random(f"{name} {seed}")
-    snapshot = tiny_depot(rng)
+    snapshot = tiny_depot(rng, hours=4)
     fleet = tuple(
         replace(v, energy_kwh=rng.choice((20.0, 35.0)), target_kwh=0) for v in snapshot.vehicles
     )
