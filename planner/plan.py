@@ -116,13 +116,15 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Plan:
-    """`notes`: what it rests on that an operator should know, one sentence each."""
+    """`iterations`: the steps of a search that led to it; see `Params.iterations`. `notes`: what it
+    rests on that an operator should know, one sentence each."""
 
     format: Literal["depotd.plan/1"] = FORMAT
     revision: Annotated[int, Field(ge=0)]
     status: Status
     algorithm: str
     seed: int = 0
+    iterations: Annotated[int, Field(ge=0)] | None = None
     allocations: tuple[Allocation, ...] = ()
     unserved: tuple[Unserved, ...] = ()
     stays: tuple[Stay, ...] = ()

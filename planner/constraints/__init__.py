@@ -1,7 +1,8 @@
 """The laws of the linear models, one a file, each with `applies` and `add`, in an explicit list.
 
 Soft rules are laws whose rows hold up columns of the block `soft`, each a penalty that taste
-counts; their `cost` says the same of a draft.
+counts; their `cost` says the same of a draft. Rules about routes alone are silent where these are
+given.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ Price = Callable[[float], float]
 
 def add_gaps(columns: Columns, rows: Rows, snapshot: Snapshot, rule: str, price: Price) -> None:
     """A pair of routes counts where both are driven and none of those between them is."""
+    if columns.scope.fixed:
+        return
     drive = columns["drive"]
     for vehicle, drives in columns.scope.chosen.drives.items():
         for i, first in enumerate(drives):

@@ -18,6 +18,8 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
+    if columns.scope.fixed:
+        return
     rule, drive = _rule(snapshot), columns["drive"]
     for vehicle in columns.scope.chosen.vehicles:
         for a, b in _pairs(rule):

@@ -20,6 +20,8 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
+    if columns.scope.fixed:
+        return
     rule, drive = _rule(snapshot), columns["drive"]
     routes = {r.id: r for r in columns.scope.chosen.routes}
     late = [
@@ -27,7 +29,7 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         for (vehicle, route), column in drive.items()
         if too_soon(routes[route], vehicle, snapshot, rule.hours)
     ]
-    total = columns.add("soft", "minimum_soonness", 0.0, float("inf"))
+    total = columns.add("soft", "minimum_soonness", 0.0, rule.penalty * len(late))
     rows.add([(total, 1.0), *late], lower=0.0)
 
 

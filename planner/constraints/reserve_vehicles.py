@@ -20,6 +20,8 @@ def applies(snapshot: Snapshot) -> bool:
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     """`out` reaches 1 where a vehicle drives anything."""
+    if columns.scope.fixed:
+        return
     rule, drive = _rule(snapshot), columns["drive"]
     candidates, wanted = _candidates(snapshot)
     out = []
@@ -28,7 +30,7 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         out.append((column, -rule.penalty))
         for d in columns.scope.chosen.drives[vehicle]:
             rows.add([(column, 1.0), (drive[vehicle, d.route], -1.0)], lower=0.0)
-    missing = columns.add("soft", "reserve_vehicles", 0.0, float("inf"))
+    missing = columns.add("soft", "reserve_vehicles", 0.0, rule.penalty * wanted)
     rows.add([(missing, 1.0), *out], lower=rule.penalty * (wanted - len(candidates)))
 
 

@@ -24,6 +24,8 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
+    if columns.scope.fixed:
+        return
     rule = _rule(snapshot)
     for vehicle, drives in columns.scope.chosen.drives.items():
         hours = [(d.return_s - d.depart_s) / 3600 for d in drives]
@@ -35,21 +37,25 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
             if rule.hard:
                 rows.add(driven, upper=rule.on_routes_h)
             else:
-                over = columns.add("soft", ("shift_hours", vehicle), 0.0, float("inf"))
+                most = rule.penalty * (sum(hours) - rule.on_routes_h)
+                over = columns.add("soft", ("shift_hours", vehicle), 0.0, most)
                 priced = [(c, -rule.penalty * h) for c, h in driven]
                 rows.add([(over, 1.0), *priced], lower=-rule.penalty * rule.on_routes_h)
 
 
 def _first_to_last(columns: Columns, rows: Rows, snapshot: Snapshot, vehicle: str) -> None:
     rule, drives = _rule(snapshot), columns.scope.chosen.drives[vehicle]
+    if not drives:
+        return
+    hours = (max(d.return_s for d in drives) - drives[0].depart_s) / 3600
+    if hours <= rule.on_routes_h:
+        return
+    most = rule.penalty * (hours - rule.on_routes_h)
+    over = columns.add("soft", ("shift_hours", vehicle), 0.0, most)
     for a, b in combinations_with_replacement(drives, 2):
         penalty = rule.penalty * ((b.return_s - a.depart_s) / 3600 - rule.on_routes_h)
         if penalty <= 0:
             continue
-        key = ("shift_hours", vehicle)
-        over = columns["soft"].get(key)
-        if over is None:
-            over = columns.add("soft", key, 0.0, float("inf"))
         if a is b:
             rows.add([(over, 1.0), (columns["drive"][vehicle, a.route], -penalty)], lower=0.0)
         else:

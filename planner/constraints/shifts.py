@@ -16,7 +16,10 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
-    """Two routes further apart than a shift need a rest between them."""
+    """Two routes further apart than a shift need a rest between them. Where all routes are given,
+    nothing is left to decide, and integral columns would only cost time."""
+    if columns.scope.fixed:
+        return
     most_s = (max_shift_hours(snapshot.rules) or 0.0) * 3600
     for drives in columns.scope.chosen.drives.values():
         for a, b in itertools.combinations(drives, 2):

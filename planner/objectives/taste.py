@@ -17,14 +17,14 @@ LATE: Final = 0.001
 
 
 def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
-    scope, before, price = columns.scope, swaps.remembered(snapshot), swaps.price(snapshot)
+    before, price = swaps.remembered(snapshot), swaps.price(snapshot)
     found: list[Term] = [
         (c, price)
         for (name, route), c in columns["drive"].items()
         if before.get(route, name) != name
     ]
-    for (name, _, k), c in columns["kw"].items():
-        part = scope.parts[name][k]
-        found.append((c, LATE * part.hours * (part.start_s + part.end_s) / 7200))
+    powers = columns.powers
+    late = LATE * powers.hours * (powers.start_s + powers.end_s) / 7200
+    found += zip(powers.column.tolist(), late.tolist(), strict=True)
     found += [(c, 1.0) for c in columns["soft"].values()]
     return found
