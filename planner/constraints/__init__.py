@@ -50,16 +50,21 @@ class SoftRule(Constraint, Protocol):
     def cost(self, snapshot: Snapshot, line: Timeline, draft: Draft) -> float: ...
 
 
-SOFT: tuple[SoftRule, ...] = (
-    energy_feasibility,
-    energy_margin,
+ABOUT_ROUTES: tuple[SoftRule, ...] = (
     preferred_turnaround,
     route_sequence_buffer,
     shift_hours,
-    charger_preference,
     minimum_soonness,
     incompatible_routes,
     reserve_vehicles,
+)
+"""A search may ask their `cost` before any charging is planned."""
+
+SOFT: tuple[SoftRule, ...] = (
+    energy_feasibility,
+    energy_margin,
+    charger_preference,
+    *ABOUT_ROUTES,
 )
 
 CONSTRAINTS: tuple[Constraint, ...] = (

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from planner.algorithms.joint import joint
 from planner.constraints.charger_preference import spans
+from planner.params import Params
 from planner.series import Series
 from planner.snapshot import Allocation, Plugged, Previous, Rules, Snapshot
 from planner.soft import (
@@ -144,6 +146,20 @@ def test_a_route_is_served_rather_than_a_vehicle_kept_in_reserve() -> None:
     plan = best(under(depot(vehicles=vans, routes=routes), reserve_vehicles=ReserveVehicles()))
     assert plan.unserved == ()
     assert plan.objective.taste == pytest.approx(2)
+
+
+def test_a_search_keeps_vehicles_in_reserve_where_the_whole_is_too_large_to_be_solved() -> None:
+    vans = tuple(vehicle(f"V{i:02}", 75) for i in range(60))
+    times = [1 + 1.5 * i for i in range(6)] + [1.2 + 1.5 * i for i in range(6)]
+    routes = tuple(route(f"R{i:02}", at, at + 1, 20) for i, at in enumerate(times))
+    snapshot = depot(vehicles=vans, routes=routes)
+    wished = under(snapshot, reserve_vehicles=ReserveVehicles(count=58))
+    used = [
+        len({a.vehicle for a in joint(one, Params(iterations=400), 60.0, 0).allocations})
+        for one in (snapshot, wished)
+    ]
+    # Two vans are enough; without the rule nothing speaks against a van for each route.
+    assert used[1] <= 6 < used[0]
 
 
 def test_a_vehicle_that_must_stay_in_reserve_leaves_a_route_unserved() -> None:
