@@ -124,7 +124,6 @@ class Plan:
     status: Status
     algorithm: str
     seed: int = 0
-    iterations: Annotated[int, Field(ge=0)] | None = None
     allocations: tuple[Allocation, ...] = ()
     unserved: tuple[Unserved, ...] = ()
     stays: tuple[Stay, ...] = ()
@@ -135,4 +134,5 @@ class Plan:
     cost: Cost
     bound: Bound | None = None
     binding: tuple[Binding, ...] = ()
+    iterations: Annotated[int, Field(ge=0)] | None = None
     notes: tuple[str, ...] = ()

@@ -96,7 +96,7 @@ def _one(snapshot: Snapshot, params: Params, args: argparse.Namespace) -> str:
     if solved is None:
         raise RuntimeError("the planner gave no plan at all")
     for step in solved.steps_down:
-        print(f"depotd: {step}", file=sys.stderr)
+        print(f"depotd: revision {snapshot.revision}: {step}", file=sys.stderr)
     if args.html is not None:
         from daemon.commands.files import write
         from daemon.commands.picture import page

@@ -91,7 +91,7 @@ def test_a_plan_is_written_with_the_contracts_keys_in_its_order() -> None:
     assert list(data) == [
         "format", "revision", "status", "algorithm", "seed", "allocations", "unserved", "stays",
         "battery", "site", "shortfalls", "objective", "cost", "bound", "binding",
-        "notes",
+        "iterations", "notes",
     ]  # fmt: skip
     first = data["stays"][0]
     assert list(first) == [
@@ -429,7 +429,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "very deep": ("[" * 100_000, "the text: wants JSON at most 32 deep"),
     "too much": (
         b" " * (MAX_BYTES + 1),
-        f"the text: wants at most 64 MiB, not {MAX_BYTES + 1} bytes",
+        "the text: wants at most 64 MiB, it is longer",
     ),
 }
 

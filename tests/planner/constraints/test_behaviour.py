@@ -26,8 +26,8 @@ from planner.soft import (
     Soft,
     Swaps,
 )
-from tests.planner.algorithms.test_behaviour import best, depot, driver, route, vehicle
 from tests.planner.depots import after
+from tests.planner.small import best, depot, driver, route, vehicle
 
 
 def under(snapshot: Snapshot, **named: Any) -> Snapshot:

@@ -14,7 +14,7 @@ from planner.energy.averages import with_estimates
 from planner.params import Params
 from planner.snapshot import Route, Snapshot
 from planner.solve import solve
-from tests.planner.algorithms.test_behaviour import depot, route, vehicle
+from tests.planner.small import depot, route, vehicle
 
 
 def trip(name: str, depart: float, km: float, energy_kwh: Any, *types: str) -> Route:
