@@ -8,7 +8,14 @@ from typing import Any, cast
 
 from daemon.core.depot import Applied, Depot, LimitOverride
 from daemon.core.effects import Effect, Publish, Save
-from daemon.core.fleet import SERIES, VehicleBelief, believe, read_route, read_series
+from daemon.core.fleet import (
+    SERIES,
+    VehicleBelief,
+    believe,
+    read_forecast,
+    read_route,
+    read_series,
+)
 from daemon.core.records import Fact, Json, Memory
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec
 from daemon.core.station import Capabilities, Evse, Reading, Station, new_evse, new_station
@@ -181,7 +188,7 @@ def _restore_route(depot: Depot, fact: Fact) -> None:
 
 
 def _restore_series(depot: Depot, fact: Fact) -> None:
-    depot.series[fact.key] = read_series(fact.value)
+    depot.tell_series(fact.key, *read_forecast(fact.value))
 
 
 def _restore_limit(depot: Depot, fact: Fact) -> None:

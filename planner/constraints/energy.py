@@ -64,10 +64,10 @@ def _moves(columns: Columns, rows: Rows, name: str) -> None:
 def paid(columns: Columns, name: str, k: int, until_s: float = float("inf")) -> list[Term]:
     """The energy at point `k` after the routes that return there, by `until_s`, are paid."""
     scope, drive = columns.scope, columns["drive"]
+    returning = scope.returning(name, k)
+    back = [d for d in returning if d.return_s <= until_s]
     terms: list[Term] = [(columns["energy"][name, k], 1.0)]
-    for d in scope.returning(name, k):
-        if d.return_s <= until_s:
-            terms.append((drive[name, d.route], -d.energy_kwh))
-    if (name, k) in columns["lift"] and until_s == float("inf"):
+    terms += [(drive[name, d.route], -d.energy_kwh) for d in back]
+    if (name, k) in columns["lift"] and len(back) == len(returning):
         terms.append((columns["lift"][name, k], 1.0))
     return terms

@@ -134,8 +134,9 @@ class _Charging:
         """Money, with as little of taste as may cost it nothing, and a kWh of shortfall at more
         than what money it mostly could save."""
         columns = self._model.columns
-        latest = LATE * columns.scope.line.end_s / 3600 * _most_charged_kwh(columns)
-        taste = min(_MOST_TASTE, ALLOWED / max(latest, ALLOWED)) * self._model.cost(TASTE)
+        most = LATE * columns.scope.line.end_s / 3600 * _most_charged_kwh(columns)
+        most += sum(columns.upper[c] for c in columns["soft"].values())
+        taste = min(_MOST_TASTE, ALLOWED / max(most, ALLOWED)) * self._model.cost(TASTE)
         return _SCALE * (_SHORT_PER_KWH * self._short + self._money + taste)
 
     def _first(self) -> LinearAnswer | None:
