@@ -19,18 +19,25 @@ from planner.linear.tiers import relaxed_bound
 from planner.plan import Objective
 from planner.snapshot import Connector, Snapshot
 
-_WHOLE: Final = 4000
+LARGEST: Final = 4000
 """Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
 and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
 
 
 def money_bound(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, deadline: Deadline
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    at: Objective,
+    deadline: Deadline,
+    *,
+    largest: int = LARGEST,
 ) -> float:
     """The best bound that time allows; `-inf` where none was found.
 
-    Depends on the arguments alone as long as the deadline does not bind. Charge curves are left
-    out of all of it: within a step a plan may follow them more closely than a mean can.
+    Depends on the arguments alone as long as the deadline does not bind. `largest`: up to about how
+    many columns the whole model's relaxation is tried too. Charge curves are left out of all of
+    it: within a step a plan may follow them more closely than a mean can.
     """
     if chosen.given:
         return _given(snapshot, at, deadline)
@@ -38,7 +45,7 @@ def money_bound(
     columns, rows = blocks_model(snapshot, line, chosen, at)
     found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
     best = best if found is None else found.objective
-    if deadline.left_s > 0 and _size(snapshot, line, chosen) <= _WHOLE:
+    if deadline.left_s > 0 and _size(snapshot, line, chosen) <= largest:
         straight = _without_curves(snapshot)
         scope = open_scope(straight, line, choices(straight, line), fixed=False)
         best = max(best, relaxed_bound(Model(scope), deadline, at))
