@@ -23,7 +23,6 @@ _WHOLE: Final = 4000
 """Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
 and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
 
-
 _SHARE: Final = 0.6
 """Of the time left: HiGHS looks at its clock seldom while it starts inside, and took up to twice
 what it was given."""
