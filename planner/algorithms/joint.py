@@ -17,7 +17,7 @@ from typing import Final
 from planner.algorithms.at_hand import UNSERVED, AtHand, better, finish
 from planner.algorithms.lp import cheaper
 from planner.drafts.draft import Draft
-from planner.linear.bound import LARGEST, money_bound
+from planner.linear.bound import money_bound
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
 from planner.linear.model import Model
@@ -54,10 +54,7 @@ _SMALL_STEPS: Final = 200
 _STALLED: Final = 12
 """After so many blocks in a row that found nothing the search ends."""
 
-_QUICKLY_RELAXED: Final = 10_000
-"""Columns of a whole model whose relaxation takes a few seconds."""
-
-_BOUND_SHARE: Final = 0.15
+_BOUND_SHARE: Final = 0.2
 _TOLD_S: Final = 1.0
 """Better plans are told no more often."""
 
@@ -221,11 +218,8 @@ class _Run:
         return replace(plan, iterations=best.iterations)
 
     def _bound(self) -> float:
-        """Without a clock the whole model's relaxation is for small problems only."""
         hand, at = self._best.hand, self._best.reached
-        largest = LARGEST if self._params.iterations is None else _QUICKLY_RELAXED
-        given = self._snapshot, hand.line, hand.chosen
-        return money_bound(*given, at, self._deadline, largest=largest)
+        return money_bound(self._snapshot, hand.line, hand.chosen, at, self._deadline)
 
     def decided(self) -> Plan:
         """The plan with the bound that holds for plans equal in the tiers above."""

@@ -151,7 +151,7 @@ class _Blocks:
     def _charge(self, members: Sequence[Vehicle], ways: Sequence[_Way], b: int) -> int:
         """The energy drawn in a block, in kWh at the connectors."""
         start_s, end_s = self._edges_s[b], self._edges_s[b + 1]
-        powers = {v.id: _most_kw(self._snapshot, v) for v in members}
+        powers = {v.id: most_kw(self._snapshot, v) for v in members}
         frees_s = {v.id: self._line.seconds(v.available_from) for v in members}
         there_kwh = sum(
             powers[v.id] * max(0.0, end_s - max(start_s, frees_s[v.id])) / 3600 for v in members
@@ -258,7 +258,7 @@ def _classes(chosen: Choices, routes: int) -> list[list[Vehicle]]:
     return found
 
 
-def _most_kw(snapshot: Snapshot, vehicle: Vehicle) -> float:
+def most_kw(snapshot: Snapshot, vehicle: Vehicle) -> float:
     plugs = set(vehicle.plugs)
     fitting = [c.max_kw for c in snapshot.connectors if c.controllable and plugs & set(c.plugs)]
     return min(vehicle.max_charge_kw, max(fitting, default=0.0))

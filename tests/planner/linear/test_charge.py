@@ -98,20 +98,21 @@ def test_it_is_never_worse_than_the_draft_where_it_is_exact() -> None:
 
 
 def test_a_limit_that_binds_has_a_price_where_a_kwh_more_would_save_money() -> None:
-    """Two vans that want 50 kWh each in two hours: 11 kW are too few."""
+    """Two vans that could take 11 kW each and want 50 kWh in two hours: 17 kW are too few."""
     snapshot = random_depot(Random(3), vehicles=2, routes=0, connectors=2, hours=2, circuits=False)
     site = replace(
         snapshot.site,
-        import_limit_kw=Series.constant(11.0),
+        import_limit_kw=Series.constant(17.0),
         base_load_kw=Series.constant(0.0),
         import_price_per_kwh=Series.constant(0.2),
         peak_price_per_kw=0.0,
     )
     fleet = [
-        replace(v, energy_kwh=10.0, target_kwh=60.0, available_from=T0, in_service=True)
+        replace(v, energy_kwh=1.0, target_kwh=50.0, max_charge_kw=11.0, available_from=T0)
         for v in snapshot.vehicles
     ]
-    snapshot = replace(snapshot, site=site, vehicles=tuple(fleet))
+    places = [replace(c, plugs=("ccs2", "type2"), max_kw=22.0) for c in snapshot.connectors]
+    snapshot = replace(snapshot, site=site, vehicles=tuple(fleet), connectors=tuple(places))
     hand = AtHand.greedy(snapshot)
     found = charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(20.0))
     assert found is not None
