@@ -202,7 +202,7 @@ class _Run:
         if found is None:
             return
         self._proof = found
-        if found.proved and self._until.left_s > 0:
+        if _optimal(found, trial.reached.money):
             trial.iterations = _SMALL_STEPS + 1
             self._best = trial
 
@@ -228,10 +228,14 @@ class _Run:
         if not math.isfinite(bound):
             bound = self._bound()
         plan = self.plan(bound if math.isfinite(bound) else None)
-        proved = found is not None and found.proved
-        if proved and plan.bound is not None and plan.bound.gap <= _OPTIMAL_GAP:
+        if found is not None and _optimal(found, plan.objective.money):
             return replace(plan, status="optimal")
         return plan
+
+
+def _optimal(found: Solved, money: float) -> bool:
+    """Whether nothing is better in the upper tiers, and nothing much cheaper (law 10)."""
+    return found.proved and money - found.bound_money <= _OPTIMAL_GAP * abs(money)
 
 
 def _rounds(

@@ -107,3 +107,34 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
         [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout == dump_plan(solve(SMALL, Params(), 60.0, 1))
+
+
+COUNTED = """
+from random import Random
+from planner.codec import dump_plan
+from planner.params import Params
+from planner.solve import solve
+from tests.planner.depots import random_depot
+snapshot = random_depot(Random(4), vehicles=8, routes=10, connectors=6, hours=12)
+print(dump_plan(solve(snapshot, Params(iterations=150), 0.1, 1)), end="")
+"""
+
+
+def test_so_many_iterations_give_the_same_bytes_twice_and_in_another_process() -> None:
+    snapshot = random_depot(Random(4), vehicles=8, routes=10, connectors=6, hours=12)
+    params = Params(iterations=150)
+    here = [dump_plan(solve(snapshot, params, budget_s, 1)) for budget_s in (0.1, 60.0)]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONHASHSEED": "54321", "PYTHONPATH": str(root)}
+    run = subprocess.run(
+        [sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True, check=True
+    )
+    assert here == [run.stdout, run.stdout]
+
+
+def test_a_plan_tells_the_iterations_that_make_it_again() -> None:
+    snapshot = random_depot(Random(4), vehicles=8, routes=10, connectors=6, hours=12)
+    plan = solve(snapshot, Params(), 2.0, 1)
+    assert plan.iterations is not None
+    again = solve(snapshot, Params(iterations=plan.iterations), 0.1, 1)
+    assert replace(again, bound=plan.bound) == plan
