@@ -153,7 +153,7 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
         kw = None
     if kw is not None:
         return draw(evse, kw)
-    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.settle_s).soon_kw)
+    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
