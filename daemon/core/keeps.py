@@ -67,8 +67,8 @@ def shown(
     """What a silence shows of a station.
 
     The three expectations are what could have been metered had it kept its lease (`late_kwh` more
-    by a slow clock or vehicle), only what it was told last, or nothing at all. A silence in which the vehicle took much less than all of them
-    proves nothing.
+    by a slow clock or vehicle), only what it was told last, or nothing at all. A silence in which
+    the vehicle took much less than all of them proves nothing.
     """
     if _exceeds(metered_kwh, static_kwh):
         return Shown(most=Keeps.NOTHING)
