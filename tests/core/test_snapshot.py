@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.core.instant import Now
 from daemon.core.keeping import restore
 from daemon.core.records import Fact, Memory
 from daemon.core.snapshot import take
@@ -29,7 +30,7 @@ def known_until(bench: Bench, hours: float, key: str = "import_price_per_kwh") -
 
 
 def taken(bench: Bench) -> Snapshot:
-    return take(bench.depot, 1, bench.utc)
+    return take(bench.depot, 1, bench.now)
 
 
 def test_the_window_ends_where_prices_and_forecasts_do_and_the_plan_says_so() -> None:
@@ -76,7 +77,7 @@ def test_where_prices_end_is_known_after_a_restart() -> None:
     known_until(bench, 6)
     facts = tuple(r for r in bench.saved if isinstance(r, Fact))
     again = restore(site(1), Memory(facts=facts))
-    assert take(again, 1, START).horizon.hours == 6
+    assert take(again, 1, Now(utc=START, monotonic_s=0.0)).horizon.hours == 6
 
 
 @pytest.mark.parametrize(
