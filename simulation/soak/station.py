@@ -1,0 +1,465 @@
+"""A lean virtual station with its own truth: what it holds, when it forgets, what it really does.
+
+It computes its limit by the standard's rules (`simulation.profiles`) on its own clock. How it takes
+orders is its mood, which faults change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from random import Random
+
+from protocol.ocpp.model import ProfilePurpose, RateUnit, Version
+from simulation.profiles import Capabilities, ProfileStore, composite, refusal
+from simulation.soak.cable import Cable
+from simulation.soak.loop import VirtualClock
+from simulation.soak.outlet import Car, Outlet, Session
+from simulation.soak.talk import Message, Talk
+from simulation.soak.words import WORDS, Payload, read
+
+VOLTAGE_V = 230.0
+# A clock that is off by less is left alone: what it is set by tells whole seconds.
+CLOCK_S = 1.5
+LATE_S = (31.0, 90.0)
+
+
+class Keeping(StrEnum):
+    """What is left of the profiles when the link is gone: A all, B what belongs to no transaction,
+    C nothing at all. A reboot costs A the transaction's too, and C everything."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class Mood(StrEnum):
+    """How orders about charging are taken. IGNORES is the accept-and-ignore liar; UNHEARD neither
+    acts nor answers, MUTE acts and does not answer, LATE acts and answers when nobody waits for it
+    any more, HANGS_UP closes instead of answering, FROZEN does everything much later, in order."""
+
+    OBEYS = "obeys"
+    REJECTS = "rejects"
+    ERRS = "errs"
+    IGNORES = "ignores"
+    UNHEARD = "unheard"
+    MUTE = "mute"
+    LATE = "late"
+    HANGS_UP = "hangs up"
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Make:
+    """What a station is. `boots`: it says so on every link, else only after it has booted;
+    `answers_s` is how long it takes to answer, `passes_on_s` to tell its vehicles meanwhile;
+    `direct` current has no phases."""
+
+    id: str
+    version: Version
+    keeping: Keeping
+    able: Capabilities = field(default_factory=Capabilities)
+    boots: bool = True
+    answers_s: float = 0.1
+    passes_on_s: float = 0.0
+    direct: bool = False
+
+
+class Station:
+    def __init__(
+        self,
+        make: Make,
+        outlets: list[Outlet],
+        *,
+        rng: Random,
+        clock: VirtualClock,
+        open_cable: Callable[[Talk], Cable | None],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self.make = make
+        self.outlets = {outlet.number: outlet for outlet in outlets}
+        self.mood = Mood.OBEYS
+        self.skew_s = rng.uniform(-1.0, 0.0)
+        self.stubborn = False
+        self.powered = True
+        self._store = ProfileStore(voltage_v=VOLTAGE_V)
+        self._rng = rng
+        self._clock = clock
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._words = WORDS[make.version]
+        self._booted = False
+        self._interval_s = 60.0
+        self._sample_s = 60
+        self._timer: asyncio.TimerHandle | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self._frozen: list[tuple[str, str, Payload]] = []
+        self.talk = Talk(
+            make.id,
+            rng,
+            open_cable=open_cable,
+            on_up=self._link_up,
+            on_down=self._link_down,
+            on_order=self._ordered,
+        )
+
+    def now(self) -> datetime:
+        """By its own clock."""
+        return self._clock.truth() + timedelta(seconds=self.skew_s)
+
+    # What vehicles do.
+
+    def plug_in(self, outlet: Outlet, car: Car) -> None:
+        outlet.car = car
+        if self.powered:
+            self._say_status(outlet)
+            self._begin(outlet)
+
+    def unplug(self, outlet: Outlet) -> None:
+        self._end(outlet, "EVDisconnected")
+        outlet.car = None
+        self._say_status(outlet)
+
+    # What the world does to it.
+
+    def switch_off(self, *, politely: bool) -> None:
+        """No power: nothing is drawn, nothing is said, what is in memory only is lost."""
+        self.powered = self._booted = False
+        self._frozen.clear()
+        self._forget(reboot=True)
+        for outlet in self.outlets.values():
+            outlet.switch_off()
+        self._cancel_timers()
+        self.talk.leave(politely=politely)
+
+    def switch_on(self, *, session_ends: bool, told: bool) -> None:
+        """What was charging goes on, as the same transaction or as a new one; with `told` False
+        the end of the old one is never told."""
+        self.powered = True
+        for outlet in self.outlets.values():
+            if outlet.session is not None and session_ends:
+                if told:
+                    self._end(outlet, "PowerLoss")
+                else:
+                    self._drop_session(outlet)
+            if outlet.car is not None and outlet.session is None:
+                self._begin(outlet)
+        self.refresh()
+        self._loop.call_later(self._rng.uniform(1.0, 10.0), self._connect)
+
+    def forget(self) -> None:
+        """Loses, all by itself, what its kind can lose."""
+        self._forget(reboot=False)
+        if self.make.keeping is Keeping.A:
+            self._clear_transactions()
+        self.refresh()
+
+    def thaw(self) -> None:
+        self.mood = Mood.OBEYS
+        frozen, self._frozen = self._frozen, []
+        for call_id, action, payload in frozen:
+            self._obey(call_id, action, payload)
+
+    def set_clock(self, skew_s: float) -> None:
+        self.skew_s = skew_s
+        self.refresh()
+
+    def tell_again(self) -> None:
+        """Repeats under a new message id what was told and answered long ago."""
+        for outlet in self.outlets.values():
+            if outlet.session is not None:
+                session = outlet.session
+                self._say_begin(outlet, session, session.started_at)
+
+    def refresh(self) -> None:
+        """Offers what the profiles allow from here on, and wakes when that changes by itself."""
+        if not self.powered:
+            return
+        at = self.now()
+        running = [o.session.running for o in self.outlets.values() if o.session is not None]
+        in_use = max(len(running), 1)
+        station_kw = self._store.station_limit_kw(at, phases=3) / in_use
+        for outlet in self.outlets.values():
+            limit_kw = 0.0
+            if outlet.session is not None:
+                limit_kw = min(station_kw, self._limit_kw(outlet, at), outlet.max_kw)
+            outlet.offer(limit_kw)
+        change = self._store.next_change(at, running)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if change is not None:
+            wait_s = (change - at).total_seconds()
+            self._timer = self._loop.call_later(max(wait_s, 0.001), self.refresh)
+
+    # Its own doing.
+
+    def _limit_kw(self, outlet: Outlet, at: datetime) -> float:
+        running = None if outlet.session is None else outlet.session.running
+        phases = outlet.in_use or 3
+        return self._store.evse_limit_kw(outlet.number, at, running=running, phases=phases)
+
+    def _connect(self) -> None:
+        if self.powered:
+            self.talk.connect()
+
+    def _forget(self, *, reboot: bool) -> None:
+        if self.make.keeping is Keeping.C:
+            self._store.clear()
+        elif reboot or self.make.keeping is Keeping.B:
+            self._clear_transactions()
+
+    def _clear_transactions(self) -> None:
+        self._store.clear(purpose=ProfilePurpose.TX)
+
+    def _link_up(self) -> None:
+        self._tell(self.make.id, "link up")
+        if self.make.boots or not self._booted:
+            boot = Message(partial(self._words.boot, "Virtual", "Lean"), answered=self._welcomed)
+            self.talk.say(boot, first=True)
+        for outlet in self.outlets.values():
+            self._say_status(outlet)
+        self._plan_beat()
+
+    def _welcomed(self, payload: Payload) -> None:
+        self._booted = True
+        self._interval_s = float(payload.get("interval") or 60)
+        self._told_time(payload)
+
+    def _told_time(self, payload: Payload) -> None:
+        told = read(payload.get("currentTime"))
+        if told is None or self.stubborn:
+            return
+        skew_s = (told - self._clock.truth()).total_seconds()
+        if abs(skew_s - self.skew_s) > CLOCK_S:
+            self.set_clock(skew_s)
+
+    def _link_down(self) -> None:
+        self._tell(self.make.id, "link down")
+        self._frozen.clear()
+        if self._beat is not None:
+            self._beat.cancel()
+        self._forget(reboot=False)
+        self.refresh()
+
+    def _plan_beat(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        self._beat = self._loop.call_later(self._interval_s, self._heartbeat)
+
+    def _heartbeat(self) -> None:
+        self.talk.say(Message(_heartbeat, answered=self._told_time))
+        self._plan_beat()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._beat):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._beat = None
+
+    # Transactions.
+
+    def _begin(self, outlet: Outlet) -> None:
+        assert outlet.car is not None, "a transaction wants a vehicle"
+        session = Session(
+            id=f"{self.make.id}-{self._rng.getrandbits(48):x}",
+            token=outlet.car.token,
+            started_at=self.now(),
+            start_wh=outlet.reading_wh,
+        )
+        outlet.session = session
+        self._say_begin(outlet, session, session.started_at)
+        self.refresh()
+        self._loop.call_later(self._sample_s, self._sample, outlet, session)
+
+    def _say_begin(self, outlet: Outlet, session: Session, at: datetime) -> None:
+        offline = not self.talk.online
+
+        def named(answer: Payload) -> None:
+            session.named = self._words.named(answer) or session.named
+
+        make = partial(self._words.begin, outlet, session, at, offline)
+        self.talk.say(Message(make, durable=True, answered=named))
+
+    def _end(self, outlet: Outlet, reason: str) -> None:
+        session = outlet.session
+        if session is None:
+            return
+        outlet.advance()
+        action, payload = self._words.end(outlet, session, self.now(), reason)
+        if self.make.version is Version.V16:
+            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
+        else:
+            self.talk.say(Message(lambda: (action, payload), durable=True))
+        self._drop_session(outlet)
+
+    def _drop_session(self, outlet: Outlet) -> None:
+        """TxProfiles live no longer than their transaction."""
+        outlet.session = None
+        self._store.end_transaction(outlet.number)
+        outlet.switch_off()
+        self.refresh()
+
+    def _sample(self, outlet: Outlet, session: Session) -> None:
+        if outlet.session is not session:
+            return
+        self._loop.call_later(max(self._sample_s, 1), self._sample, outlet, session)
+        if not self.powered:
+            return
+        outlet.advance()
+        at = self.now()
+        action, payload = self._words.sample(outlet, session, at, not self.talk.online)
+        if self.make.version is Version.V16:
+            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
+        else:
+            self.talk.say(Message(lambda: (action, payload), durable=True))
+
+    def _say_status(self, outlet: Outlet) -> None:
+        self.talk.say(Message(lambda: self._words.status(outlet, self.now())))
+
+    # Orders.
+
+    def _ordered(self, call_id: str, action: str, payload: Payload) -> None:
+        if not self.powered:
+            return
+        if self.mood is Mood.FROZEN:
+            self._frozen.append((call_id, action, payload))
+        elif action != "SetChargingProfile" or self.mood is Mood.OBEYS:
+            self._obey(call_id, action, payload)
+        else:
+            self._take_badly(call_id, action, payload)
+
+    def _obey(self, call_id: str, action: str, payload: Payload) -> None:
+        answer = self._act(action, payload)
+        self._loop.call_later(self.make.answers_s, self._answer, call_id, answer)
+
+    def _take_badly(self, call_id: str, action: str, payload: Payload) -> None:
+        match self.mood:
+            case Mood.REJECTS:
+                self._answer(call_id, {"status": "Rejected"})
+            case Mood.ERRS:
+                self.talk.refuse(call_id, "InternalError")
+            case Mood.IGNORES:
+                self._answer(call_id, {"status": "Accepted"})
+            case Mood.MUTE:
+                self._act(action, payload)
+            case Mood.LATE:
+                answer = self._act(action, payload)
+                self._loop.call_later(self._rng.uniform(*LATE_S), self._answer, call_id, answer)
+            case Mood.HANGS_UP:
+                self.talk.leave(politely=True, back_s=self._rng.uniform(0.5, 20.0))
+            case _:
+                pass  # UNHEARD
+
+    def _answer(self, call_id: str, answer: Payload | None) -> None:
+        if answer is None:
+            self.talk.refuse(call_id, "NotImplemented")
+        else:
+            self.talk.answer(call_id, answer)
+
+    def _act(self, action: str, payload: Payload) -> Payload | None:
+        """What it answers; None for what it does not know."""
+        match action:
+            case "SetChargingProfile":
+                return self._set_profile(payload)
+            case "ClearChargingProfile":
+                return self._clear_profile(payload)
+            case "GetCompositeSchedule":
+                return self._composite(payload)
+            case "GetConfiguration" | "GetVariables":
+                return self._words.variables(payload, self.make.able)
+            case "ChangeConfiguration" | "SetVariables":
+                return self._set_variable(payload)
+            case "TriggerMessage":
+                self._loop.call_later(0.2, self._triggered, payload)
+                return {"status": "Accepted"}
+            case "Reset":
+                self._loop.call_later(1.0, self._reset)
+                return {"status": "Accepted"}
+            case _:
+                return None
+
+    def _set_profile(self, payload: Payload) -> Payload:
+        held = self._words.profile(payload, self.now())
+        outlet = self.outlets.get(held.evse_id)
+        if outlet is None and held.evse_id != 0:
+            return {"status": "Rejected"}
+        running = None if outlet is None or outlet.session is None else outlet.session.running
+        if refusal(held, self._store, self.make.able, running) is not None:
+            return {"status": "Rejected"}
+        self._store.put(held)
+        if self.make.passes_on_s:
+            self._loop.call_later(self.make.passes_on_s, self.refresh)
+        else:
+            self.refresh()
+        return {"status": "Accepted"}
+
+    def _clear_profile(self, payload: Payload) -> Payload:
+        criteria = payload.get("chargingProfileCriteria", payload)
+        purpose = criteria.get("chargingProfilePurpose")
+        names = {"ChargePointMaxProfile": ProfilePurpose.STATION_MAX}
+        cleared = self._store.clear(
+            profile_id=payload.get("id", payload.get("chargingProfileId")),
+            evse_id=criteria.get("evseId", criteria.get("connectorId")),
+            purpose=None if purpose is None else names.get(purpose) or ProfilePurpose(purpose),
+            stack_level=criteria.get("stackLevel"),
+        )
+        self.refresh()
+        return {"status": "Accepted" if cleared else "Unknown"}
+
+    def _composite(self, payload: Payload) -> Payload:
+        number = int(payload.get("connectorId", payload.get("evseId", 0)))
+        unit = RateUnit(payload.get("chargingRateUnit", self.make.able.rate_units[0]))
+        outlet = self.outlets.get(number)
+        if unit not in self.make.able.rate_units or outlet is None:
+            return {"status": "Rejected"}
+        start = self.now().replace(microsecond=0)
+        periods = composite(
+            self._store,
+            number,
+            start=start,
+            duration_s=payload["duration"],
+            unit=unit,
+            ceiling_kw=outlet.max_kw,
+            running=None if outlet.session is None else outlet.session.running,
+            phases=outlet.phases or 3,
+            voltage_v=VOLTAGE_V,
+        )
+        return self._words.composite(payload, start, unit, periods)
+
+    def _set_variable(self, payload: Payload) -> Payload:
+        interval_s = self._words.interval_s(payload)
+        if interval_s is not None:
+            self._sample_s = interval_s
+        status = "Rejected" if interval_s is None else "Accepted"
+        if self.make.version is Version.V16:
+            return {"status": status}
+        asked = payload["setVariableData"][0]
+        kept = {key: asked[key] for key in ("component", "variable")}
+        return {"setVariableResult": [{"attributeStatus": status, **kept}]}
+
+    def _triggered(self, payload: Payload) -> None:
+        number = payload.get("connectorId") or payload.get("evse", {}).get("id")
+        for outlet in self.outlets.values():
+            if number in (None, outlet.number):
+                self._say_status(outlet)
+
+    def _reset(self) -> None:
+        if self.powered:
+            self.switch_off(politely=True)
+            self._loop.call_later(20.0, partial(self.switch_on, session_ends=True, told=True))
+
+
+def _heartbeat() -> tuple[str, Payload]:
+    return "Heartbeat", {}
+
+
+def _named(action: str, payload: Payload, session: Session) -> tuple[str, Payload]:
+    """1.6 knows its transaction's id only once it was told, which may be after this was written."""
+    if session.named is not None:
+        payload["transactionId"] = int(session.named)
+    return action, payload
