@@ -92,8 +92,10 @@ class Blame:
 
     def booked_kw(self, place: Place) -> float | None:
         """What the daemon, or the one that died last, books at this instant."""
-        evse = self._evse(place)
-        return None if evse is None else evse.booking().at(self._world.clock.utc())
+        beliefs, now = self._world.beliefs, self._world.clock.read()
+        station = None if beliefs is None else beliefs.stations.get(place[0])
+        evse = None if station is None else station.evses.get(place[1])
+        return None if evse is None else evse.booking().at(now.utc)
 
     def _described(self, place: Place, kw: float) -> str:
         station = self._world.stations[place[0]]

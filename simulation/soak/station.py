@@ -68,6 +68,11 @@ class Make:
     passes_on_s: float = 0.0
     direct: bool = False
 
+    @property
+    def model(self) -> str:
+        """All of a model keep the same, as the daemon learns of one what it takes for all."""
+        return f"Lean {self.keeping}"
+
 
 class Station:
     def __init__(
@@ -219,7 +224,8 @@ class Station:
     def _link_up(self) -> None:
         self._tell(self.make.id, "link up")
         if self.make.boots or not self._booted:
-            boot = Message(partial(self._words.boot, "Virtual", "Lean"), answered=self._welcomed)
+            make = partial(self._words.boot, "Virtual", self.make.model)
+            boot = Message(make, answered=self._welcomed)
             self.talk.say(boot, first=True)
         for outlet in self.outlets.values():
             self._say_status(outlet)

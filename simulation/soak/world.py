@@ -26,7 +26,7 @@ from simulation.soak.talk import Talk
 from simulation.soak.traffic import Traffic
 
 RESTART_S = 5.0
-MAX_FAILURES = 20
+MAX_FAILURES = 5
 
 
 class World:
@@ -67,14 +67,18 @@ class World:
             return
         self._lives += 1
         self.journal.write("daemon", f"starts, life {self._lives}")
-        self.daemon = Daemon(
-            self.scenario.site,
-            self.store,
-            self.planner,
-            self.clock,
-            self.journal,
-            run_id=str(self._lives),
-        )
+        try:
+            self.daemon = Daemon(
+                self.scenario.site,
+                self.store,
+                self.planner,
+                self.clock,
+                self.journal,
+                run_id=str(self._lives),
+            )
+        except Exception as error:
+            self._defect(error)
+            return
         self.beliefs = self.daemon.controller.depot
         self.daemon.main.add_done_callback(self._daemon_ended)
         self.traffic.tell_all()
@@ -146,10 +150,12 @@ class World:
         daemon = self.daemon
         if daemon is None or daemon.main is not task or daemon.failure is None:
             return
-        failure = daemon.failure
-        self.failures.append(f"{self.loop.time():.3f} s: the daemon ended: {failure!r}")
-        if len(self.failures) > MAX_FAILURES:
-            raise RuntimeError("the daemon ends again and again") from failure
+        self._defect(daemon.failure)
+
+    def _defect(self, error: BaseException) -> None:
+        """Told for the first few times: one that ends at every start does so for ever."""
+        if len(self.failures) < MAX_FAILURES:
+            self.failures.append(f"{self.loop.time():.3f} s: the daemon ended: {error!r}")
         self.background(self._restart())
 
     def background(self, coroutine: Coroutine[None, None, None]) -> None:
