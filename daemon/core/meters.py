@@ -9,8 +9,10 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
-from daemon.core.obedience import judge
+from daemon.core.obedience import judge, judge_power
+from daemon.core.phases import learn
 from daemon.core.records import MeterRecord
+from daemon.core.silence import judge_silence
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.model import Measurand, MeterSample
 
@@ -19,6 +21,8 @@ CLOCK_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
+# What a station may lag behind in its register, or tell of a moment before.
+SLACK_KWH = 1.0
 # What a van drives in a quarter of an hour: below it a new plan would hardly differ.
 OFF_PLAN_KWH = 2.0
 
@@ -43,8 +47,14 @@ def take_samples(
                 power_w=power,
             )
         )
+        if learn(evse, _currents_a(group)):
+            depot.dirty = True
+        evse.told_register |= register is not None
+        if register is None and power is not None:
+            register = _integrated_wh(evse, power, at or now.utc)
         if power is not None:
             evse.power_kw = power / 1000
+            yield from judge_power(depot, station, evse, at or now.utc, power / 1000, now)
         if register is not None:
             yield from _take_register(depot, station, evse, register, at, now)
 
@@ -54,26 +64,21 @@ def _take_register(
 ) -> Iterator[Effect]:
     taken_at = now.utc if at is None else at
     if not EARLIEST < taken_at < now.utc + CLOCK_AHEAD:
-        yield Note(
-            name="meter_time_wrong",
-            level="warning",
-            fields={"station": station.id, "connector": evse.spec.connector},
-        )
+        yield _note("meter_time_wrong", station, evse)
         taken_at = now.utc
     before = evse.reading
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
-    evse.reading = Reading(energy_wh=register_wh, at=taken_at)
+    factor = _factor(evse, register_wh, taken_at)
+    evse.reading = Reading(energy_wh=register_wh * factor, at=taken_at, factor=factor)
     yield save_evse(station, evse)
     if before is None:
         return
-    metered_kwh = (register_wh - before.energy_wh) / 1000
+    metered_kwh = (evse.reading.energy_wh - before.energy_wh) / 1000
+    if factor != before.factor:
+        yield _note("meter_unit_changed", station, evse, factor=factor)
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
-        yield Note(
-            name="meter_register_jumped",
-            level="warning",
-            fields={"station": station.id, "connector": evse.spec.connector, "kwh": metered_kwh},
-        )
+        yield _note("meter_register_jumped", station, evse, kwh=metered_kwh)
         return
     hours = (taken_at - before.at) / timedelta(hours=1)
     evse.power_kw = metered_kwh / hours
@@ -84,7 +89,41 @@ def _take_register(
             belief.carry(metered_kwh)
             yield from tell_vehicle(vehicle, belief)
     _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
-    yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    silence = evse.silence
+    if silence is not None and taken_at > silence.since:
+        yield from judge_silence(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    else:
+        yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+
+
+def _factor(evse: Evse, register_wh: float, taken_at: datetime) -> float:
+    """What turns the register into Wh. One station changes from Wh to kWh, and keeps saying Wh: of
+    the units that it may mean the one counts by which the vehicle has drawn what it could."""
+    before = evse.reading
+    if before is None:
+        return 1.0
+    hours = (taken_at - before.at) / timedelta(hours=1)
+    most_wh = 1000 * (3 * evse.spec.max_kw * hours + SLACK_KWH)
+    for factor in (before.factor, *(f for f in (1.0, 1000.0) if f != before.factor)):
+        # A register in kWh may stand still for a while.
+        least_wh = -1000.0 if factor == 1000.0 else 0.0
+        if least_wh <= register_wh * factor - before.energy_wh <= most_wh:
+            return factor
+    return before.factor
+
+
+def _integrated_wh(evse: Evse, power_w: float, at: datetime) -> float | None:
+    """A register for a station that tells power only: the trapeze of its samples."""
+    before = evse.reading
+    if before is None or evse.told_register:
+        return None if evse.told_register else 0.0
+    hours = (at - before.at) / timedelta(hours=1)
+    return before.energy_wh + (evse.power_kw * 1000 + power_w) / 2 * max(hours, 0.0)
+
+
+def _note(name: str, station: Station, evse: Evse, **more: float) -> Note:
+    fields = {"station": station.id, "connector": evse.spec.connector, **more}
+    return Note(name=name, level="warning", fields=fields)
 
 
 def _watch_plan(
@@ -117,6 +156,15 @@ def _register_wh(samples: list[MeterSample]) -> float | None:
 
 def _power_w(samples: list[MeterSample]) -> float | None:
     return _total(samples, Measurand.POWER_IMPORT)
+
+
+def _currents_a(samples: list[MeterSample]) -> dict[str, float]:
+    """The current of each phase that is told by its name; a sum of phases tells nothing of them."""
+    return {
+        s.phase: s.value
+        for s in samples
+        if s.measurand is Measurand.CURRENT_IMPORT and s.phase and s.location == "Outlet"
+    }
 
 
 def _total(samples: list[MeterSample], measurand: Measurand) -> float | None:

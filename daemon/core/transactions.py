@@ -14,7 +14,6 @@ from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.meters import take_samples
 from daemon.core.records import Fact, TransactionRecord
 from daemon.core.station import DISOBEYS, Evse, Reading, Station
-from planner.series import Series
 from protocol.ocpp.events import (
     Reply,
     TransactionEnded,
@@ -184,7 +183,7 @@ def close(
     yield Save(record=closed)
     evse = station.evses[record.connector]
     if evse.transaction == record.id:
-        _forget_profile(evse)
+        _forget(evse)
         evse.transaction = None
         yield save_evse(station, evse)
         depot.dirty = True
@@ -214,7 +213,7 @@ def _open(
         energy_kwh=None,
     )
     depot.transactions[record.id] = record
-    _forget_profile(evse)
+    _forget(evse)
     evse.transaction = record.id
     evse.charging_state = event.charging_state
     evse.reading = None
@@ -260,16 +259,16 @@ def _identify(depot: Depot, evse: Evse, id_token: str | None, now: Now) -> Itera
         yield from tell_vehicle(vehicle, belief)
 
 
-def _forget_profile(evse: Evse) -> None:
-    """A transaction's profile ends with it (1.6 section 3.13.1, 2.0.1 K01.FR.09)."""
-    evse.confirmed = Series.constant(evse.floor_kw)
-    evse.unconfirmed = ()
-    evse.asked = None
-    evse.target = None
+def _forget(evse: Evse) -> None:
+    """What belonged to the transaction."""
+    evse.forget_profile()
+    evse.target = evse.targeted = None
     evse.failures = 0
     evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
     evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0
+    evse.silence = None
+    evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
 
 
 def _already_told(
