@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from daemon.core.budget import booking
 from daemon.core.station import Evse
 from simulation.soak.ledger import TOLERANCE_KW, Line, Place
 
@@ -41,6 +43,7 @@ class Blame:
     def __init__(self, world: World) -> None:
         self.breaches: list[Breach] = []
         self.underbooked: dict[str, int] = {}
+        self.first = asyncio.Event()
         self._world = world
         self._done: dict[str, list[tuple[float, str]]] = {}
         self._beyond: dict[Place, bool] = {}
@@ -60,6 +63,7 @@ class Blame:
 
     def breached(self, line: Line) -> None:
         world = self._world
+        self.first.set()
         beyond = {
             place: kw
             for place, kw in line.members.items()
@@ -95,7 +99,9 @@ class Blame:
         beliefs, now = self._world.beliefs, self._world.clock.read()
         station = None if beliefs is None else beliefs.stations.get(place[0])
         evse = None if station is None else station.evses.get(place[1])
-        return None if evse is None else evse.booking().at(now.utc)
+        if beliefs is None or station is None or evse is None:
+            return None
+        return booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
 
     def _described(self, place: Place, kw: float) -> str:
         station = self._world.stations[place[0]]

@@ -224,8 +224,8 @@ MINUTES = (30.0, 600.0)
 
 FAULTS: Mapping[str, Fault] = {
     "delay": Fault(
-        do=_on_link("delay_s", 0.5, 20.0, MINUTES),
-        text="a link is slow by up to 20 s each way",
+        do=_on_link("delay_s", 0.5, 28.0, MINUTES),
+        text="a link is slow by up to 28 s each way: answers come when nobody waits any more",
         per_station_h=0.1,
     ),
     "loss": Fault(

@@ -20,7 +20,7 @@ STEP_S = 300.0
 
 
 class Grid:
-    """Base load is anything up to what is declared. One order at a time."""
+    """Base load is mostly all that is declared, at times less. One order at a time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -74,5 +74,6 @@ class Grid:
             self._world.ledger.limit(ORDERED, self._world.scenario.site.import_limit_kw)
 
     def _step(self) -> None:
-        self._world.ledger.base_load(self._world.scenario.base_kw * self._rng.uniform(0.5, 1.0))
+        share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
+        self._world.ledger.base_load(self._world.scenario.base_kw * share)
         self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

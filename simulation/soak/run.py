@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from simulation.soak.blame import Breach
@@ -15,6 +16,8 @@ from simulation.soak.ledger import Line
 from simulation.soak.loop import VirtualLoop
 from simulation.soak.scenario import Setup
 from simulation.soak.world import World
+
+AFTER_BREACH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,13 @@ async def _live(setup: Setup) -> World:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: world.failed(context))
     unleash(world)
-    await asyncio.sleep(setup.hours * 3600)
+    if setup.to_breach:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(setup.hours * 3600):
+                await world.blame.first.wait()
+                await asyncio.sleep(AFTER_BREACH_S)
+    else:
+        await asyncio.sleep(setup.hours * 3600)
     world.ledger.advance()
     world.blame.close()
     await world.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
 from planner.series import Series, format_instant
 from planner.snapshot import Circuit, Horizon
@@ -22,13 +23,17 @@ LIMIT_SHARES = (0.35, 0.55)
 # The limit that an operator has set for a while, on the same power as the site's own.
 ORDERED = "site as ordered"
 FEEDERS = ("feeder-a", "feeder-b")
+# Depots whose operator has said of what class the stations are; elsewhere it has to be learned.
+PINNED_SHARE = 0.5
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A run is a function of this. `faults` by name, `rate` multiplies how often they come."""
+    """A run is a function of this. `faults` by name, `rate` multiplies how often they come;
+    `pinned`: the settings say of what class each station is, in half of all depots anyway;
+    `to_breach` ends it a minute after the first breach."""
 
     seed: int
     hours: float
@@ -37,6 +42,8 @@ class Setup:
     kinds: str = "AB"
     rate: float = 1.0
     algorithm: str = RESTLESS
+    pinned: bool = False
+    to_breach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,8 @@ class Scenario:
 def scenario(setup: Setup) -> Scenario:
     rng = Random(f"{setup.seed}/scenario")
     makes = tuple(_make(rng, number, setup.kinds) for number in range(1, setup.stations + 1))
-    stations = [_station(rng, make) for make in makes]
+    pinned = rng.random() < PINNED_SHARE or setup.pinned
+    stations = [_station(rng, make, pinned=pinned) for make in makes]
     most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
     limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
@@ -109,17 +117,18 @@ def _make(rng: Random, number: int, kinds: str) -> Make:
     )
 
 
-def _station(rng: Random, make: Make) -> StationSpec:
+def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
     evses = 1 if make.direct else rng.choice([1, 1, 1, 2])
     circuit = rng.choice(FEEDERS)
     if make.direct:
         shape = {"min_kw": DC_MIN_KW, "max_kw": DC_KW, "phases": 0}
     else:
         shape = {"min_kw": AC_MIN_KW, "max_kw": AC_KW, "phases": 3}
-    share_kw = rng.choice([0.0, 0.0, 0.0, shape["min_kw"]])
+    share_kw = rng.choice([0.0, 0.0, shape["min_kw"]])
     return StationSpec(
         id=make.id,
         fallback_kw=share_kw * evses,
+        pinned=Keeps(make.keeping) if pinned else None,
         evses=tuple(
             EvseSpec(
                 connector=number,

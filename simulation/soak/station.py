@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from random import Random
+from typing import Any
 
 from protocol.ocpp.model import ProfilePurpose, RateUnit, Version
 from simulation.profiles import Capabilities, ProfileStore, composite, refusal
@@ -25,7 +26,9 @@ from simulation.soak.words import WORDS, Payload, read
 VOLTAGE_V = 230.0
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
 CLOCK_S = 1.5
-LATE_S = (31.0, 90.0)
+LATE_S = (31.0, 60.0)
+# A station that is so slow does not get to all that it is told.
+UNHEARD_SHARE = 0.4
 
 
 class Keeping(StrEnum):
@@ -40,7 +43,8 @@ class Keeping(StrEnum):
 class Mood(StrEnum):
     """How orders about charging are taken. IGNORES is the accept-and-ignore liar; UNHEARD neither
     acts nor answers, MUTE acts and does not answer, LATE acts and answers when nobody waits for it
-    any more, HANGS_UP closes instead of answering, FROZEN does everything much later, in order."""
+    any more, or not at all, HANGS_UP closes instead of answering, FROZEN does everything much
+    later, in order."""
 
     OBEYS = "obeys"
     REJECTS = "rejects"
@@ -353,6 +357,8 @@ class Station:
                 self._answer(call_id, {"status": "Accepted"})
             case Mood.MUTE:
                 self._act(action, payload)
+            case Mood.LATE if self._rng.random() < UNHEARD_SHARE:
+                pass
             case Mood.LATE:
                 answer = self._act(action, payload)
                 self._loop.call_later(self._rng.uniform(*LATE_S), self._answer, call_id, answer)
@@ -418,7 +424,7 @@ class Station:
         return {"status": "Accepted" if cleared else "Unknown"}
 
     def _composite(self, payload: Payload) -> Payload:
-        number = int(payload.get("connectorId", payload.get("evseId", 0)))
+        number: Any = payload.get("connectorId", payload.get("evseId"))
         unit = RateUnit(payload.get("chargingRateUnit", self.make.able.rate_units[0]))
         outlet = self.outlets.get(number)
         if unit not in self.make.able.rate_units or outlet is None:
