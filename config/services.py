@@ -18,7 +18,7 @@ Policy = Literal["accept", "reject"]
 class OcppSection(Section):
     """The central system. Security profiles as in OCPP 2.0.1 A00: 0 none, 1 password, 2 password
     and TLS, 3 TLS with client certificates. `lease_s`: for how long power is lent to a charger that
-    hears nothing more from us."""
+    hears nothing more from us, `skew_s` how far its clock may be from ours for that."""
 
     host: Host = "127.0.0.1"
     port: Port = 9000
@@ -35,6 +35,7 @@ class OcppSection(Section):
     sample_s: Annotated[int, Field(ge=1)] = 60
     settle_s: NonNegative = 10.0
     lease_s: Annotated[float, Field(ge=10, le=86400)] = 90.0
+    skew_s: Annotated[float, Field(gt=0)] = 5.0
     default_fallback_kw: NonNegative = 0.0
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ def site_of(settings: Settings) -> SiteSpec:
         period_s=planner.period_s,
         settle_s=ocpp.settle_s,
         lease_s=ocpp.lease_s,
+        skew_s=ocpp.skew_s,
         heartbeat_s=ocpp.heartbeat_s,
         sample_s=ocpp.sample_s,
         voltage_v=site.voltage_v,

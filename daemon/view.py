@@ -251,7 +251,7 @@ class DepotView:
         names = list(room.soon)
         powers, booked = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         for station, evse in depot.evses():
-            kw = booking(station, evse, now.monotonic_s, depot.site.settle_s).soon_kw
+            kw = booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
             for name in room.above(evse.spec.circuit):
                 powers[name] += evse.power_kw
                 booked[name] += kw

@@ -39,6 +39,8 @@ def demo_settings(base: Settings, scenario: Scenario, *, speed: float, state: Pa
                 sample_s=300 if fast else 60,
                 # A lease is renewed in real time: every few seconds is often enough.
                 lease_s=max(90.0, 10.0 * speed),
+                # So is a message that takes two seconds of real time.
+                skew_s=max(5.0, 2.0 * speed),
                 heartbeat_s=1800 if fast else 60,
             ),
         ),

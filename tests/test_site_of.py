@@ -25,7 +25,7 @@ def test_every_field_of_the_site_follows_its_setting() -> None:
             },
             ocpp={
                 "heartbeat_s": 7, "sample_s": 8, "settle_s": 9, "default_fallback_kw": 10,
-                "unknown_tokens": "reject", "lease_s": 20,
+                "unknown_tokens": "reject", "lease_s": 20, "skew_s": 22,
             },
             planner={
                 "mode": "charging", "horizon_hours": 11, "step_minutes": 12, "deadline_s": 13,

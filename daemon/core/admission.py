@@ -30,14 +30,14 @@ def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
         )
         fallback_kw = 0.0
     spec = StationSpec(id=station_id, fallback_kw=fallback_kw, declared=False)
-    depot.stations[station_id] = new_station(spec)
+    depot.stations[station_id] = new_station(spec, depot.site.skew_s)
 
 
 def _room_kw(depot: Depot, now: Now) -> float:
     """What all that is booked leaves below the site's limit, soon and later."""
     room = budget_of(depot, now)
     for station, evse in depot.evses():
-        room.take(evse, booking(station, evse, now.monotonic_s, depot.site.settle_s))
+        room.take(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s))
     return max(0.0, min(room.soon[SITE][0], room.later[SITE][0]))
 
 

@@ -31,7 +31,7 @@ class Booking:
     later_kw: float
 
 
-def booking(station: Station, evse: Evse, now_s: float, settle_s: float) -> Booking:
+def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
     """The highest of what it follows, may follow for want of an answer, has just left, and falls
     back to. What is lent runs out by itself only where the station has shown that it keeps leases;
     one that keeps nothing is booked at its maximum as soon as anything could charge there."""
@@ -39,7 +39,7 @@ def booking(station: Station, evse: Evse, now_s: float, settle_s: float) -> Book
         return Booking(evse.spec.max_kw, evse.spec.max_kw)
     leases, keeps = evse.leases(), station.keeps_leases
     left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]
-    soon_kw = [x.kw for x in leases if not keeps or x.past_s(settle_s) > now_s]
+    soon_kw = [x.kw for x in leases if not keeps or x.past_s(slack_s) > now_s]
     later_kw = [x.kw for x in leases if not keeps or x.until_s == FOREVER]
     return Booking(max([evse.floor_kw, *soon_kw, *left_kw]), max([evse.floor_kw, *later_kw]))
 

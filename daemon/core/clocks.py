@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.instant import Now
-from daemon.core.lease import SKEW_S
 
 # Before this release no clock can be right: a machine without a battery wakes up in 1970.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-# A wall clock that leaves the monotonic one by more than this was set.
-STEP = timedelta(seconds=2)
 WINDOW = 5
 
 
@@ -23,6 +20,7 @@ class StationClock:
     What is told late looks like a clock that is behind, so the least late message counts.
     """
 
+    tolerance_s: float = 5.0
     ahead_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
 
     def heard(self, at: datetime | None, now: Now) -> bool:
@@ -46,21 +44,23 @@ class StationClock:
         """Nobody dates the future; that all is dated into the past may be lateness for a while."""
         if self.skew_s is None:
             return False
-        return self.skew_s > SKEW_S or (len(self.ahead_s) == WINDOW and self.skew_s < -SKEW_S)
+        late = len(self.ahead_s) == WINDOW and self.skew_s < -self.tolerance_s
+        return self.skew_s > self.tolerance_s or late
 
     @property
     def is_right(self) -> bool:
-        return self.skew_s is not None and abs(self.skew_s) <= SKEW_S
+        return self.skew_s is not None and abs(self.skew_s) <= self.tolerance_s
 
 
 @dataclass(slots=True)
 class OwnClock:
     """Our wall clock against the monotonic one."""
 
+    tolerance_s: float = 5.0
     epoch: datetime | None = None
 
     def was_set(self, now: Now) -> bool:
         """True at the first look after the wall clock was set."""
         epoch = now.utc - timedelta(seconds=now.monotonic_s)
         before, self.epoch = self.epoch, epoch
-        return before is not None and abs(epoch - before) > STEP
+        return before is not None and abs(epoch - before) > timedelta(seconds=self.tolerance_s)

@@ -56,7 +56,7 @@ def diff(
         station, evse = wish.station, wish.evse
         held_kw = evse.held_kw(now_s, keeps_leases=station.keeps_leases)
         follows_kw = evse.follows_kw(now_s)
-        if held_kw > kw + TOLERANCE_KW:
+        if max(held_kw, follows_kw) > kw + TOLERANCE_KW:
             reductions.append(Change(station=station, evse=evse, kw=kw))
         elif kw > follows_kw + TOLERANCE_KW:
             raised.append((wish, kw))

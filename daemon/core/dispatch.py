@@ -64,7 +64,7 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
     room, wishes = budget_of(depot, now), []
     urgency = _urgency_of(depot)
     for station, evse in depot.evses():
-        booked = booking(station, evse, now.monotonic_s, depot.site.settle_s)
+        booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
         if station.commandable(evse):
             kw = wanted_kw(depot, station, evse, now.utc)
             wish = Wish(station=station, evse=evse, kw=kw, booked=booked)
@@ -217,7 +217,7 @@ def _step_down(
     evse.fixed = REFUSES if refused else SILENT
     evse.retry_s = now.monotonic_s + RETRY_S
     depot.trigger.ask("station cannot be told", now.monotonic_s)
-    booked = booking(station, evse, now.monotonic_s, depot.site.settle_s)
+    booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     text = (
         f"station {station.id} connector {evse.spec.connector} {evse.fixed} ({event.result}); "
         f"it is a fixed load of at most {booked.soon_kw:.1f} kW"
@@ -249,7 +249,7 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
             due.append(renewal_s(wish.station, wish.evse))
     for station, evse in depot.evses():
         if station.keeps_leases:
-            slack_s = depot.site.settle_s
+            slack_s = depot.site.slack_s
             due += [lease.past_s(slack_s) for lease in evse.leases()]
     return min((at for at in due if at is not None and at > now.monotonic_s), default=None)
 

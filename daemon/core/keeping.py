@@ -29,9 +29,10 @@ def new_depot(site: SiteSpec) -> Depot:
     trigger = Trigger(quiet_s=site.quiet_s, quiet_max_s=site.quiet_max_s, period_s=site.period_s)
     depot = Depot(site=site, trigger=trigger, meter=SiteMeter(expected=site.metered))
     depot.unarmed = refusal(site)
+    depot.clock.tolerance_s = site.skew_s
     for station in site.stations:
         held = station if depot.unarmed is None else replace(station, fallback_kw=0.0)
-        depot.stations[station.id] = new_station(held)
+        depot.stations[station.id] = new_station(held, site.skew_s)
     for vehicle in site.vehicles:
         depot.vehicles[vehicle.id] = believe({**vehicle.values, "id": vehicle.id}, None)
     return depot
@@ -153,7 +154,7 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
         if value["declared"]:
             return  # the settings no longer name it
         spec = StationSpec(id=fact.key, fallback_kw=value["fallback_kw"], declared=False)
-        station = depot.stations[fact.key] = new_station(spec)
+        station = depot.stations[fact.key] = new_station(spec, depot.site.skew_s)
     station.version = Version(value["version"]) if value["version"] is not None else None
     station.booted = value["booted"]
     station.vendor, station.model = value["vendor"], value["model"]

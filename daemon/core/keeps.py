@@ -56,17 +56,24 @@ class Kind:
         return Kind(keeps=shown.least)
 
 
-def shown(metered_kwh: float, *, lease_kwh: float, static_kwh: float, nothing_kwh: float) -> Shown:
+def shown(
+    metered_kwh: float,
+    *,
+    lease_kwh: float,
+    late_kwh: float,
+    static_kwh: float,
+    nothing_kwh: float,
+) -> Shown:
     """What a silence shows of a station.
 
-    The three expectations are what could have been metered had it kept its lease, only what it was
-    told last, or nothing at all. A silence in which the vehicle took much less than all of them
-    proves nothing.
+    The three expectations are what could have been metered had it kept its lease (`late_kwh` more
+    by a slow clock or vehicle), only what it was told last, or nothing at all. A silence in which
+    the vehicle took much less than all of them proves nothing.
     """
     if _exceeds(metered_kwh, static_kwh):
         return Shown(most=Keeps.NOTHING)
     proves_static = _matches(metered_kwh, static_kwh) and _apart(nothing_kwh, static_kwh)
-    if _exceeds(metered_kwh, lease_kwh):
+    if _exceeds(metered_kwh, lease_kwh + late_kwh):
         return Shown(most=Keeps.FALLBACK, least=Keeps.FALLBACK if proves_static else None)
     if _matches(metered_kwh, lease_kwh) and _apart(static_kwh, lease_kwh):
         return Shown(least=Keeps.LEASES)

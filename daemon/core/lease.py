@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# A station's clock may differ from ours by this much; beyond it no lease is lent (see clocks.py).
-SKEW_S = 5.0
 FOREVER = math.inf
 # Lent before we started: when, by this run's clock, is told at the first look (`dated`).
 UNDATED = -math.inf
@@ -35,9 +33,10 @@ class Lease:
             return self
         return Lease(kw=self.kw, given_s=now_s, until_s=now_s + lease_s)
 
-    def past_s(self, settle_s: float) -> float:
-        """When it is over by the slowest clock that is lent to, and for the slowest vehicle."""
-        return self.until_s + SKEW_S + settle_s
+    def past_s(self, slack_s: float) -> float:
+        """When it is over by the slowest clock that is lent to, and for the slowest vehicle
+        (`SiteSpec.slack_s`)."""
+        return self.until_s + slack_s
 
 
 def either(a: Lease, b: Lease | None) -> Lease:

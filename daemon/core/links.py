@@ -81,7 +81,7 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
             evse.doubt(evse.asked[1])
             evse.asked = None
         if was_linked and evse.transaction is not None and evse.silence is None:
-            evse.silence = begin_silence(evse, depot.site.settle_s, now)
+            evse.silence = begin_silence(evse, now)
 
 
 def on_boot(

@@ -39,10 +39,18 @@ def judge(
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
     """
     if not _has_settled(depot, evse, start):
+        evse.unjudged = None
         return
+    if evse.unjudged is not None:
+        start, metered_kwh = evse.unjudged[0], evse.unjudged[1] + metered_kwh
     allowed_kw = _allowed_kw(evse, now)
     hours = (end - start) / timedelta(hours=1)
-    above = metered_kwh > (allowed_kw * RELATIVE + ABSOLUTE_KW) * hours + ABSOLUTE_KWH
+    most_kwh = (allowed_kw * RELATIVE + ABSOLUTE_KW) * hours + ABSOLUTE_KWH
+    if evse.spec.max_kw * hours < most_kwh and hours * 3600 < depot.site.sample_s / 2:
+        evse.unjudged = (start, metered_kwh)  # too short for a register of whole Wh
+        return
+    evse.unjudged = None
+    above = metered_kwh > most_kwh
     yield from _count(depot, station, evse, metered_kwh / hours, allowed_kw, now, above=above)
 
 

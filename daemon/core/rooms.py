@@ -9,7 +9,6 @@ from daemon.core import phases
 from daemon.core.budget import SITE, Budget
 from daemon.core.depot import Depot
 from daemon.core.instant import Now
-from daemon.core.lease import SKEW_S
 from daemon.core.phases import Draw
 from planner.series import Series
 
@@ -44,7 +43,7 @@ def budget_of(depot: Depot, now: Now) -> Budget:
 
 def window_s(depot: Depot) -> float:
     """For how long what is lent now may be drawn."""
-    return depot.site.lease_s + SKEW_S + depot.site.settle_s
+    return depot.site.lease_s + depot.site.slack_s
 
 
 def next_change_s(depot: Depot, now: Now) -> float | None:

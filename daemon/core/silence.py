@@ -17,11 +17,11 @@ from daemon.core.station import Evse, Silence, Station
 LONGEST_S = 86_400.0
 
 
-def begin_silence(evse: Evse, settle_s: float, now: Now) -> Silence:
+def begin_silence(evse: Evse, now: Now) -> Silence:
     """What an EVSE may go on drawing now that the link is gone, and until when. Where several
     orders may hold, the most and the longest of them: it is judged in its favour."""
     leases = evse.leases()
-    left_s = max((lease.past_s(settle_s) - now.monotonic_s for lease in leases), default=0.0)
+    left_s = max((lease.until_s - now.monotonic_s for lease in leases), default=0.0)
     left_s = min(max(left_s, 0.0), LONGEST_S)
     return Silence(
         since=now.utc,
@@ -47,13 +47,19 @@ def judge_silence(
         evse.silence = None
         return
     heard_again = silence.until or end
+    late = timedelta(seconds=depot.site.slack_s)
     silent = _hours(max(start, silence.since), min(end, heard_again))
     lent = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until))
-    # What of the interval is not silence may have been spent at any power.
-    heard_kwh = evse.spec.max_kw * (_hours(start, end) - silent)
+    lingers = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until + late))
     static_kw = max(silence.kw, evse.fallback_kw)
+    # Before the silence it followed the same, unless that was new; after it, anything.
+    told = evse.changed_at is not None and start < evse.changed_at + late
+    before_kw = evse.spec.max_kw if told else static_kw
+    heard_kwh = before_kw * _hours(start, min(silence.since, end))
+    heard_kwh += evse.spec.max_kw * _hours(max(heard_again, start), end)
     seen = shown(
         metered_kwh,
+        late_kwh=static_kw * (lingers - lent),
         lease_kwh=heard_kwh + static_kw * lent + evse.fallback_kw * (silent - lent),
         static_kwh=heard_kwh + static_kw * silent,
         nothing_kwh=heard_kwh + _could_kw(depot, evse) * silent,

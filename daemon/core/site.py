@@ -50,7 +50,8 @@ class VehicleSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSpec:
     """`phases`: 3, or 1 where there is but one to book on. `metered`: whether the site's own meter
-    is to be heard; it counts as silent when it has said nothing for `meter_stale_s`."""
+    is to be heard; it counts as silent when it has said nothing for `meter_stale_s`. `skew_s`: how
+    far a clock may be from ours for an absolute lease to be lent by it."""
 
     id: str
     import_limit_kw: float
@@ -75,6 +76,7 @@ class SiteSpec:
     period_s: float = 900.0
     settle_s: float = 10.0
     lease_s: float = 90.0
+    skew_s: float = 5.0
     heartbeat_s: int = 60
     sample_s: int = 60
     voltage_v: float = 230.0
@@ -83,3 +85,8 @@ class SiteSpec:
     meter_stale_s: float = 5.0
     default_fallback_kw: float = 0.0
     accept_unknown_tokens: bool = True
+
+    @property
+    def slack_s(self) -> float:
+        """How long after its end a lease may be drawn: by a slow clock and a slow vehicle."""
+        return self.skew_s + self.settle_s

@@ -25,7 +25,9 @@ CALM_S = 60.0
 # A meter of class 1, and noise that is no overload.
 TOLERANCE = 0.01
 # A reading that stays the same to the last digit while chargers change by this much stands still.
-FROZEN_KW, FROZEN_S = 2.0, 10.0
+FROZEN_KW = 2.0
+# A charger's reading is as good as this many of its samples are long.
+FRESH_SAMPLES = 2.5
 # A reading outside this many times the limit is none; three leaps of half of it are no meter's.
 PLAUSIBLE, LEAPS_S = 4.0, 30.0
 # What nobody declared, before somebody is told.
@@ -116,7 +118,9 @@ def _watch_standstill(depot: Depot, event: SiteMetered, now: Now) -> None:
     charging_kw = sum(evse.power_kw for _, evse in depot.evses())
     if (event.import_kw, event.phases_a) != (meter.import_kw, meter.phases_a):
         meter.same_s, meter.same_kw, meter.stands_still = now.monotonic_s, charging_kw, False
-    elif now.monotonic_s > meter.same_s + FROZEN_S:
+    elif now.monotonic_s < meter.same_s + FRESH_SAMPLES * depot.site.sample_s:
+        meter.same_kw = charging_kw  # chargers tell late what the meter has shown already
+    else:
         meter.stands_still |= abs(charging_kw - meter.same_kw) > FROZEN_KW
 
 
@@ -143,7 +147,7 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
     else the most that is booked for it."""
     if station.online and evse.transaction is None:
         return (0.0, 0.0, 0.0, 0.0)
-    fresh = timedelta(seconds=2.5 * depot.site.sample_s)
+    fresh = timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
     settled = timedelta(seconds=depot.site.settle_s)
     reading = evse.reading
     if reading is not None and evse.changed_at is not None and station.online:
@@ -153,7 +157,7 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
         kw = None
     if kw is not None:
         return draw(evse, kw)
-    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.settle_s).soon_kw)
+    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

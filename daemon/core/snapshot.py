@@ -103,7 +103,7 @@ def _connector(depot: Depot, station: Station, evse: Evse, now: Now) -> Connecto
 def _fixed_load_kw(depot: Depot, station: Station, evse: Evse, now: Now) -> float:
     if evse.override == "charge_now":
         return evse.spec.max_kw
-    return booking(station, evse, now.monotonic_s, depot.site.settle_s).soon_kw
+    return booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
 
 
 def _reserved(depot: Depot, connectors: Iterable[Connector]) -> dict[str | None, float]:

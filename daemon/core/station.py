@@ -96,6 +96,7 @@ class Evse:
     phase_seen: frozenset[int] = frozenset()
     phase_samples: int = 0
     off_plan_kwh: float = 0.0
+    unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0
     obedient_samples: int = 0
 
@@ -183,10 +184,11 @@ def new_evse(station: StationSpec, spec: EvseSpec, capabilities: Capabilities) -
     return Evse(spec=spec, capabilities=capabilities, fallback_kw=fallback_kw, floor_kw=fallback_kw)
 
 
-def new_station(spec: StationSpec) -> Station:
+def new_station(spec: StationSpec, skew_s: float = 5.0) -> Station:
     direct = bool(spec.evses) and all(evse.phases == 0 for evse in spec.evses)
     unit = RateUnit.WATTS if direct else RateUnit.AMPERES
     station = Station(spec=spec, capabilities=Capabilities(unit=unit), keeps=spec.pinned)
+    station.clock.tolerance_s = skew_s
     for evse in spec.evses:
         station.evses[evse.connector] = new_evse(spec, evse, station.capabilities)
     return station

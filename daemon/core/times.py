@@ -10,7 +10,6 @@ from daemon.core.clocks import EARLIEST
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
-from daemon.core.lease import SKEW_S
 from daemon.core.station import Station
 from protocol.ocpp.events import (
     MeterValuesReported,
@@ -63,7 +62,7 @@ def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -
     if station.clock.is_wrong:
         text = (
             f"the clock of station {station.id} is {station.clock.skew_s:+.0f} s from ours, more "
-            f"than {SKEW_S:g} s: it is lent nothing, and booked at what it was told last"
+            f"than {depot.site.skew_s:g} s: it is lent nothing, and booked at what it was told last"
         )
         yield from alert(depot, now, "station_clock_wrong", text, station=station.id)
 

@@ -267,7 +267,7 @@ def _forget(evse: Evse) -> None:
     evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
     evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0
-    evse.silence = None
+    evse.silence = evse.unjudged = None
     evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
 
 

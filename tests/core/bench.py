@@ -184,8 +184,8 @@ class Bench:
     def booked_kw(self, station: str) -> float:
         """The most that its first connector may draw soon."""
         at = self.depot.stations[station]
-        settle_s = self.depot.site.settle_s
-        return booking(at, at.evses[1], self.monotonic_s, settle_s).soon_kw
+        slack_s = self.depot.site.slack_s
+        return booking(at, at.evses[1], self.monotonic_s, slack_s).soon_kw
 
     def follows_kw(self, station: str) -> float:
         return self.depot.stations[station].evses[1].follows_kw(self.monotonic_s)
