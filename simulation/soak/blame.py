@@ -109,7 +109,7 @@ class Blame:
         fixed = "" if evse is None or evse.fixed is None else f", {evse.fixed}"
         return (
             f"{place[0]}/{place[1]} draws {kw:.2f} kW, {self.booked_kw(place) or 0:.2f} kW booked "
-            f"(class {station.make.keeping}, {station.make.version}, {station.mood}, clock "
+            f"(class {station.make.keeping}, {station.make.version}, {station.orders.mood}, clock "
             f"{station.skew_s:+.1f} s, {'online' if station.talk.online else 'offline'}{fixed})"
         )
 

@@ -13,7 +13,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from simulation.soak.blame import SITE_WIDE
-from simulation.soak.station import Mood, Station
+from simulation.soak.orders import Mood
+from simulation.soak.station import Station
 from simulation.soak.traffic import COMMISSIONED_S
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def _in_mood(mood: Mood, seconds: tuple[float, float]) -> Do:
 
     def do(world: World, rng: Random) -> str | None:
         station = _any(world, rng)
-        if station.mood is not Mood.OBEYS or not station.powered:
+        if station.orders.mood is not Mood.OBEYS or not station.powered:
             return None
-        station.mood = mood
-        world.loop.call_later(rng.uniform(*seconds), station.thaw)
+        station.orders.mood = mood
+        world.loop.call_later(rng.uniform(*seconds), station.orders.thaw)
         return station.make.id
 
     return do
@@ -302,7 +303,7 @@ FAULTS: Mapping[str, Fault] = {
     "replay": Fault(do=_replay, text="a start that was answered is told again", per_station_h=0.1),
     "limit": Fault(do=_order, text="an operator lowers the limit for a while", per_site_h=1.0),
     "kill": Fault(
-        do=_kill(reset=True, down_s=(2.0, 300.0)), text="kill -9 of the daemon", per_site_h=0.5
+        do=_kill(reset=True, down_s=(2.0, 60.0)), text="kill -9 of the daemon", per_site_h=0.5
     ),
     "power-cut": Fault(
         do=_kill(reset=False, down_s=(30.0, 900.0)),

@@ -95,7 +95,7 @@ def scenario(setup: Setup) -> Scenario:
         vehicles=vehicles,
         mode="charging",
         horizon=Horizon(hours=1, step_minutes=15),
-        period_s=300.0,
+        period_s=rng.choice([60.0, 300.0]),
     )
     return Scenario(site=site, makes=makes, base_kw=base_kw, sure_kw=sure_kw + base_kw)
 

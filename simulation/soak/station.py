@@ -1,7 +1,6 @@
 """A lean virtual station with its own truth: what it holds, when it forgets, what it really does.
 
-It computes its limit by the standard's rules (`simulation.profiles`) on its own clock. How it takes
-orders is its mood, which faults change.
+It computes its limit by the standard's rules (`simulation.profiles`) on its own clock.
 """
 
 from __future__ import annotations
@@ -13,22 +12,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from random import Random
-from typing import Any
 
-from protocol.ocpp.model import ProfilePurpose, RateUnit, Version
-from simulation.profiles import Capabilities, ProfileStore, composite, refusal
+from protocol.ocpp.model import ProfilePurpose, Version
+from simulation.profiles import Capabilities, ProfileStore
 from simulation.soak.cable import Cable
 from simulation.soak.loop import VirtualClock
+from simulation.soak.orders import VOLTAGE_V, Orders
 from simulation.soak.outlet import Car, Outlet, Session
 from simulation.soak.talk import Message, Talk
 from simulation.soak.words import WORDS, Payload, read
 
-VOLTAGE_V = 230.0
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
 CLOCK_S = 1.5
-LATE_S = (31.0, 60.0)
-# A station that is so slow does not get to all that it is told.
-UNHEARD_SHARE = 0.4
 
 
 class Keeping(StrEnum):
@@ -38,23 +33,6 @@ class Keeping(StrEnum):
     A = "A"
     B = "B"
     C = "C"
-
-
-class Mood(StrEnum):
-    """How orders about charging are taken. IGNORES is the accept-and-ignore liar; UNHEARD neither
-    acts nor answers, MUTE acts and does not answer, LATE acts and answers when nobody waits for it
-    any more, or not at all, HANGS_UP closes instead of answering, FROZEN does everything much
-    later, in order."""
-
-    OBEYS = "obeys"
-    REJECTS = "rejects"
-    ERRS = "errs"
-    IGNORES = "ignores"
-    UNHEARD = "unheard"
-    MUTE = "mute"
-    LATE = "late"
-    HANGS_UP = "hangs up"
-    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,29 +69,28 @@ class Station:
     ) -> None:
         self.make = make
         self.outlets = {outlet.number: outlet for outlet in outlets}
-        self.mood = Mood.OBEYS
         self.skew_s = rng.uniform(-1.0, 0.0)
         self.stubborn = False
         self.powered = True
-        self._store = ProfileStore(voltage_v=VOLTAGE_V)
-        self._rng = rng
+        self.store = ProfileStore(voltage_v=VOLTAGE_V)
+        self.rng = rng
         self._clock = clock
         self._tell = tell
-        self._loop = asyncio.get_running_loop()
-        self._words = WORDS[make.version]
+        self.loop = asyncio.get_running_loop()
+        self.words = WORDS[make.version]
         self._booted = False
         self._interval_s = 60.0
-        self._sample_s = 60
+        self.sample_s = 60
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
-        self._frozen: list[tuple[str, str, Payload]] = []
+        self.orders = Orders(self)
         self.talk = Talk(
             make.id,
             rng,
             open_cable=open_cable,
             on_up=self._link_up,
             on_down=self._link_down,
-            on_order=self._ordered,
+            on_order=self.orders.take,
         )
 
     def now(self) -> datetime:
@@ -125,20 +102,20 @@ class Station:
     def plug_in(self, outlet: Outlet, car: Car) -> None:
         outlet.car = car
         if self.powered:
-            self._say_status(outlet)
+            self.say_status(outlet)
             self._begin(outlet)
 
     def unplug(self, outlet: Outlet) -> None:
         self._end(outlet, "EVDisconnected")
         outlet.car = None
-        self._say_status(outlet)
+        self.say_status(outlet)
 
     # What the world does to it.
 
     def switch_off(self, *, politely: bool) -> None:
         """No power: nothing is drawn, nothing is said, what is in memory only is lost."""
         self.powered = self._booted = False
-        self._frozen.clear()
+        self.orders.forget()
         self._forget(reboot=True)
         for outlet in self.outlets.values():
             outlet.switch_off()
@@ -158,7 +135,7 @@ class Station:
             if outlet.car is not None and outlet.session is None:
                 self._begin(outlet)
         self.refresh()
-        self._loop.call_later(self._rng.uniform(1.0, 10.0), self._connect)
+        self.loop.call_later(self.rng.uniform(1.0, 10.0), self._connect)
 
     def forget(self) -> None:
         """Loses, all by itself, what its kind can lose."""
@@ -166,12 +143,6 @@ class Station:
         if self.make.keeping is Keeping.A:
             self._clear_transactions()
         self.refresh()
-
-    def thaw(self) -> None:
-        self.mood = Mood.OBEYS
-        frozen, self._frozen = self._frozen, []
-        for call_id, action, payload in frozen:
-            self._obey(call_id, action, payload)
 
     def set_clock(self, skew_s: float) -> None:
         self.skew_s = skew_s
@@ -191,26 +162,26 @@ class Station:
         at = self.now()
         running = [o.session.running for o in self.outlets.values() if o.session is not None]
         in_use = max(len(running), 1)
-        station_kw = self._store.station_limit_kw(at, phases=3) / in_use
+        station_kw = self.store.station_limit_kw(at, phases=3) / in_use
         for outlet in self.outlets.values():
             limit_kw = 0.0
             if outlet.session is not None:
                 limit_kw = min(station_kw, self._limit_kw(outlet, at), outlet.max_kw)
             outlet.offer(limit_kw)
-        change = self._store.next_change(at, running)
+        change = self.store.next_change(at, running)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
         if change is not None:
             wait_s = (change - at).total_seconds()
-            self._timer = self._loop.call_later(max(wait_s, 0.001), self.refresh)
+            self._timer = self.loop.call_later(max(wait_s, 0.001), self.refresh)
 
     # Its own doing.
 
     def _limit_kw(self, outlet: Outlet, at: datetime) -> float:
         running = None if outlet.session is None else outlet.session.running
         phases = outlet.in_use or 3
-        return self._store.evse_limit_kw(outlet.number, at, running=running, phases=phases)
+        return self.store.evse_limit_kw(outlet.number, at, running=running, phases=phases)
 
     def _connect(self) -> None:
         if self.powered:
@@ -218,21 +189,21 @@ class Station:
 
     def _forget(self, *, reboot: bool) -> None:
         if self.make.keeping is Keeping.C:
-            self._store.clear()
+            self.store.clear()
         elif reboot or self.make.keeping is Keeping.B:
             self._clear_transactions()
 
     def _clear_transactions(self) -> None:
-        self._store.clear(purpose=ProfilePurpose.TX)
+        self.store.clear(purpose=ProfilePurpose.TX)
 
     def _link_up(self) -> None:
         self._tell(self.make.id, "link up")
         if self.make.boots or not self._booted:
-            make = partial(self._words.boot, "Virtual", self.make.model)
+            make = partial(self.words.boot, "Virtual", self.make.model)
             boot = Message(make, answered=self._welcomed)
             self.talk.say(boot, first=True)
         for outlet in self.outlets.values():
-            self._say_status(outlet)
+            self.say_status(outlet)
         self._plan_beat()
 
     def _welcomed(self, payload: Payload) -> None:
@@ -250,7 +221,7 @@ class Station:
 
     def _link_down(self) -> None:
         self._tell(self.make.id, "link down")
-        self._frozen.clear()
+        self.orders.forget()
         if self._beat is not None:
             self._beat.cancel()
         self._forget(reboot=False)
@@ -259,7 +230,7 @@ class Station:
     def _plan_beat(self) -> None:
         if self._beat is not None:
             self._beat.cancel()
-        self._beat = self._loop.call_later(self._interval_s, self._heartbeat)
+        self._beat = self.loop.call_later(self._interval_s, self._heartbeat)
 
     def _heartbeat(self) -> None:
         self.talk.say(Message(_heartbeat, answered=self._told_time))
@@ -276,7 +247,7 @@ class Station:
     def _begin(self, outlet: Outlet) -> None:
         assert outlet.car is not None, "a transaction wants a vehicle"
         session = Session(
-            id=f"{self.make.id}-{self._rng.getrandbits(48):x}",
+            id=f"{self.make.id}-{self.rng.getrandbits(48):x}",
             token=outlet.car.token,
             started_at=self.now(),
             start_wh=outlet.reading_wh,
@@ -284,15 +255,15 @@ class Station:
         outlet.session = session
         self._say_begin(outlet, session, session.started_at)
         self.refresh()
-        self._loop.call_later(self._sample_s, self._sample, outlet, session)
+        self.loop.call_later(self.sample_s, self._sample, outlet, session)
 
     def _say_begin(self, outlet: Outlet, session: Session, at: datetime) -> None:
         offline = not self.talk.online
 
         def named(answer: Payload) -> None:
-            session.named = self._words.named(answer) or session.named
+            session.named = self.words.named(answer) or session.named
 
-        make = partial(self._words.begin, outlet, session, at, offline)
+        make = partial(self.words.begin, outlet, session, at, offline)
         self.talk.say(Message(make, durable=True, answered=named))
 
     def _end(self, outlet: Outlet, reason: str) -> None:
@@ -300,7 +271,7 @@ class Station:
         if session is None:
             return
         outlet.advance()
-        action, payload = self._words.end(outlet, session, self.now(), reason)
+        action, payload = self.words.end(outlet, session, self.now(), reason)
         if self.make.version is Version.V16:
             self.talk.say(Message(partial(_named, action, payload, session), durable=True))
         else:
@@ -310,160 +281,26 @@ class Station:
     def _drop_session(self, outlet: Outlet) -> None:
         """TxProfiles live no longer than their transaction."""
         outlet.session = None
-        self._store.end_transaction(outlet.number)
+        self.store.end_transaction(outlet.number)
         outlet.switch_off()
         self.refresh()
 
     def _sample(self, outlet: Outlet, session: Session) -> None:
         if outlet.session is not session:
             return
-        self._loop.call_later(max(self._sample_s, 1), self._sample, outlet, session)
+        self.loop.call_later(max(self.sample_s, 1), self._sample, outlet, session)
         if not self.powered:
             return
         outlet.advance()
         at = self.now()
-        action, payload = self._words.sample(outlet, session, at, not self.talk.online)
+        action, payload = self.words.sample(outlet, session, at, not self.talk.online)
         if self.make.version is Version.V16:
             self.talk.say(Message(partial(_named, action, payload, session), durable=True))
         else:
             self.talk.say(Message(lambda: (action, payload), durable=True))
 
-    def _say_status(self, outlet: Outlet) -> None:
-        self.talk.say(Message(lambda: self._words.status(outlet, self.now())))
-
-    # Orders.
-
-    def _ordered(self, call_id: str, action: str, payload: Payload) -> None:
-        if not self.powered:
-            return
-        if self.mood is Mood.FROZEN:
-            self._frozen.append((call_id, action, payload))
-        elif action != "SetChargingProfile" or self.mood is Mood.OBEYS:
-            self._obey(call_id, action, payload)
-        else:
-            self._take_badly(call_id, action, payload)
-
-    def _obey(self, call_id: str, action: str, payload: Payload) -> None:
-        answer = self._act(action, payload)
-        self._loop.call_later(self.make.answers_s, self._answer, call_id, answer)
-
-    def _take_badly(self, call_id: str, action: str, payload: Payload) -> None:
-        match self.mood:
-            case Mood.REJECTS:
-                self._answer(call_id, {"status": "Rejected"})
-            case Mood.ERRS:
-                self.talk.refuse(call_id, "InternalError")
-            case Mood.IGNORES:
-                self._answer(call_id, {"status": "Accepted"})
-            case Mood.MUTE:
-                self._act(action, payload)
-            case Mood.LATE if self._rng.random() < UNHEARD_SHARE:
-                pass
-            case Mood.LATE:
-                answer = self._act(action, payload)
-                self._loop.call_later(self._rng.uniform(*LATE_S), self._answer, call_id, answer)
-            case Mood.HANGS_UP:
-                self.talk.leave(politely=True, back_s=self._rng.uniform(0.5, 20.0))
-            case _:
-                pass  # UNHEARD
-
-    def _answer(self, call_id: str, answer: Payload | None) -> None:
-        if answer is None:
-            self.talk.refuse(call_id, "NotImplemented")
-        else:
-            self.talk.answer(call_id, answer)
-
-    def _act(self, action: str, payload: Payload) -> Payload | None:
-        """What it answers; None for what it does not know."""
-        match action:
-            case "SetChargingProfile":
-                return self._set_profile(payload)
-            case "ClearChargingProfile":
-                return self._clear_profile(payload)
-            case "GetCompositeSchedule":
-                return self._composite(payload)
-            case "GetConfiguration" | "GetVariables":
-                return self._words.variables(payload, self.make.able)
-            case "ChangeConfiguration" | "SetVariables":
-                return self._set_variable(payload)
-            case "TriggerMessage":
-                self._loop.call_later(0.2, self._triggered, payload)
-                return {"status": "Accepted"}
-            case "Reset":
-                self._loop.call_later(1.0, self._reset)
-                return {"status": "Accepted"}
-            case _:
-                return None
-
-    def _set_profile(self, payload: Payload) -> Payload:
-        held = self._words.profile(payload, self.now())
-        outlet = self.outlets.get(held.evse_id)
-        if outlet is None and held.evse_id != 0:
-            return {"status": "Rejected"}
-        running = None if outlet is None or outlet.session is None else outlet.session.running
-        if refusal(held, self._store, self.make.able, running) is not None:
-            return {"status": "Rejected"}
-        self._store.put(held)
-        if self.make.passes_on_s:
-            self._loop.call_later(self.make.passes_on_s, self.refresh)
-        else:
-            self.refresh()
-        return {"status": "Accepted"}
-
-    def _clear_profile(self, payload: Payload) -> Payload:
-        criteria = payload.get("chargingProfileCriteria", payload)
-        purpose = criteria.get("chargingProfilePurpose")
-        names = {"ChargePointMaxProfile": ProfilePurpose.STATION_MAX}
-        cleared = self._store.clear(
-            profile_id=payload.get("id", payload.get("chargingProfileId")),
-            evse_id=criteria.get("evseId", criteria.get("connectorId")),
-            purpose=None if purpose is None else names.get(purpose) or ProfilePurpose(purpose),
-            stack_level=criteria.get("stackLevel"),
-        )
-        self.refresh()
-        return {"status": "Accepted" if cleared else "Unknown"}
-
-    def _composite(self, payload: Payload) -> Payload:
-        number: Any = payload.get("connectorId", payload.get("evseId"))
-        unit = RateUnit(payload.get("chargingRateUnit", self.make.able.rate_units[0]))
-        outlet = self.outlets.get(number)
-        if unit not in self.make.able.rate_units or outlet is None:
-            return {"status": "Rejected"}
-        start = self.now().replace(microsecond=0)
-        periods = composite(
-            self._store,
-            number,
-            start=start,
-            duration_s=payload["duration"],
-            unit=unit,
-            ceiling_kw=outlet.max_kw,
-            running=None if outlet.session is None else outlet.session.running,
-            phases=outlet.phases or 3,
-            voltage_v=VOLTAGE_V,
-        )
-        return self._words.composite(payload, start, unit, periods)
-
-    def _set_variable(self, payload: Payload) -> Payload:
-        interval_s = self._words.interval_s(payload)
-        if interval_s is not None:
-            self._sample_s = interval_s
-        status = "Rejected" if interval_s is None else "Accepted"
-        if self.make.version is Version.V16:
-            return {"status": status}
-        asked = payload["setVariableData"][0]
-        kept = {key: asked[key] for key in ("component", "variable")}
-        return {"setVariableResult": [{"attributeStatus": status, **kept}]}
-
-    def _triggered(self, payload: Payload) -> None:
-        number = payload.get("connectorId") or payload.get("evse", {}).get("id")
-        for outlet in self.outlets.values():
-            if number in (None, outlet.number):
-                self._say_status(outlet)
-
-    def _reset(self) -> None:
-        if self.powered:
-            self.switch_off(politely=True)
-            self._loop.call_later(20.0, partial(self.switch_on, session_ends=True, told=True))
+    def say_status(self, outlet: Outlet) -> None:
+        self.talk.say(Message(lambda: self.words.status(outlet, self.now())))
 
 
 def _heartbeat() -> tuple[str, Payload]:

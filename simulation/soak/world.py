@@ -18,10 +18,11 @@ from simulation.soak.journal import Journal
 from simulation.soak.ledger import Ledger, Place
 from simulation.soak.loop import VirtualClock
 from simulation.soak.memory import MemoryStore
+from simulation.soak.orders import VOLTAGE_V
 from simulation.soak.outlet import Outlet
 from simulation.soak.planner import VirtualPlanner
 from simulation.soak.scenario import Scenario, Setup, scenario
-from simulation.soak.station import VOLTAGE_V, Station
+from simulation.soak.station import Station
 from simulation.soak.talk import Talk
 from simulation.soak.traffic import Traffic
 

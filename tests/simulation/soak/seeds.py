@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from simulation.soak.faults import FAULTS
 from simulation.soak.scenario import Setup
 
 SEEDS: dict[str, Setup] = {
@@ -14,8 +13,5 @@ SEEDS: dict[str, Setup] = {
             faults=frozenset({"limit", "kill"}),
             rate=20.0,
         )
-    ),
-    "commissioned depot under every fault": Setup(
-        seed=10, hours=0.5, stations=6, faults=frozenset(FAULTS), rate=5.0
     ),
 }

@@ -36,6 +36,7 @@ def test_text_arrives_in_order_both_ways_a_moment_later(virtual_loop: VirtualLoo
             ends.cable.say(f"up {n}")
             await ends.cable.daemon.send(f"down {n}")
         assert ends.heard == []
+        await asyncio.sleep(1)
         return [await ends.cable.daemon.recv() for _ in range(20)], ends.heard
 
     up, down = virtual_loop.run_until_complete(talk())
