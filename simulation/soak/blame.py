@@ -70,6 +70,7 @@ class Blame:
             if (booked_kw := self.booked_kw(place)) is not None and kw > booked_kw + TOLERANCE_KW
         }
         stations = sorted({station for station, _ in beyond})
+        told = stations or sorted(world.stations)
         booked_kw = line.base_kw + sum(self.booked_kw(place) or 0.0 for place in line.members)
         self.breaches.append(
             Breach(
@@ -81,7 +82,7 @@ class Blame:
                 culprits=tuple(self._described(place, kw) for place, kw in sorted(beyond.items())),
                 suspects=self._suspects(stations),
                 before=tuple(
-                    world.journal.last(frozenset({"daemon", "grid", "fault", *stations}), LINES)
+                    world.journal.last(frozenset({"daemon", "grid", "fault", *told}), LINES)
                 ),
                 over_s=line.over_s,
             )
