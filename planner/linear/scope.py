@@ -8,12 +8,15 @@ connectors in the group at any time can always be given one each.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from planner.drafts.choices import Choices, Drive
-from planner.drafts.draft import Visit, plugged_at
+from planner.drafts.draft import Visit, plugged_at, usable
 from planner.drafts.timeline import Socket, Timeline
 from planner.snapshot import Connector, Snapshot, Vehicle
 
@@ -55,7 +58,8 @@ class Scope:
     With `fixed` all of `chosen.drives` are driven; with `placed` each visit has its connector.
     `cap_kwh[v, g]` is the energy from which on the charge curve of `v` is below the minimum power
     of `g`. `stepped` are the places and parts whose minimum power is modelled by a binary, `steady`
-    those that also keep one power to their end.
+    those that also keep one power to their end. `thrifty`: nobody gains by charging more than what
+    its routes and its target want, so nobody does.
     """
 
     snapshot: Snapshot
@@ -72,16 +76,22 @@ class Scope:
     placed: tuple[Visit, ...] | None = None
     stepped: frozenset[Place] = frozenset()
     steady: frozenset[Place] = frozenset()
+    thrifty: bool = False
 
     def most_kw(self, vehicle: str, group: int, step: int) -> float:
         """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
-        place = self.groups[group]
-        rooms = [float(self.line.limits[i].room_kw[step]) for i in place.limits]
-        battery = self.snapshot.site.battery
-        if battery is not None and rooms[0] >= 0:
-            rooms[0] += battery.max_discharge_kw
-        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, *rooms)
+        place, room_kw = self.groups[group], self._room_kw[group][step]
+        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, room_kw)
         return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
+
+    @cached_property
+    def _room_kw(self) -> Sequence[Sequence[float]]:
+        """What the limits above each group leave in each step; a battery may add to the site's."""
+        battery = self.snapshot.site.battery
+        rooms = [limit.room_kw for limit in self.line.limits]
+        if battery is not None:
+            rooms[0] = np.where(rooms[0] >= 0, rooms[0] + battery.max_discharge_kw, rooms[0])
+        return [np.minimum.reduce([rooms[i] for i in g.limits]).tolist() for g in self.groups]
 
     @cached_property
     def _back(self) -> Mapping[Cell, tuple[Drive, ...]]:
@@ -104,6 +114,17 @@ class Scope:
     def returning(self, vehicle: str, point: int) -> tuple[Drive, ...]:
         return self._back.get((vehicle, point), ())
 
+    def drops_kwh(self, vehicle: str) -> Mapping[int, float]:
+        """What the drives that end at each point take together, if all are driven."""
+        return self._drops.get(vehicle, {})
+
+    @cached_property
+    def _drops(self) -> Mapping[str, Mapping[int, float]]:
+        found: dict[str, dict[int, float]] = {}
+        for (name, k), drives in self._back.items():
+            found.setdefault(name, {})[k] = sum(d.energy_kwh for d in drives)
+        return found
+
     def returned(self, vehicle: str, point: int) -> list[Drive]:
         """The drives that end at `point` or before."""
         return [d for k in range(point + 1) for d in self.returning(vehicle, k)]
@@ -113,12 +134,12 @@ class Scope:
         return self._held.get(vehicle, ())
 
     def own_group(self, vehicle: str) -> int | None:
-        """Where it is plugged now; None if nowhere or at an uncontrollable connector."""
+        """Where it is plugged now; None if nowhere or at an unusable connector."""
         own = plugged_at(self.chosen.vehicles[vehicle])
         return next((i for i, g in enumerate(self.groups) if own in g.sockets), None)
 
     def is_stuck(self, vehicle: str) -> bool:
-        """Whether it stands at an uncontrollable connector."""
+        """Whether it stands at an unusable connector."""
         plugged = self.chosen.vehicles[vehicle].plugged is not None
         return plugged and self.own_group(vehicle) is None
 
@@ -149,11 +170,7 @@ class Scope:
 
 def point_before(points: Sequence[float], instant_s: float) -> int:
     """The last point not after `instant_s`; the first one if none is."""
-    found = 0
-    for i, at_s in enumerate(points):
-        if at_s <= instant_s + 1e-6:
-            found = i
-    return found
+    return max(bisect_right(points, instant_s + 1e-6) - 1, 0)
 
 
 def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
@@ -162,12 +179,14 @@ def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
 
 
 def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
-    """The controllable connectors by circuit, powers and plugs, in order of their names."""
+    """The usable connectors by circuit, powers, plugs and what a rule prefers, in order of their
+    names."""
     alike: dict[tuple[object, ...], list[Connector]] = {}
-    for c in sorted(snapshot.connectors, key=lambda c: c.key):
-        if c.controllable:
-            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs))
-            alike.setdefault(key, []).append(c)
+    wish = snapshot.rules.soft.charger_preference
+    for c in usable(snapshot):
+        cost = wish.cost_of(*c.key) if wish is not None else 0.0
+        key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
+        alike.setdefault(key, []).append(c)
     return tuple(
         Group(
             sockets=tuple(c.key for c in group),
@@ -193,9 +212,13 @@ def cut_points(
     inner = [i * line.step_s for i in range(line.steps + 1)] + [free_s]
     for drive in drives:
         inner += [drive.depart_s - buffer_s, drive.return_s]
-    points = sorted({start_s, *(s for s in inner if start_s < s <= line.end_s)})
-    distinct = [points[0]]
-    for at_s in points[1:]:
-        if at_s - distinct[-1] > 1e-6:
-            distinct.append(at_s)
-    return tuple(distinct)
+    return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
+
+
+def distinct(instants: Iterable[float]) -> tuple[float, ...]:
+    """In order, without those that differ by rounding only."""
+    found: list[float] = []
+    for at_s in sorted(instants):
+        if not found or at_s - found[-1] > 1e-6:
+            found.append(at_s)
+    return tuple(found)

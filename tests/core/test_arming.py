@@ -85,7 +85,7 @@ def test_single_phases_that_nobody_told_apart_may_all_be_one() -> None:
     assert refusal(site_of(settings_of(site=site, stations=told))) is None
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     limit_kw=st.floats(min_value=0, max_value=200),
     base_kw=st.floats(min_value=0, max_value=50),

@@ -52,7 +52,7 @@ def stations(draw_: st.DrawFn) -> tuple[Station, Evse]:
     return station, evse
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     limits=st.tuples(*[st.floats(min_value=0.0, max_value=120.0)] * 3),
     listed=st.lists(st.tuples(stations(), st.floats(min_value=0.0, max_value=60.0)), max_size=6),

@@ -9,6 +9,14 @@ from typing import Any
 from planner.plan import Bound, Plan, Shortfall, Stay, Unserved
 from planner.series import Series
 from planner.snapshot import Allocation, Plugged, Snapshot
+from planner.soft import (
+    EnergyFeasibility,
+    MinimumSoonness,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+)
 from tests.planner.depots import after
 from tests.planner.plans import period, stay
 
@@ -19,6 +27,10 @@ def with_site(snapshot: Snapshot, **values: Any) -> Snapshot:
 
 def with_rules(**values: Any) -> Callable[[Snapshot], Snapshot]:
     return lambda s: replace(s, rules=replace(s.rules, **values))
+
+
+def with_soft(**named: Any) -> Callable[[Snapshot], Snapshot]:
+    return with_rules(soft=Soft(**named))
 
 
 def with_vehicle(index: int, **values: Any) -> Callable[[Snapshot], Snapshot]:
@@ -113,6 +125,42 @@ YARD = (
     Mutation("incompatible", 2, "incompatible", with_rules(incompatible_routes=(("R2", "R1"),))),
     Mutation("long shift", 2, "longer than 3 h", with_rules(max_shift_hours=3)),
     Mutation("short rest", 2, "longer", with_rules(max_shift_hours=3, rest_hours=1.6)),
+    Mutation(
+        "a shift longer than the operator's",
+        2,
+        "longer than 4 h",
+        with_soft(shift_hours=ShiftHours(hours=4, hard=True)),
+    ),
+    Mutation(
+        "more hours on routes than the operator's",
+        2,
+        "longer than 2.5 h",
+        with_soft(shift_hours=ShiftHours(hours=2.5, kind="cumulative", hard=True)),
+    ),
+    Mutation(
+        "into the sequence buffer",
+        2,
+        "turnaround and buffer after R1",
+        with_soft(route_sequence_buffer=RouteSequenceBuffer(minutes=61, hard=True)),
+    ),
+    Mutation(
+        "at short notice",
+        2,
+        "within 2.1 h",
+        with_soft(minimum_soonness=MinimumSoonness(hours=2.1, hard=True)),
+    ),
+    Mutation(
+        "a vehicle in reserve drives",
+        2,
+        "kept in reserve",
+        with_soft(reserve_vehicles=ReserveVehicles(vehicles=("V1",), hard=True)),
+    ),
+    Mutation(
+        "safety margin",
+        3,
+        "without the energy",
+        with_soft(energy_feasibility=EnergyFeasibility(safety_margin_kwh=19.1, hard=True)),
+    ),
     Mutation("departs short", 3, "without the energy", with_vehicle(0, energy_kwh=9.9)),
     Mutation("safety factor", 3, "without the energy", with_rules(safety_factor=2.1)),
     Mutation("overfull", 3, "more than its battery", with_vehicle(1, energy_kwh=44)),
@@ -182,6 +230,14 @@ YARD = (
         deed=with_stay(3, stay("V2", "CP3", 1, 30, 60)),
     ),
     Mutation(
+        "direct current",
+        5,
+        "connector CP2/1 is for direct current",
+        with_soft(
+            energy_feasibility=EnergyFeasibility(dc_allowed=False, dc_plugs=("ccs2", "type2"))
+        ),
+    ),
+    Mutation(
         "stands at an uncontrollable one",
         5,
         "stands at connector CP3/1",
@@ -245,6 +301,18 @@ YARD = (
         5,
         "last period ends",
         deed=with_stay(1, stay("V1", "CP1", 2, 180, 240, (180, 220, 5), (210, 240, 5))),
+    ),
+    Mutation(
+        "a period runs backwards",
+        5,
+        "a period ends before it begins",
+        deed=with_stay(1, stay("V1", "CP1", 2, 180, 255, (180, 240, 10), (250, 245, 0))),
+    ),
+    Mutation(
+        "before the horizon",
+        5,
+        "is at the depot",
+        deed=with_stay(0, stay("V1", "CP1", 1, -5, 105, (0, 60, 20))),
     ),
     Mutation(
         "below the minimum",
@@ -357,6 +425,22 @@ YARD = (
         report=lambda p: replace(p, site=p.site[:3] + p.site[4:]),
     ),
     Mutation(
+        "the site's power runs backwards",
+        11,
+        "ends before it begins",
+        report=lambda p: replace(
+            p, site=(replace(p.site[0], start=p.site[0].end, end=p.site[0].start), *p.site[1:])
+        ),
+    ),
+    Mutation(
+        "the site's power goes on after the end",
+        11,
+        "to its end",
+        report=lambda p: replace(
+            p, site=(*p.site, replace(p.site[-1], start=after(360), end=after(390)))
+        ),
+    ),
+    Mutation(
         "the site's power ends early",
         11,
         "to its end",
@@ -398,6 +482,18 @@ SUNNY = (
         deed=with_plan(battery=(period(60, 120, 5), period(119, 121, 0))),
     ),
     Mutation(
+        "the battery runs backwards",
+        9,
+        "ends before it begins",
+        deed=with_plan(battery=(period(60, 120, 5), period(150, 140, 0), period(180, 240, -4.05))),
+    ),
+    Mutation(
+        "the battery before the horizon",
+        9,
+        "begins before",
+        deed=with_plan(battery=(period(-30, 0, 0),)),
+    ),
+    Mutation(
         "battery after the end",
         9,
         "after the horizon",
@@ -420,6 +516,10 @@ GIVEN = (
     Mutation("a ghost's route driven", 4, "no vehicle that can drive", report=allocate("R3", "V2")),
     Mutation("shortfall kept quiet", 4, "17 kWh are missing", report=lambda p: replace(
         p, shortfalls=p.shortfalls[1:])),
+    Mutation("shortfall at another time", 4, "another time", report=lambda p: replace(
+        p, shortfalls=(replace(p.shortfalls[0], at=after(60)), *p.shortfalls[1:]))),
+    Mutation("shortfall told twice", 4, "twice", report=lambda p: replace(
+        p, shortfalls=(p.shortfalls[0], *p.shortfalls))),
     Mutation("shortfall misstated", 4, "reports 11", report=lambda p: replace(
         p, shortfalls=(p.shortfalls[0], replace(p.shortfalls[1], kwh=11), p.shortfalls[2]))),
 )  # fmt: skip

@@ -1,0 +1,240 @@
+"""The best charging for drives and connectors that are given, by one or two linear programs.
+
+A search calls this hundreds of times. Where the draft has no shortfall there is none to be made
+least, and the first program is spared. In the program for money a kWh of shortfall weighs more than
+what it mostly could save (where it does not, a row holds it), and taste so little that all of it
+costs less than `ALLOWED` of money: so neither needs a program of its own.
+
+Means below a connector's minimum power are drawn as bursts. Where these break a limit, or lie above
+the charge curve, they are moved within their visit, else rounded: each is held at the minimum or
+above, or at nothing, and the program is solved again. `Charged.exact` says whether that cost a tier
+more than it may; mixed-integer programming can then decide what is best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from planner.drafts.assemble import cost_of, follow, site_import
+from planner.drafts.choices import Choices
+from planner.drafts.draft import Draft
+from planner.drafts.timeline import Floats, Timeline
+from planner.linear.bursts import unlawful
+from planner.linear.clock import Deadline
+from planner.linear.columns import Columns
+from planner.linear.extract import extract
+from planner.linear.hints import curve_hints
+from planner.linear.model import Model
+from planner.linear.repair import repaired
+from planner.linear.scope import Place
+from planner.linear.scopes import placed_scope
+from planner.linear.solver import LinearAnswer, solve_lp
+from planner.objectives import ALLOWED, MONEY, SHORTFALL, TASTE
+from planner.objectives.taste import LATE
+from planner.snapshot import Snapshot
+
+ROUNDS: Final = 16
+"""Of rounding; most depots need one to three."""
+
+_SCALE: Final = 100.0
+"""HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
+
+_LOW: Final = 0.1
+"""Of the minimum power: a mean of less is rounded down, whatever room there is."""
+
+_REST: Final = (0.0, 0.0)
+_MOST_TASTE: Final = 1e-4
+_SHORT_PER_KWH: Final = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What one kWh more costs at the margin, by step; where a kWh is short it costs far more than
+    any price.
+
+    `import_per_kwh` counts the energy, the peak, pv and the battery; `limit_per_kwh[i]` is what the
+    limit at position `i` of `Timeline.limits` adds where it binds.
+    """
+
+    import_per_kwh: Floats
+    limit_per_kwh: Floats
+
+    def below(self, limits: tuple[int, ...]) -> Floats:
+        """The price at a connector below `limits`."""
+        found: Floats = self.import_per_kwh + self.limit_per_kwh[list(limits)].sum(axis=0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """`exact`: no other charging for these drives and connectors is better by more than law 10
+    allows and `max_gap`."""
+
+    draft: Draft
+    shortfall_kwh: float
+    money: float
+    exact: bool
+    prices: Prices
+
+
+def charge(
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    draft: Draft,
+    deadline: Deadline,
+    *,
+    max_gap: float = 0.001,
+) -> Charged | None:
+    """The drives and connectors of `draft` with their charging solved anew.
+
+    The runs of charge curves that bend upwards are as in `draft`. None where no charging fits,
+    where a price leaves more to decide than powers, or where rounding ends nowhere.
+    """
+    scope = placed_scope(snapshot, line, chosen, draft, thrifty=True)
+    return _Charging(Model(scope), draft, deadline, max_gap).run()
+
+
+class _Charging:
+    """One model; `_bounds` are those of its columns that are not the model's own."""
+
+    def __init__(self, model: Model, draft: Draft, deadline: Deadline, max_gap: float) -> None:
+        self._model, self._deadline, self._max_gap = model, deadline, max_gap
+        pinned = curve_hints(model.columns, draft)
+        self._bounds = {c: (value, value) for c, value in pinned.items()}
+        self._start_kwh = _shortfall_kwh(model, draft)
+        self._short, self._money = model.cost(SHORTFALL), model.cost(MONEY)
+        self._cost = self._weighed()
+
+    def run(self) -> Charged | None:
+        columns = self._model.columns
+        free = any(flag and c not in self._bounds for c, flag in enumerate(columns.integral))
+        first = answer = None if free else self._first()
+        for _ in range(ROUNDS):
+            if first is None or answer is None:
+                return None
+            prices = self._prices(first)
+            x = repaired(columns, answer.x, prices.import_per_kwh)
+            draft = extract(columns, x)
+            if draft is None:
+                return None
+            places = unlawful(columns.scope, draft)
+            if not places:
+                return self._charged(first, x, draft)
+            if not self._round(places, answer.x):
+                return None
+            answer = self._solve(self._cost)
+        return None
+
+    def _weighed(self) -> Floats:
+        """Money, with as little of taste as may cost it nothing, and a kWh of shortfall at more
+        than what money it mostly could save."""
+        columns = self._model.columns
+        most = LATE * columns.scope.line.end_s / 3600 * _most_charged_kwh(columns)
+        most += sum(columns.upper[c] for c in columns["soft"].values())
+        taste = min(_MOST_TASTE, ALLOWED / max(most, ALLOWED)) * self._model.cost(TASTE)
+        return _SCALE * (_SHORT_PER_KWH * self._short + self._money + taste)
+
+    def _first(self) -> LinearAnswer | None:
+        """Without rounding: each tier at its best."""
+        least_kwh = self._start_kwh
+        if least_kwh > ALLOWED:
+            least = self._solve(_SCALE * self._short)
+            if least is None:
+                return None
+            least_kwh = least.objective / _SCALE
+        found = self._solve(self._cost)
+        if found is None or self._short @ found.x <= least_kwh + ALLOWED:
+            return found
+        mark = self._model.rows.mark()
+        self._model.keep(SHORTFALL, least_kwh)
+        found = self._solve(self._cost)
+        self._model.rows.cut(mark)
+        return found
+
+    def _solve(self, cost: Floats) -> LinearAnswer | None:
+        model, time_s = self._model, self._deadline.left_s
+        return solve_lp(model.columns, model.rows, cost, time_s=time_s, bounds=self._bounds)
+
+    def _round(self, places: Iterable[Place], x: Floats) -> bool:
+        """Holds each mean below its minimum at the minimum or above, or at nothing where it is low
+        or the step has no room for one more; False if there is none left to decide.
+
+        The others in these steps stay as they are, at rest or not: otherwise one of them may be
+        left with too little next.
+        """
+        columns, scope = self._model.columns, self._model.columns.scope
+        room_kw: dict[int, list[float]] = {}
+        decided = False
+        for place in sorted(places, key=lambda p: (-x[columns["kw"][p]], p)):
+            column, group = columns["kw"][place], scope.groups[place[1]]
+            step = scope.parts[place[0]][place[2]].step
+            limits = [float(limit.room_kw[step]) for limit in scope.line.limits]
+            left_kw = room_kw.setdefault(step, limits)
+            share, held = x[column] / group.min_kw, self._bounds.get(column, (0.0, 0.0))[0] > 0
+            charges = share >= 1 - 1e-6 or held
+            if 1e-9 < share < 1 - 1e-6:
+                fits = all(left_kw[i] >= group.min_kw for i in group.limits)
+                charges = held or (fits and share > _LOW)
+                self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
+                decided = True
+            elif column not in self._bounds:
+                self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
+            if charges:
+                for i in group.limits:
+                    left_kw[i] -= group.min_kw
+        return decided
+
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
+        snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
+        cost = cost_of(snapshot, line, draft, site_import(draft, line))
+        short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
+        least = float(self._short @ first.x), float(self._money @ first.x)
+        dearer = money - least[1] > ALLOWED + self._max_gap * abs(least[1])
+        return Charged(
+            draft=draft,
+            shortfall_kwh=short,
+            money=money,
+            exact=short <= least[0] + ALLOWED and not dearer,
+            prices=self._prices(first),
+        )
+
+    def _prices(self, answer: LinearAnswer) -> Prices:
+        rows, line = self._model.rows, self._model.columns.scope.line
+        per_kwh = answer.prices / (_SCALE * line.step_h)
+        imported = np.zeros(line.steps)
+        limits = np.zeros((len(line.limits), line.steps))
+        for name, found in rows.named.items():
+            match name:
+                case ("balance", int(step)):
+                    imported[step] = per_kwh[found].sum()
+                case ("limit", int(i), int(step)):
+                    limits[i, step] = -per_kwh[found].sum()
+        return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+
+
+def _shortfall_kwh(model: Model, draft: Draft) -> float:
+    """What the draft is short of by the model's own reckoning, rounding included."""
+    scope, total = model.columns.scope, 0.0
+    for name, found in follow(scope.chosen, draft, scope.line).items():
+        lacks = {d.route: d.need_kwh - kwh for d, kwh in found.departures}
+        lacks_at_end = {None: scope.chosen.vehicles[name].target_kwh - found.end_kwh}
+        for key, lack in (*lacks.items(), *lacks_at_end.items()):
+            if (name, key) in model.columns["short"]:
+                total += max(lack, 0.0)
+    return total
+
+
+def _most_charged_kwh(columns: Columns) -> float:
+    """What all vehicles together could draw at most, in kWh."""
+    scope, total = columns.scope, 0.0
+    for name, vehicle in scope.chosen.vehicles.items():
+        if scope.groups_held(name):
+            driven_kwh = sum(d.energy_kwh for d in scope.chosen.drives[name])
+            rise_kwh = max(columns.most_kwh[name]) + driven_kwh - vehicle.energy_kwh
+            total += rise_kwh / vehicle.efficiency
+    return total
