@@ -18,7 +18,7 @@ RUN_H = 4.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--faults", default="all", metavar="all|none|NAME,NAME")
+    parser.add_argument("--faults", default="all", metavar="all|none|NAME,NAME|all,-NAME")
     parser.add_argument("--site-hours", type=float, default=RUN_H, metavar="N", help="in all")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first site")
     parser.add_argument("--stations", type=int, default=20, metavar="N", help="of each site")
@@ -106,10 +106,14 @@ def _check(args: argparse.Namespace) -> None:
 def _faults(text: str) -> frozenset[str]:
     from simulation.soak.faults import FAULTS
 
-    if text in {"all", "none"}:
-        return frozenset(FAULTS if text == "all" else ())
-    names = frozenset(name.strip() for name in text.split(","))
-    for name in sorted(names - FAULTS.keys()):
-        known = ", ".join(FAULTS)
-        raise Refused(f"--faults: {name!r}, wants all, none, or some of {known}")
-    return names
+    if text == "none":
+        return frozenset()
+    chosen: set[str] = set()
+    for word in (word.strip() for word in text.split(",")):
+        name = word.removeprefix("-")
+        if name not in {"all", *FAULTS}:
+            known = ", ".join(FAULTS)
+            raise Refused(f"--faults: {name!r}, wants all, none, or some of {known}")
+        named = set(FAULTS) if name == "all" else {name}
+        chosen = chosen - named if word.startswith("-") else chosen | named
+    return frozenset(chosen)

@@ -12,7 +12,15 @@ from daemon.cli import main
 def test_a_run_is_told_as_json_with_seconds_over_each_limit_and_faults_by_kind(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    argv = ["simulate", "--faults", "cut,reboot", "--site-hours", "0.2", "--stations", "3"]
+    argv = [
+        "simulate",
+        "--faults",
+        "cut,reboot,limit,-limit",
+        "--site-hours",
+        "0.2",
+        "--stations",
+        "3",
+    ]
     assert main([*argv, "--rate", "30", "--seed", "5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["holds"] is True
