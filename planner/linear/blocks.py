@@ -39,7 +39,9 @@ from planner.snapshot import Snapshot, Vehicle
 _PAIRS: Final = 6000
 """Classes times routes: more take longer than they tighten."""
 
-_BLOCKS: Final = 36
+_BLOCKS: Final = 18
+"""Hours of a usual horizon, within which prices seldom change: twice as many gave the same bound in
+four times the time (1.4 instead of 5.3 s for 40 vehicles and 60 routes)."""
 
 _EXACT: Final = 1e-6
 

@@ -23,10 +23,6 @@ _WHOLE: Final = 4000
 """Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
 and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
 
-_SHARE: Final = 0.6
-"""Of the time left: HiGHS looks at its clock seldom while it starts inside, and took up to twice
-what it was given."""
-
 
 def money_bound(
     snapshot: Snapshot,
@@ -44,13 +40,7 @@ def money_bound(
         return _given(snapshot, at, deadline)
     best = -math.inf
     columns, rows = blocks_model(snapshot, line, chosen, at)
-    found = solve_lp(
-        columns,
-        rows,
-        np.array(columns.cost),
-        time_s=_SHARE * deadline.left_s,
-        interior=True,
-    )
+    found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
     best = best if found is None else found.objective
     if deadline.left_s > 0 and _size(snapshot, line, chosen) <= _WHOLE:
         straight = _without_curves(snapshot)

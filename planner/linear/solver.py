@@ -105,13 +105,8 @@ def solve_lp(
     *,
     time_s: float,
     bounds: Mapping[int, tuple[float, float]] | None = None,
-    interior: bool = False,
 ) -> LinearAnswer | None:
     """Minimises `cost @ x` with no column integral; `bounds` take the place of columns' own.
-
-    `interior` starts inside: 3 to 5 times as quick on programs without a good corner to start from
-    (classes and blocks of 40 to 100 vehicles: 1.1 to 2.1 s instead of 2.9 to 5.7 s), twice as slow
-    on the charging alone.
 
     None where there is no optimum, or none in time. Raises ValueError as `solve_milp` does.
     """
@@ -131,7 +126,7 @@ def solve_lp(
             A_eq=matrix[equal],
             b_eq=row_upper[equal],
             bounds=np.column_stack([lower, upper]),
-            method="highs-ipm" if interior else "highs-ds",
+            method="highs-ds",
             options={"time_limit": clamp_time(time_s)},
         )
     if result.status != 0 or result.x is None or not np.isfinite(result.x).all():

@@ -23,11 +23,11 @@ def constructed(instance: Instance) -> State:
         return _given(instance)
     best = _kept(instance) if instance.before else None
     few = sum(map(len, instance.options)) <= _FEW_OPTIONS
-    for key in _ORDERS if few else _ORDERS[:1]:
+    for key, target in _ORDERS if few else _ORDERS[:2]:
         if best is not None and _whole(best):
             break
         state = State(instance)
-        _insert_all(state, sorted(state.bank, key=lambda r: key(instance, r)))
+        _insert_all(state, sorted(state.bank, key=lambda r: key(instance, r)), target=target)
         if best is None or state.cost() < best.cost():
             best = state
     assert best is not None
@@ -52,13 +52,21 @@ def _by_choice(instance: Instance, route: int) -> tuple[float, float]:
     return len(instance.options[route]), -instance.options[route][0][1].energy_kwh
 
 
-_ORDERS = (_by_priority, _by_departure, _by_choice)
+_ORDERS = (
+    (_by_priority, True),
+    (_by_priority, False),
+    (_by_departure, True),
+    (_by_choice, True),
+)
+"""Each with whether vehicles charge for what they owe at the end while routes are given out: where
+energy is scarce that is what other vehicles' routes need."""
 
 
-def _insert_all(state: State, routes: Sequence[int]) -> None:
-    builder = Builder(state, Random(0), Taste())
+def _insert_all(state: State, routes: Sequence[int], *, target: bool = True) -> None:
+    builder = Builder(state, Random(0), Taste(target=target))
     for route in routes:
         builder.insert(route)
+    builder = Builder(state, Random(0), Taste())
     for v in _by_urgency(state.drives):
         builder.refill(v, whole=True)
 

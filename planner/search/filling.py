@@ -65,7 +65,12 @@ def fill(
     checks = instance.checks(mover, drives, spans)
     margin_kwh = MARGIN_KWH if drives else 0.0
     needs = [c.kwh + margin_kwh if c.due else c.kwh for c in checks]
-    last = max((c.spans for c, kwh in zip(checks, needs, strict=True) if kwh > _EPS), default=0)
+    wanted = [
+        c.spans
+        for c, kwh in zip(checks, needs, strict=True)
+        if kwh > _EPS and (c.due or taste.target)
+    ]
+    last = max(wanted, default=0)
     if whole and _hopeless(mover, spans, checks):
         return None
     if last == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 from planner.drafts.draft import Draft
@@ -56,6 +57,7 @@ class Search:
             moving=rng.random() < 0.1,
             eager=rng.random() < 0.1,
             turned=rng.random() < 0.5,
+            target=rng.random() < 0.7,
         )
         builder = Builder(state, rng, taste, blink=_BLINK, patience=_PATIENCE)
         bank = set(state.bank)
@@ -96,7 +98,8 @@ class Search:
             routes.sort(key=lambda r: -priority[r])
         for r in routes:
             builder.insert(r)
-        for v in ruined:
+        builder.taste = replace(builder.taste, target=True)
+        for v in dict.fromkeys((*ruined, *builder.touched)):
             filling = state.fillings[v]
             if filling is None or filling.short_kwh > 1e-3:
                 builder.refill(v, whole=not given)

@@ -67,6 +67,8 @@ class Taking:
         for check, need in zip(checks, needs, strict=True):
             end = self._ends[check.spans]
             self._needs.append(need - lifted)
+            if not check.due and not self._taste.target:
+                continue
             lack = self._add(end, self._needs[-1] / vehicle.efficiency)
             if lack > 0 and check.due:
                 charged = vehicle.efficiency * float(_sum(self._took[:end]))
@@ -140,6 +142,8 @@ class Taking:
             self._took = self._bent(wish)
             lacking = False
             for check, need in zip(checks, self._needs, strict=True):
+                if not check.due and not self._taste.target:
+                    continue
                 end = self._ends[check.spans]
                 lack = need / efficiency - float(self._took[:end].sum())
                 if lack > 1e-5:

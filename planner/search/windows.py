@@ -19,12 +19,14 @@ _sum = np.add.reduce
 class Taste:
     """`hour_cost`: what an hour at a scarce connector is worth; `moving` lets a vehicle leave the
     connector at which it is plugged in; `eager` charges at once; `turned` looks at equal
-    connectors in the other order."""
+    connectors in the other order. Without `target` nothing is charged for what is owed at the end,
+    which leaves more for other vehicles' departures."""
 
     hour_cost: float = 0.1
     moving: bool = False
     eager: bool = False
     turned: bool = False
+    target: bool = True
 
 
 @dataclass(slots=True)
