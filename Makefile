@@ -8,12 +8,13 @@ BENCH_STAMP := .venv-bench/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test lint types env bench lock clean
+.PHONY: help demo test soak lint types env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    virtual stations and vehicles charge here, on loopback (ARGS=... for options)"
 	@echo "make test    lint, types, import rules and tests (ARGS=... for pytest)"
+	@echo "make soak    the daemon under every fault in virtual time: a night (SITE_HOURS=, SEED=)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
@@ -25,6 +26,12 @@ demo: env
 # asyncio's debug mode reports coroutines that nobody awaited and calls from foreign threads.
 test: lint types
 	PYTHONASYNCIODEBUG=1 $(BIN)/pytest $(ARGS)
+
+# Some 20 faults a site-hour; ends with 1 where a limit was exceeded, and says how to see it again.
+SITE_HOURS ?= 10000
+SEED ?= 1
+soak: env
+	$(BIN)/depotd simulate --faults all --site-hours $(SITE_HOURS) --seed $(SEED) --jobs 0 $(ARGS)
 
 lint: env
 	$(BIN)/ruff check

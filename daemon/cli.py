@@ -19,6 +19,7 @@ from daemon.guard import ForeignPackage, refuse_foreign_packages
 COMMANDS: Final = {
     "run": "run the daemon",
     "demo": "run the daemon with virtual stations and a virtual fleet",
+    "simulate": "run the daemon under faults in virtual time, and count seconds over each limit",
     "plan": "make one plan for a snapshot",
     "check": "audit a plan against its snapshot",
     "replay": "solve a stored snapshot again and compare",

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
 from daemon.adapters.ocpp.pace import Pace
-from daemon.adapters.ocpp.session import Emit, Session
+from daemon.adapters.ocpp.session import Emit, Session, Socket
 from daemon.core.events import CommandAnswered
 from protocol.ocpp import schemas
 from protocol.ocpp.commands import Command, Lost
@@ -61,7 +61,9 @@ class OcppServer:
         call_timeout_s: float = 30.0,
         slowed_at_most_s: float = 60.0,
         limits: Limits | None = None,
+        run_id: str | None = None,
     ) -> None:
+        """`run_id` begins the ids of our calls; by default no other run has the same."""
         self._host = host
         self._port = port
         self._gate = Gate(
@@ -82,7 +84,7 @@ class OcppServer:
         self._sessions: dict[str, Session] = {}
         self._numbers = count(1)
         # A station may answer on a new socket what was asked on one of an earlier run.
-        self._run_id = secrets.token_hex(4)
+        self._run_id = secrets.token_hex(4) if run_id is None else run_id
         self._telling: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -202,7 +204,12 @@ class OcppServer:
             await socket_.close(PROTOCOL_ERROR, f"wants a subprotocol of {wanted}")
             return
         _notice_dead_peers(socket_)
-        session = self._new_session(socket_, station, Version(socket_.subprotocol))
+        await self.converse(socket_, station, Version(socket_.subprotocol))
+
+    async def converse(self, socket_: Socket, station: str, version: Version) -> None:
+        """A station's session on an open socket, whatever carries it, until it has ended and been
+        told; the newest of a station takes the place of the one before."""
+        session = self._new_session(socket_, station, version)
         replaced = self._sessions.get(station)
         self._sessions[station] = session
         if replaced is not None:
@@ -216,7 +223,7 @@ class OcppServer:
         if not self._stopping:
             await session.farewell(ending)
 
-    def _new_session(self, socket_: ServerConnection, station: str, version: Version) -> Session:
+    def _new_session(self, socket_: Socket, station: str, version: Version) -> Session:
         number = next(self._numbers)
         calls = count(1)
         connection = Connection(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from daemon.adapters.ocpp.pace import Pace
@@ -43,6 +42,26 @@ POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011
 MAX_CLOSE_REASON_BYTES = 123
 
 
+class Transport(Protocol):
+    def abort(self) -> None: ...
+
+
+class Socket(Protocol):
+    """As much of a WebSocket as a session uses; all of it raises ConnectionClosed when it is gone.
+    `ping` returns once the ping is sent; what it returns is done when the pong has come."""
+
+    @property
+    def transport(self) -> Transport: ...
+
+    async def recv(self) -> str | bytes: ...
+
+    async def send(self, message: str) -> None: ...
+
+    async def ping(self) -> Awaitable[float]: ...
+
+    async def close(self, code: int = ..., reason: str = ...) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """Why a session ends; `code` is None where the socket is gone already."""
@@ -56,7 +75,7 @@ class Session:
 
     def __init__(
         self,
-        socket: ServerConnection,
+        socket: Socket,
         connection: Connection,
         *,
         station: str,

@@ -1,0 +1,1 @@
+"""The daemon under every fault we know of, in virtual time, from one seed."""

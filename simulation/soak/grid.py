@@ -1,0 +1,79 @@
+"""The grid's side: base load that steps, and limits that are ordered for a while."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from daemon.core.events import MessageReceived
+from planner.series import format_instant
+from protocol.mqtt.messages import CommandMessage
+from simulation.soak.scenario import ORDERED
+
+if TYPE_CHECKING:
+    from simulation.soak.world import World
+
+# A station that nobody can reach follows a lower limit when its lease runs out (90 s) and its
+# vehicle has (10 s); the rest is for clocks.
+GRACE_S = 110.0
+STEP_S = 300.0
+
+
+class Grid:
+    """Base load is mostly all that is declared, at times less. One order at a time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rng = world.chance("grid")
+        self._orders = 0
+        self._until_s = 0.0
+        self._step()
+
+    def order(self, share: float, seconds: float) -> bool:
+        """A limit between what cannot be lowered (0) and the fuse (1); False where one holds."""
+        world, now_s = self._world, self._world.loop.time()
+        if world.daemon is None or now_s < self._until_s or world.clock.offset_s:
+            return False
+        least_kw, most_kw = world.scenario.sure_kw, world.scenario.site.import_limit_kw
+        kw = round(least_kw + share * (most_kw - least_kw), 1)
+        self._orders += 1
+        self._until_s = now_s + seconds
+        now = world.clock.utc()
+        message = CommandMessage(
+            topic="commands/set_limit",
+            name="set_limit",
+            id=f"order-{self._orders}",
+            issued_at=now,
+            expires_at=now + timedelta(minutes=1),
+            args={
+                "import_limit_kw": kw,
+                "until": format_instant(now + timedelta(seconds=seconds)),
+            },
+        )
+        world.journal.write("grid", f"limit {kw} kW for {seconds:.0f} s")
+        world.daemon.hear(MessageReceived(inbox_id=self._orders, message=message))
+        world.loop.call_later(GRACE_S, self._holds, kw, self._orders)
+        world.loop.call_at(self._until_s, self._ends, self._orders)
+        return True
+
+    def forget(self) -> None:
+        """The daemon's clock has stepped: until when an order holds is its own opinion."""
+        self._until_s = 0.0
+        self._ends(self._orders)
+
+    def _holds(self, kw: float, order: int) -> None:
+        """Only what was kept can be asked for: a daemon that died meanwhile never heard of it."""
+        world = self._world
+        kept = world.store.fact("limit", "override")
+        known = isinstance(kept, dict) and kept["import_limit_kw"] == kw
+        if order == self._orders and known and world.loop.time() < self._until_s:
+            world.ledger.limit(ORDERED, kw)
+
+    def _ends(self, order: int) -> None:
+        if order == self._orders:
+            self._world.ledger.limit(ORDERED, self._world.scenario.site.import_limit_kw)
+
+    def _step(self) -> None:
+        share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
+        self._world.ledger.base_load(self._world.scenario.base_kw * share)
+        self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

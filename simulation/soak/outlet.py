@@ -1,0 +1,161 @@
+"""One connector and who stands there: what is offered, and what the vehicle makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+
+from simulation.profiles import Running
+
+
+@dataclass(slots=True, kw_only=True)
+class Car:
+    """`follows_s`: how long it takes to draw less, and more, once told by its pilot line. IEC
+    61851-1 allows 5 s for less; together with a station that needs a moment to pass it on it stays
+    below the 10 s that settling takes."""
+
+    id: str
+    token: str
+    battery_kwh: float
+    energy_kwh: float
+    max_kw: float
+    phases: int
+    follows_s: tuple[float, float]
+
+    @property
+    def full(self) -> bool:
+        return self.energy_kwh >= self.battery_kwh
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A transaction: `id` is what the station calls it, `named` what the daemon did (1.6)."""
+
+    id: str
+    token: str
+    started_at: datetime
+    start_wh: int
+    named: str | None = None
+    seq_no: int = 0
+
+    @property
+    def running(self) -> Running:
+        return Running(transaction_id=self.named or self.id, started_at=self.started_at)
+
+
+class Outlet:
+    """Power is constant between the instants at which `on_power` is called, so that the register
+    runs exactly. `asks`: the share of what it could take that the vehicle asks for by itself."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        max_kw: float,
+        min_kw: float,
+        phases: int,
+        on_power: Callable[[Outlet], None],
+    ) -> None:
+        self.number = number
+        self.max_kw = max_kw
+        self.min_kw = min_kw
+        self.phases = phases
+        self.car: Car | None = None
+        self.session: Session | None = None
+        self.kw = 0.0
+        self.asks = 1.0
+        self.offered_kw = 0.0
+        self.register_wh = 0.0
+        self._on_power = on_power
+        self._loop = asyncio.get_running_loop()
+        self._at_s = self._loop.time()
+        self._coming: deque[tuple[float, float]] = deque()
+
+    @property
+    def in_use(self) -> int:
+        """Phases; direct current has none to count (0)."""
+        return min(self.phases, self.car.phases) if self.car is not None else self.phases
+
+    @property
+    def reading_wh(self) -> int:
+        return math.floor(self.register_wh + 1e-6)
+
+    @property
+    def wanted_kw(self) -> float:
+        """What would be drawn if nothing limited it."""
+        if self.session is None or self.car is None or self.car.full:
+            return 0.0
+        share = self.in_use / self.phases if self.phases else 1.0
+        return min(self.max_kw * share, self.car.max_kw) * self.asks
+
+    def offer(self, limit_kw: float) -> None:
+        """A new limit from here on; the vehicle follows in its own time. Between 0 and the minimum
+        there is nothing (IEC 61851-1: 0 or at least 6 A)."""
+        share = self.in_use / self.phases if self.phases else 1.0
+        self.offered_kw = limit_kw if limit_kw >= self.min_kw * share - 1e-9 else 0.0
+        self._follow()
+
+    def ask(self, share: float) -> None:
+        """The vehicle itself wants less, or more again."""
+        self.asks = share
+        self._follow()
+
+    def switch_off(self) -> None:
+        """The contactor opens: what the vehicle would do has no meaning any more."""
+        self._coming.clear()
+        self.offered_kw = 0.0
+        self._set(0.0)
+
+    def advance(self) -> None:
+        """Counts the energy up to now; a battery that is full by now takes no more."""
+        now_s = self._loop.time()
+        kwh = self.kw * (now_s - self._at_s) / 3600
+        self._at_s = now_s
+        if kwh:
+            self.register_wh += kwh * 1000
+            if self.car is not None:
+                self.car.energy_kwh += kwh * 0.93
+                if self.car.full:
+                    self._set(0.0)
+
+    def _follow(self) -> None:
+        wanted_kw = min(self.offered_kw, self.wanted_kw)
+        last_kw = self._coming[-1][1] if self._coming else self.kw
+        if wanted_kw == last_kw or self.car is None:
+            return
+        less = wanted_kw < last_kw
+        at_s = self._loop.time() + self.car.follows_s[0 if less else 1]
+        if self._coming:
+            at_s = max(at_s, self._coming[-1][0])
+        self._coming.append((at_s, wanted_kw))
+        self._loop.call_at(at_s, self._change)
+
+    def _change(self) -> None:
+        now_s = self._loop.time()
+        while self._coming and self._coming[0][0] <= now_s:
+            self._set(self._coming.popleft()[1])
+
+    def _set(self, kw: float) -> None:
+        self.advance()
+        self.kw = 0.0 if self.car is None or self.car.full else kw
+        self._on_power(self)
+
+
+def new_car(rng: Random, vehicle: str, token: str) -> Car:
+    """Empty enough to want power for hours."""
+    battery_kwh = rng.choice([60.0, 80.0, 100.0])
+    phases = rng.choice([1, 2, 3, 3, 3, 3, 3, 3, 3, 3])
+    return Car(
+        id=vehicle,
+        token=token,
+        battery_kwh=battery_kwh,
+        energy_kwh=battery_kwh * rng.uniform(0.05, 0.4),
+        max_kw=rng.choice([22.0, 22.0, 50.0, 150.0]) if phases == 3 else 7.4 * phases,
+        phases=phases,
+        follows_s=(rng.uniform(0.5, 5.0), rng.uniform(0.5, 5.0)),
+    )

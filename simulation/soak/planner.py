@@ -1,0 +1,153 @@
+"""A planner that thinks in virtual time, and wants something else every time.
+
+What it plans is worth nothing; that power moves from vehicle to vehicle all the time, with every
+limit used to the full, is what tries the budget. It may also be any of the real algorithms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+from daemon.core.budget import SITE
+from daemon.core.effects import StartPlanning
+from daemon.core.events import Event, PlanFailed, PlanReady
+from planner.params import Params
+from planner.plan import Cost, Objective, Period, Plan, Stay
+from planner.snapshot import Connector, Snapshot, Vehicle
+
+RESTLESS = "restless"
+THINKS_S = (0.2, 6.0)
+PIECES = 3
+
+
+class VirtualPlanner:
+    """`algorithm`: `restless`, or a name that `planner.algorithms` knows. `fails` gives up, `wild`
+    plans past every limit, as nothing behind the audit may rely on it; `late_s` comes on top."""
+
+    def __init__(self, rng: Random, algorithm: str) -> None:
+        self.fails = self.wild = False
+        self.late_s = 0.0
+        self.emit: Callable[[Event], Awaitable[None]] | None = None
+        self._rng = rng
+        self._algorithm = algorithm
+        self._thinking: asyncio.Task[None] | None = None
+
+    async def start_planning(self, request: StartPlanning) -> None:
+        self.stop()
+        self._thinking = asyncio.create_task(self._think(request))
+
+    def stop(self) -> None:
+        if self._thinking is not None:
+            self._thinking.cancel()
+            self._thinking = None
+
+    async def _think(self, request: StartPlanning) -> None:
+        assert self.emit is not None, "a planner is asked by a daemon that runs"
+        await asyncio.sleep(self._rng.uniform(*THINKS_S) + self.late_s)
+        revision = request.snapshot.revision
+        if self.fails:
+            await self.emit(PlanFailed(revision=revision, reason="killed"))
+        else:
+            await self.emit(PlanReady(revision=revision, plan=self._plan(request), final=True))
+
+    def _plan(self, request: StartPlanning) -> Plan:
+        if self._algorithm == RESTLESS:
+            return restless(request.snapshot, self._rng, wild=self.wild)
+        from planner.solve import solve
+
+        params = Params(algorithm=self._algorithm)
+        return solve(request.snapshot, params, request.budget_s, request.seed)
+
+
+def restless(snapshot: Snapshot, rng: Random, *, wild: bool) -> Plan:
+    """In each of a few pieces of the horizon all power goes to the vehicles in a random order."""
+    start, end = snapshot.taken_at, snapshot.end
+    cuts = sorted(start + timedelta(seconds=rng.randrange(60, 3000)) for _ in range(PIECES - 1))
+    standing = list(_standing(snapshot))
+    periods: dict[str, list[Period]] = {vehicle.id: [] for vehicle, _ in standing}
+    for begin, finish in pairwise([start, *cuts, end]):
+        if finish <= begin:
+            continue
+        for vehicle_id, kw in _share(snapshot, standing, begin, rng, wild=wild):
+            periods[vehicle_id].append(Period(start=begin, end=finish, kw=kw))
+    stays = tuple(
+        _stay(vehicle, connector, start, end, tuple(periods[vehicle.id]))
+        for vehicle, connector in standing
+    )
+    return Plan(
+        revision=snapshot.revision,
+        status="feasible",
+        algorithm=RESTLESS,
+        stays=stays,
+        objective=Objective(),
+        cost=Cost(),
+    )
+
+
+def _standing(snapshot: Snapshot) -> Iterator[tuple[Vehicle, Connector]]:
+    connectors = {connector.key: connector for connector in snapshot.connectors}
+    for vehicle in snapshot.vehicles:
+        if vehicle.plugged is None or not connectors[vehicle.plugged.key].controllable:
+            continue
+        if vehicle.energy_kwh < vehicle.battery_kwh:
+            yield vehicle, connectors[vehicle.plugged.key]
+
+
+def _share(
+    snapshot: Snapshot,
+    standing: list[tuple[Vehicle, Connector]],
+    at: datetime,
+    rng: Random,
+    *,
+    wild: bool,
+) -> Iterator[tuple[str, float]]:
+    """(vehicle, kW) for all; `fair` or all to the first, as chance has it."""
+    site = snapshot.site
+    parents = {circuit.id: circuit.parent for circuit in snapshot.circuits}
+    room = {circuit.id: circuit.limit_kw.at(at) for circuit in snapshot.circuits}
+    room[SITE] = site.import_limit_kw.at(at) - site.base_load_kw.at(at)
+    for connector in snapshot.connectors:
+        if not connector.controllable:
+            for name in _above(connector.circuit, parents):
+                room[name] -= connector.load_kw
+    order = rng.sample(standing, len(standing))
+    most_kw = rng.choice([room[SITE] / max(len(order), 1), 1e9, 1e9])
+    for vehicle, connector in order:
+        names = list(_above(connector.circuit, parents))
+        kw = min(connector.max_kw, vehicle.max_charge_kw, max(most_kw, connector.min_kw))
+        if not wild:
+            kw = min(kw, *(room[name] for name in names))
+        kw = kw if kw >= connector.min_kw else 0.0
+        for name in names:
+            room[name] -= kw
+        yield vehicle.id, kw
+
+
+def _above(circuit: str | None, parents: dict[str, str | None]) -> Iterator[str]:
+    while circuit is not None:
+        yield circuit
+        circuit = parents[circuit]
+    yield SITE
+
+
+def _stay(
+    vehicle: Vehicle,
+    connector: Connector,
+    start: datetime,
+    end: datetime,
+    periods: tuple[Period, ...],
+) -> Stay:
+    hours = (p.kw * (p.end - p.start) / timedelta(hours=1) for p in periods)
+    return Stay(
+        vehicle=vehicle.id,
+        station=connector.station,
+        connector=connector.connector,
+        start=start,
+        end=end,
+        energy_kwh=sum(hours),
+        periods=periods,
+    )

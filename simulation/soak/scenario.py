@@ -1,0 +1,178 @@
+"""A random depot from a seed: lawful in the worst case, and always short of power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from daemon.core.keeps import Keeps
+from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
+from planner.series import Series, format_instant
+from planner.snapshot import Circuit, Horizon
+from protocol.ocpp.model import RateUnit, Version
+from simulation.profiles import Capabilities
+from simulation.soak.ledger import SITE, Place
+from simulation.soak.loop import START
+from simulation.soak.planner import RESTLESS
+from simulation.soak.station import Keeping, Make
+
+AC_KW, AC_MIN_KW = 22.0, 4.2
+DC_KW, DC_MIN_KW = 50.0, 5.0
+# Of what stands at the connectors at most.
+LIMIT_SHARES = (0.35, 0.55)
+# The limit that an operator has set for a while, on the same power as the site's own.
+ORDERED = "site as ordered"
+FEEDERS = ("feeder-a", "feeder-b")
+# Depots whose operator has said of what class the stations are; elsewhere it has to be learned.
+PINNED_SHARE = 0.5
+# How much of a limit fallbacks and base load may take together: the rest is there to be planned.
+WORST_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A run is a function of this. `faults` by name, `rate` multiplies how often they come;
+    `pinned`: the settings say of what class each station is, in half of all depots anyway;
+    `to_breach` ends it a minute after the first breach."""
+
+    seed: int
+    hours: float
+    stations: int = 20
+    faults: frozenset[str] = frozenset()
+    kinds: str = "AB"
+    rate: float = 1.0
+    algorithm: str = RESTLESS
+    pinned: bool = False
+    to_breach: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What the settings declare, and how the stations are really made. `sure_kw` cannot be lowered:
+    base load, fallbacks, and all that a station of class C can draw."""
+
+    site: SiteSpec
+    makes: tuple[Make, ...]
+    base_kw: float
+    sure_kw: float
+
+    def limits_kw(self) -> dict[str, float]:
+        circuits = {c.id: c.limit_kw.points[0].value for c in self.site.circuits}
+        whole = {SITE: self.site.import_limit_kw, ORDERED: self.site.import_limit_kw}
+        return circuits | whole
+
+    def lines(self) -> dict[Place, tuple[str, ...]]:
+        """By connector the limits that it stands under."""
+        return {
+            (station.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
+            for station in self.site.stations
+            for evse in station.evses
+        }
+
+
+def scenario(setup: Setup) -> Scenario:
+    rng = Random(f"{setup.seed}/scenario")
+    makes = tuple(_make(rng, number, setup.kinds) for number in range(1, setup.stations + 1))
+    pinned = rng.random() < PINNED_SHARE or setup.pinned
+    stations = [_station(rng, make, pinned=pinned) for make in makes]
+    most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
+    limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
+    base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
+    sure_kw = sum(_sure_kw(make, spec) for make, spec in zip(makes, stations, strict=True))
+    limit_kw = max(limit_kw, (sure_kw + base_kw) / WORST_SHARE)
+    vehicles = tuple(
+        VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",))
+        for name in (
+            f"V-{station.id}-{evse.connector}" for station in stations for evse in station.evses
+        )
+    )
+    site = SiteSpec(
+        id=f"soak-{setup.seed}",
+        import_limit_kw=round(limit_kw, 1),
+        base_load_kw=Series.constant(base_kw),
+        circuits=_circuits(rng, makes, stations, limit_kw),
+        stations=tuple(stations),
+        vehicles=vehicles,
+        mode="charging",
+        horizon=Horizon(hours=1, step_minutes=15),
+        period_s=rng.choice([60.0, 300.0]),
+    )
+    return Scenario(site=site, makes=makes, base_kw=base_kw, sure_kw=sure_kw + base_kw)
+
+
+def _make(rng: Random, number: int, kinds: str) -> Make:
+    direct = rng.random() < 0.15
+    units = rng.choice([(RateUnit.AMPERES,), (RateUnit.WATTS, RateUnit.AMPERES)])
+    if direct:
+        units = (RateUnit.WATTS,)
+    return Make(
+        id=f"CP{number:02d}",
+        version=rng.choice([Version.V16, Version.V201]),
+        keeping=Keeping(rng.choice(sorted(kinds))),
+        able=Capabilities(rate_units=units, max_periods=rng.choice([2, 6, 24, 24])),
+        boots=rng.random() < 0.6,
+        answers_s=rng.uniform(0.02, 0.5),
+        passes_on_s=rng.choice([0.0, 0.0, rng.uniform(0.1, 3.0)]),
+        direct=direct,
+    )
+
+
+def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
+    evses = 1 if make.direct else rng.choice([1, 1, 1, 2])
+    circuit = rng.choice(FEEDERS)
+    if make.direct:
+        shape = {"min_kw": DC_MIN_KW, "max_kw": DC_KW, "phases": 0}
+    else:
+        shape = {"min_kw": AC_MIN_KW, "max_kw": AC_KW, "phases": 3}
+    share_kw = rng.choice([0.0, 0.0, shape["min_kw"]])
+    return StationSpec(
+        id=make.id,
+        fallback_kw=share_kw * evses,
+        pinned=Keeps(make.keeping) if pinned else None,
+        evses=tuple(
+            EvseSpec(
+                connector=number,
+                circuit=circuit,
+                min_kw=shape["min_kw"],
+                max_kw=shape["max_kw"],
+                phases=int(shape["phases"]),
+            )
+            for number in range(1, evses + 1)
+        ),
+    )
+
+
+def _sure_kw(make: Make, spec: StationSpec) -> float:
+    """What a station may draw whatever is done."""
+    if make.keeping is Keeping.C:
+        return sum(evse.max_kw for evse in spec.evses)
+    return spec.fallback_kw
+
+
+def _circuits(
+    rng: Random, makes: tuple[Make, ...], stations: list[StationSpec], limit_kw: float
+) -> tuple[Circuit, ...]:
+    circuits = []
+    for feeder in FEEDERS:
+        below = [
+            (make, spec)
+            for make, spec in zip(makes, stations, strict=True)
+            if spec.evses[0].circuit == feeder
+        ]
+        sure_kw = sum(_sure_kw(make, spec) for make, spec in below)
+        least_kw = max(sure_kw / WORST_SHARE, DC_KW)
+        feeder_kw = max(least_kw, limit_kw * rng.uniform(0.45, 0.7))
+        circuits.append(Circuit(id=feeder, limit_kw=Series.constant(round(feeder_kw, 1))))
+    return tuple(circuits)
+
+
+def _declared() -> dict[str, object]:
+    return {
+        "type": "van",
+        "battery_kwh": 100.0,
+        "energy_kwh": 10.0,
+        "target_kwh": 100.0,
+        "max_charge_kw": 150.0,
+        "plugs": ["type2"],
+        "available_from": format_instant(START),
+    }

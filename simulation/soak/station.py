@@ -1,0 +1,314 @@
+"""A lean virtual station with its own truth: what it holds, when it forgets, what it really does.
+
+It computes its limit by the standard's rules (`simulation.profiles`) on its own clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from random import Random
+
+from protocol.ocpp.model import ProfilePurpose, Version
+from simulation.profiles import Capabilities, ProfileStore
+from simulation.soak.cable import Cable
+from simulation.soak.loop import VirtualClock
+from simulation.soak.orders import VOLTAGE_V, Orders
+from simulation.soak.outlet import Car, Outlet, Session
+from simulation.soak.talk import Message, Talk
+from simulation.soak.words import WORDS, Payload, read
+
+# A clock that is off by less is left alone: what it is set by tells whole seconds.
+CLOCK_S = 1.5
+
+
+class Keeping(StrEnum):
+    """What is left of the profiles when the link is gone: A all, B what belongs to no transaction,
+    C nothing at all. A reboot costs A the transaction's too, and C everything."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Make:
+    """What a station is. `boots`: it says so on every link, else only after it has booted;
+    `answers_s` is how long it takes to answer, `passes_on_s` to tell its vehicles meanwhile;
+    `direct` current has no phases."""
+
+    id: str
+    version: Version
+    keeping: Keeping
+    able: Capabilities = field(default_factory=Capabilities)
+    boots: bool = True
+    answers_s: float = 0.1
+    passes_on_s: float = 0.0
+    direct: bool = False
+
+    @property
+    def model(self) -> str:
+        """All of a model keep the same, as the daemon learns of one what it takes for all."""
+        return f"Lean {self.keeping}"
+
+
+class Station:
+    def __init__(
+        self,
+        make: Make,
+        outlets: list[Outlet],
+        *,
+        rng: Random,
+        clock: VirtualClock,
+        open_cable: Callable[[Talk], Cable | None],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self.make = make
+        self.outlets = {outlet.number: outlet for outlet in outlets}
+        self.skew_s = rng.uniform(-1.0, 0.0)
+        self.stubborn = False
+        self.powered = True
+        self.store = ProfileStore(voltage_v=VOLTAGE_V)
+        self.rng = rng
+        self._clock = clock
+        self._tell = tell
+        self.loop = asyncio.get_running_loop()
+        self.words = WORDS[make.version]
+        self._booted = False
+        self._interval_s = 60.0
+        self.sample_s = 60
+        self._timer: asyncio.TimerHandle | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self.orders = Orders(self)
+        self.talk = Talk(
+            make.id,
+            rng,
+            open_cable=open_cable,
+            on_up=self._link_up,
+            on_down=self._link_down,
+            on_order=self.orders.take,
+        )
+
+    def now(self) -> datetime:
+        """By its own clock."""
+        return self._clock.truth() + timedelta(seconds=self.skew_s)
+
+    # What vehicles do.
+
+    def plug_in(self, outlet: Outlet, car: Car) -> None:
+        outlet.car = car
+        if self.powered:
+            self.say_status(outlet)
+            self._begin(outlet)
+
+    def unplug(self, outlet: Outlet) -> None:
+        self._end(outlet, "EVDisconnected")
+        outlet.car = None
+        self.say_status(outlet)
+
+    # What the world does to it.
+
+    def switch_off(self, *, politely: bool) -> None:
+        """No power: nothing is drawn, nothing is said, what is in memory only is lost."""
+        self.powered = self._booted = False
+        self.orders.forget()
+        self._forget(reboot=True)
+        for outlet in self.outlets.values():
+            outlet.switch_off()
+        self._cancel_timers()
+        self.talk.leave(politely=politely)
+
+    def switch_on(self, *, session_ends: bool, told: bool) -> None:
+        """What was charging goes on, as the same transaction or as a new one; with `told` False
+        the end of the old one is never told."""
+        self.powered = True
+        for outlet in self.outlets.values():
+            if outlet.session is not None and session_ends:
+                if told:
+                    self._end(outlet, "PowerLoss")
+                else:
+                    self._drop_session(outlet)
+            if outlet.car is not None and outlet.session is None:
+                self._begin(outlet)
+        self.refresh()
+        self.loop.call_later(self.rng.uniform(1.0, 10.0), self._connect)
+
+    def forget(self) -> None:
+        """Loses, all by itself, what its kind can lose."""
+        self._forget(reboot=False)
+        if self.make.keeping is Keeping.A:
+            self._clear_transactions()
+        self.refresh()
+
+    def set_clock(self, skew_s: float) -> None:
+        self.skew_s = skew_s
+        self.refresh()
+
+    def tell_again(self) -> None:
+        """Repeats under a new message id what was told and answered long ago."""
+        for outlet in self.outlets.values():
+            if outlet.session is not None:
+                session = outlet.session
+                self._say_begin(outlet, session, session.started_at)
+
+    def refresh(self) -> None:
+        """Offers what the profiles allow from here on, and wakes when that changes by itself."""
+        if not self.powered:
+            return
+        at = self.now()
+        running = [o.session.running for o in self.outlets.values() if o.session is not None]
+        in_use = max(len(running), 1)
+        station_kw = self.store.station_limit_kw(at, phases=3) / in_use
+        for outlet in self.outlets.values():
+            limit_kw = 0.0
+            if outlet.session is not None:
+                limit_kw = min(station_kw, self._limit_kw(outlet, at), outlet.max_kw)
+            outlet.offer(limit_kw)
+        change = self.store.next_change(at, running)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if change is not None:
+            wait_s = (change - at).total_seconds()
+            self._timer = self.loop.call_later(max(wait_s, 0.001), self.refresh)
+
+    # Its own doing.
+
+    def _limit_kw(self, outlet: Outlet, at: datetime) -> float:
+        running = None if outlet.session is None else outlet.session.running
+        phases = outlet.in_use or 3
+        return self.store.evse_limit_kw(outlet.number, at, running=running, phases=phases)
+
+    def _connect(self) -> None:
+        if self.powered:
+            self.talk.connect()
+
+    def _forget(self, *, reboot: bool) -> None:
+        if self.make.keeping is Keeping.C:
+            self.store.clear()
+        elif reboot or self.make.keeping is Keeping.B:
+            self._clear_transactions()
+
+    def _clear_transactions(self) -> None:
+        self.store.clear(purpose=ProfilePurpose.TX)
+
+    def _link_up(self) -> None:
+        self._tell(self.make.id, "link up")
+        if self.make.boots or not self._booted:
+            make = partial(self.words.boot, "Virtual", self.make.model)
+            boot = Message(make, answered=self._welcomed)
+            self.talk.say(boot, first=True)
+        for outlet in self.outlets.values():
+            self.say_status(outlet)
+        self._plan_beat()
+
+    def _welcomed(self, payload: Payload) -> None:
+        self._booted = True
+        self._interval_s = float(payload.get("interval") or 60)
+        self._told_time(payload)
+
+    def _told_time(self, payload: Payload) -> None:
+        told = read(payload.get("currentTime"))
+        if told is None or self.stubborn:
+            return
+        skew_s = (told - self._clock.truth()).total_seconds()
+        if abs(skew_s - self.skew_s) > CLOCK_S:
+            self.set_clock(skew_s)
+
+    def _link_down(self) -> None:
+        self._tell(self.make.id, "link down")
+        self.orders.forget()
+        if self._beat is not None:
+            self._beat.cancel()
+        self._forget(reboot=False)
+        self.refresh()
+
+    def _plan_beat(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        self._beat = self.loop.call_later(self._interval_s, self._heartbeat)
+
+    def _heartbeat(self) -> None:
+        self.talk.say(Message(_heartbeat, answered=self._told_time))
+        self._plan_beat()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._beat):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._beat = None
+
+    # Transactions.
+
+    def _begin(self, outlet: Outlet) -> None:
+        assert outlet.car is not None, "a transaction wants a vehicle"
+        session = Session(
+            id=f"{self.make.id}-{self.rng.getrandbits(48):x}",
+            token=outlet.car.token,
+            started_at=self.now(),
+            start_wh=outlet.reading_wh,
+        )
+        outlet.session = session
+        self._say_begin(outlet, session, session.started_at)
+        self.refresh()
+        self.loop.call_later(self.sample_s, self._sample, outlet, session)
+
+    def _say_begin(self, outlet: Outlet, session: Session, at: datetime) -> None:
+        offline = not self.talk.online
+
+        def named(answer: Payload) -> None:
+            session.named = self.words.named(answer) or session.named
+
+        make = partial(self.words.begin, outlet, session, at, offline)
+        self.talk.say(Message(make, durable=True, answered=named))
+
+    def _end(self, outlet: Outlet, reason: str) -> None:
+        session = outlet.session
+        if session is None:
+            return
+        outlet.advance()
+        action, payload = self.words.end(outlet, session, self.now(), reason)
+        if self.make.version is Version.V16:
+            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
+        else:
+            self.talk.say(Message(lambda: (action, payload), durable=True))
+        self._drop_session(outlet)
+
+    def _drop_session(self, outlet: Outlet) -> None:
+        """TxProfiles live no longer than their transaction."""
+        outlet.session = None
+        self.store.end_transaction(outlet.number)
+        outlet.switch_off()
+        self.refresh()
+
+    def _sample(self, outlet: Outlet, session: Session) -> None:
+        if outlet.session is not session:
+            return
+        self.loop.call_later(max(self.sample_s, 1), self._sample, outlet, session)
+        if not self.powered:
+            return
+        outlet.advance()
+        at = self.now()
+        action, payload = self.words.sample(outlet, session, at, not self.talk.online)
+        if self.make.version is Version.V16:
+            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
+        else:
+            self.talk.say(Message(lambda: (action, payload), durable=True))
+
+    def say_status(self, outlet: Outlet) -> None:
+        self.talk.say(Message(lambda: self.words.status(outlet, self.now())))
+
+
+def _heartbeat() -> tuple[str, Payload]:
+    return "Heartbeat", {}
+
+
+def _named(action: str, payload: Payload, session: Session) -> tuple[str, Payload]:
+    """1.6 knows its transaction's id only once it was told, which may be after this was written."""
+    if session.named is not None:
+        payload["transactionId"] = int(session.named)
+    return action, payload

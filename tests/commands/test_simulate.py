@@ -1,0 +1,53 @@
+"""`depotd simulate`: what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from daemon.cli import main
+
+
+def test_a_run_is_told_as_json_with_seconds_over_each_limit_and_faults_by_kind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    argv = [
+        "simulate",
+        "--faults",
+        "cut,reboot,limit,-limit",
+        "--site-hours",
+        "0.2",
+        "--stations",
+        "3",
+    ]
+    assert main([*argv, "--rate", "30", "--seed", "5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["holds"] is True
+    assert set(told["seconds_over"].values()) == {0}
+    assert set(told["faults"]) == {"cut", "reboot"}
+    assert told["site_hours"] == 0.2
+
+
+def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--list"]) == 0
+    assert "half-open" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--faults", "earthquake"], "--faults: 'earthquake', wants all, none, or some of"),
+        (["--site-hours", "0"], "--site-hours: 0, wants a positive number"),
+        (["--rate", "nan"], "--rate: nan, wants a positive number"),
+        (["--stations", "0"], "--stations: 0, wants 1 to 1000"),
+        (["--classes", "AX"], "--classes: 'AX', wants some of the letters A, B and C"),
+        (["--jobs", "-1"], "--jobs: -1, wants at least 0"),
+        (["--algorithm", "nobody"], "--algorithm: "),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", *argv]) == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,17 @@
+"""Runs that once broke a limit or ended the daemon: each stays a test, under what it showed."""
+
+from __future__ import annotations
+
+from simulation.soak.scenario import Setup
+
+SEEDS: dict[str, Setup] = {
+    "a limit ordered until an instant is stored with a plan, and the next start cannot read it": (
+        Setup(
+            seed=3,
+            hours=0.5,
+            stations=4,
+            faults=frozenset({"limit", "kill"}),
+            rate=20.0,
+        )
+    ),
+}

@@ -1,0 +1,81 @@
+"""Seconds over a limit, counted exactly."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simulation.soak.ledger import SITE, Ledger, Line
+from simulation.soak.loop import VirtualLoop
+
+A, B = ("CP01", 1), ("CP02", 1)
+
+
+def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
+    virtual_loop: VirtualLoop,
+) -> None:
+    breaches: list[tuple[float, float]] = []
+
+    def broken(line: Line) -> None:
+        breaches.append((virtual_loop.time(), line.draw_kw))
+
+    async def day() -> Ledger:
+        ledger = Ledger(
+            {SITE: 30.0, "feeder": 12.0},
+            {A: ("feeder", SITE), B: (SITE,)},
+            on_breach=broken,
+        )
+        ledger.base_load(5.0)
+        ledger.draw(A, 12.0, 22.0)
+        await asyncio.sleep(10)
+        ledger.draw(B, 15.5, 22.0)
+        await asyncio.sleep(2.5)
+        ledger.draw(A, 11.0, 22.0)
+        await asyncio.sleep(10)
+        ledger.limit(SITE, 31.0)
+        ledger.draw(B, 15.0, 22.0)
+        await asyncio.sleep(10)
+        ledger.advance()
+        return ledger
+
+    ledger = virtual_loop.run_until_complete(day())
+    assert ledger.lines[SITE].over_s == pytest.approx(12.5, abs=1e-6)
+    assert ledger.lines[SITE].worst_kw == pytest.approx(2.5)
+    assert ledger.lines["feeder"].over_s == 0
+    ((at_s, draw_kw),) = breaches
+    assert at_s == pytest.approx(10.0, abs=1e-6)
+    assert draw_kw == pytest.approx(32.5)
+
+
+def test_powers_that_change_at_one_instant_make_one_change(virtual_loop: VirtualLoop) -> None:
+    breaches: list[Line] = []
+
+    async def swap() -> float:
+        ledger = Ledger({SITE: 20.0}, {A: (SITE,), B: (SITE,)}, on_breach=breaches.append)
+        ledger.draw(A, 20.0, 20.0)
+        await asyncio.sleep(5)
+        ledger.draw(B, 20.0, 20.0)
+        ledger.draw(A, 0.0, 20.0)
+        await asyncio.sleep(5)
+        ledger.advance()
+        return ledger.lines[SITE].over_s
+
+    assert virtual_loop.run_until_complete(swap()) == 0
+    assert breaches == []
+
+
+def test_the_share_of_the_limit_counts_only_while_there_is_demand_for_all_of_it(
+    virtual_loop: VirtualLoop,
+) -> None:
+    async def hour() -> Line:
+        ledger = Ledger({SITE: 20.0}, {A: (SITE,)}, on_breach=lambda line: None)
+        ledger.draw(A, 15.0, 40.0)
+        await asyncio.sleep(1800)
+        ledger.draw(A, 1.0, 1.0)
+        await asyncio.sleep(1800)
+        ledger.advance()
+        return ledger.lines[SITE]
+
+    line = virtual_loop.run_until_complete(hour())
+    assert line.drawn_kwh / line.allowed_kwh == pytest.approx(0.75)
