@@ -7,12 +7,13 @@ STAMP := .venv/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test lint types env lock clean
+.PHONY: help demo test lint types faults env lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    virtual stations and vehicles charge here, on loopback (ARGS=... for options)"
 	@echo "make test    lint, types, import rules and tests (ARGS=... for pytest)"
+	@echo "make faults  the table of docs/reliability.md anew, from the tests"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
 	@echo "make clean   remove what was made"
@@ -28,6 +29,9 @@ lint: env
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+
+faults: env
+	$(BIN)/python -m tests.fault_table
 
 types: env
 	$(BIN)/mypy

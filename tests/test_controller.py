@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from daemon.adapters.metrics import Metrics
 from daemon.controller import Controller
 from daemon.core.effects import StartPlanning
@@ -98,6 +100,7 @@ async def test_an_event_is_committed_before_it_is_answered() -> None:
     assert "send" in outside.acts
 
 
+@pytest.mark.fault(53)
 async def test_what_could_not_be_kept_is_answered_with_an_error_and_control_goes_on() -> None:
     outside = Outside(full=True)
     async with controlling(outside) as controller:
@@ -127,6 +130,7 @@ async def test_what_was_not_kept_is_kept_before_anything_newer_is_answered() -> 
     assert isinstance(outside.replies[-1], BootReply)
 
 
+@pytest.mark.fault(71)
 async def test_progress_is_proved_by_an_event_that_went_through_the_queue() -> None:
     async with controlling(Outside()) as controller:
         await asyncio.wait_for(controller.prove_progress(), 5)

@@ -64,6 +64,7 @@ async def test_our_own_names_are_served(port: int) -> None:
         assert (await get(port, "/readyz", host=host)).status == 200, host
 
 
+@pytest.mark.fault(70)
 async def test_another_host_name_is_refused_and_counted() -> None:
     metrics = Metrics()
     hosts = [
@@ -95,6 +96,7 @@ async def test_beyond_loopback_any_address_but_no_other_name_is_served() -> None
     assert (by_address.status, by_name.status) == (200, 421)
 
 
+@pytest.mark.fault(69)
 async def test_another_origin_is_refused(port: int) -> None:
     for origin in ("https://evil.example", "null", "http://localhost:1"):
         answer = await get(port, "/events", origin=origin)

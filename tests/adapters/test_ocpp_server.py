@@ -173,6 +173,7 @@ async def test_a_session_from_connecting_to_leaving(serve: Serve, depot: Depot) 
     assert (lost.station, lost.session) == ("CP01", 1)
 
 
+@pytest.mark.fault(50)
 @pytest.mark.parametrize(
     ("offered", "spoken"),
     [([V16], V16), ([V201], V201), ([V16, V201], V201), ([V201, V16], V201)],
@@ -184,6 +185,7 @@ async def test_the_newest_subprotocol_offered_is_spoken(
         assert client.subprotocol == spoken
 
 
+@pytest.mark.fault(50)
 @pytest.mark.parametrize("offered", [None, [Subprotocol("ocpp1.5")]])
 async def test_without_a_subprotocol_of_ours_the_socket_opens_without_one_and_closes(
     offered: list[Subprotocol] | None, serve: Serve, depot: Depot
@@ -224,6 +226,7 @@ async def test_an_unknown_station_comes_in_by_setting(serve: Serve, depot: Depot
     assert connected.station == "new:1"
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(
     ("login", "status"),
     [("CP01:right", None), ("CP01:wrong", 401), ("CP02:right", 401), (None, 401)],
@@ -300,6 +303,7 @@ async def test_an_unknown_message_type_is_ignored_by_1_6_and_answered_by_2_0_1(
         assert (await ask(client, frame))[:3] == [4, "a", "MessageTypeNotSupported"]
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("frame", "code"),
     [(b'[2,"a","Heartbeat",{}]', 1003), ("x" * 65_537, 1009), ("x" * 200_000, 1009)],
@@ -315,6 +319,7 @@ async def test_binary_and_oversized_messages_close_the_socket(
     assert isinstance(await depot.next(), StationLost)
 
 
+@pytest.mark.fault(40)
 async def test_the_same_call_twice_is_done_once_and_answered_twice(
     serve: Serve, depot: Depot
 ) -> None:
@@ -325,6 +330,7 @@ async def test_the_same_call_twice_is_done_once_and_answered_twice(
     assert [type(event) for event in events] == [StationConnected, StationCalled, StationLost]
 
 
+@pytest.mark.fault(37)
 async def test_too_many_strikes_close_with_1008(serve: Serve) -> None:
     async with station(await serve(strikes_per_minute=5)) as client:
         for _ in range(6):
@@ -332,6 +338,7 @@ async def test_too_many_strikes_close_with_1008(serve: Serve) -> None:
         assert await closing(client) == 1008
 
 
+@pytest.mark.fault(47)
 async def test_too_many_messages_are_slowed_and_then_close_with_1008(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +372,7 @@ async def test_a_command_and_its_answer(serve: Serve, depot: Depot) -> None:
         )
 
 
+@pytest.mark.fault(48)
 async def test_a_silent_station_times_out_and_the_next_command_goes(
     serve: Serve, depot: Depot
 ) -> None:
@@ -440,6 +448,7 @@ async def test_a_reply_that_does_not_fit_still_answers_the_station(
         assert (await hear(client))[:2] == [3, "h2"]
 
 
+@pytest.mark.fault(32, 33)
 async def test_the_newest_connection_of_a_station_wins_and_stays(
     serve: Serve, depot: Depot
 ) -> None:
@@ -476,6 +485,7 @@ async def test_stop_closes_with_1001_and_tells_of_no_loss(serve: Serve, depot: D
             pass
 
 
+@pytest.mark.fault(35)
 async def test_a_peer_that_never_reads_is_cut_off(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -507,6 +517,7 @@ async def told(
     return await depot.next()
 
 
+@pytest.mark.fault(34)
 async def test_a_peer_that_falls_silent_is_given_up(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ async def test_one_process_answers_request_after_request() -> None:
         assert pids != {str(os.getpid())}
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("seed", "reason"),
     [
@@ -149,6 +150,7 @@ async def test_a_failure_is_told_after_the_plans_before_it_and_the_next_request_
         assert (again.plan.algorithm == first.plan.algorithm) == (seed == RAISE)
 
 
+@pytest.mark.fault(22)
 async def test_past_deadline_and_grace_the_process_is_killed() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1))
@@ -163,6 +165,7 @@ async def test_past_deadline_and_grace_the_process_is_killed() -> None:
         assert not alive(process)
 
 
+@pytest.mark.fault(29)
 async def test_a_newer_request_replaces_the_one_under_way_without_a_word() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1, HANG))
@@ -173,6 +176,7 @@ async def test_a_newer_request_replaces_the_one_under_way_without_a_word() -> No
         assert run.events.empty()
 
 
+@pytest.mark.fault(28)
 async def test_of_several_requests_at_once_only_the_newest_is_planned() -> None:
     async with running() as run:
         for revision in range(1, 6):
@@ -181,6 +185,7 @@ async def test_of_several_requests_at_once_only_the_newest_is_planned() -> None:
         assert run.events.empty()
 
 
+@pytest.mark.fault(23)
 async def test_a_process_that_died_while_idle_costs_no_plan() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1))

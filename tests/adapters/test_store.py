@@ -285,6 +285,7 @@ async def test_the_writer_answers_a_probe(store: Store) -> None:
     await store.probe()
 
 
+@pytest.mark.fault(21)
 def test_a_second_daemon_is_refused_while_the_first_runs(url: str) -> None:
     with Store.open(url), pytest.raises(StoreInUse, match="another depotd has it open"):
         Store.open(url)
@@ -346,6 +347,7 @@ def test_an_address_that_is_no_store_is_refused_with_what_is_wanted(address: str
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.fault(54)
 async def test_more_waiting_commits_than_allowed_are_refused_not_dropped(url: str) -> None:
     with Store.open(url, waiting=1) as store:
         results = await asyncio.gather(

@@ -17,6 +17,7 @@ def station(name: str, fallback_kw: float | None, *circuits: str | None) -> dict
     return {"id": name, "fallback_kw": fallback_kw, "connectors": connectors}
 
 
+@pytest.mark.fault(2)
 def test_the_worst_case_adds_the_highest_base_load_and_every_fallback() -> None:
     base_load_kw = [
         {"from": "2026-11-20T16:00:00Z", "value": 3},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ POWERS = st.lists(
 )
 
 
+@pytest.mark.fault(16, 17)
 @given(
     powers=POWERS,
     unit=UNITS,
@@ -80,6 +82,7 @@ def test_sixteen_amperes_stay_sixteen_through_kilowatts_and_back() -> None:
     assert electrics.limit(16 * 230 * 3 / 1000) == 16.0
 
 
+@pytest.mark.fault(16)
 def test_between_nothing_and_six_amperes_is_nothing() -> None:
     electrics = Electrics(
         spec=EvseSpec(connector=1, min_kw=0.0, max_kw=22.0), unit=RateUnit.AMPERES, voltage_v=230.0

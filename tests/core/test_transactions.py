@@ -45,6 +45,7 @@ def open_transactions(bench: Bench) -> list[TransactionRecord]:
     return [t for t in bench.depot.transactions.values() if t.stopped_at is None]
 
 
+@pytest.mark.fault(40)
 def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
     bench = bench16()
     replies = [bench.call("CP01", start16()) for _ in range(3)]
@@ -52,6 +53,7 @@ def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
     assert len(bench.depot.transactions) == 1
 
 
+@pytest.mark.fault(41)
 def test_a_new_start_gets_a_new_number_and_closes_the_old_one_as_estimated() -> None:
     bench = bench16()
     first = bench.call("CP01", start16())
@@ -88,6 +90,7 @@ def test_a_stop_gives_the_energy_and_unplugs_the_vehicle() -> None:
     assert bench.depot.vehicles["V01"].plugged is None
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("stop_wh", [-5.0, 1e30])
 def test_a_register_that_makes_no_sense_gives_no_energy_but_is_kept(stop_wh: float) -> None:
     bench = bench16()
@@ -103,6 +106,7 @@ def test_a_register_that_makes_no_sense_gives_no_energy_but_is_kept(stop_wh: flo
     assert record.meter_stop_wh == stop_wh
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize("number", ["-1", str(2**63 - 1), "77"])
 def test_a_stop_of_a_transaction_that_is_not_the_stations_is_answered_and_changes_nothing(
     number: str,
@@ -138,6 +142,7 @@ def test_an_update_about_an_unknown_transaction_is_adopted_with_its_vehicle() ->
     assert (record.id, record.vehicle) == ("CP01/abc", "V02")
 
 
+@pytest.mark.fault(41)
 def test_a_connector_that_is_free_again_closes_its_transaction_as_estimated() -> None:
     bench = bench16()
     bench.call("CP01", start16())
@@ -182,6 +187,7 @@ def test_the_last_register_of_a_stop_reaches_the_vehicle_too() -> None:
     assert bench.depot.vehicles["V01"].energy_kwh == before + 4.0
 
 
+@pytest.mark.fault(45)
 def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
     bench = bench16()
     bench.call("CP01", start16())
@@ -195,6 +201,7 @@ def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
     assert sum(isinstance(record, MeterRecord) for record in bench.saved) == 2
 
 
+@pytest.mark.fault(6)
 def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() -> None:
     bench = bench16()
     bench.call("CP01", start16())
