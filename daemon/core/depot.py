@@ -49,7 +49,9 @@ class Applied:
 @dataclass(slots=True, kw_only=True)
 class Depot:
     """`dirty` says that what was sent may no longer be what is wanted; `revision` is the newest
-    snapshot's, `planning` the one being planned on, `candidate` the best plan for it yet."""
+    snapshot's, `planning` the one being planned on, `candidate` the best plan for it yet;
+    `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is why this run
+    knows nothing of the ones before, until that is told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -70,6 +72,8 @@ class Depot:
     last_number: int = 0
     dirty: bool = False
     overloaded: bool = False
+    store_trouble: str | None = None
+    memory_lost: str | None = None
     peak_kw: float = 0.0
 
     def evses(self) -> Iterator[tuple[Station, Evse]]:

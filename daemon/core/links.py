@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
+from daemon.core.closing import close_estimated
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish
 from daemon.core.events import StationConnected, StationLost
@@ -14,7 +16,6 @@ from daemon.core.keeping import save_evse, save_station
 from daemon.core.profiles import Electrics, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
-from daemon.core.transactions import close_estimated
 from planner.series import Series
 from protocol.mqtt import topics
 from protocol.ocpp.commands import GetVariables, SetChargingProfile, SetVariable, TriggerMessage
@@ -38,6 +39,7 @@ from protocol.ocpp.model import (
 
 # Two of four stations tried in the field reconnect without booting: after this they are set up.
 BOOT_AWAITED_S = 5.0
+SPREAD = 0.1
 STATION_MAX_ID = 1
 FALLBACK_ID = 100
 
@@ -53,6 +55,7 @@ def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Ef
     station.version = event.version
     station.last_seen = now.utc
     station.setup_due_s = now.monotonic_s + BOOT_AWAITED_S
+    station.online_since_s = now.monotonic_s
     yield save_station(station)
     yield Note(name="station_connected", fields={"station": station.id, "version": event.version})
     yield publish_station(station)
@@ -82,6 +85,8 @@ def _unlink(station: Station) -> None:
     station.session = None
     station.ready = False
     station.setup_due_s = None
+    station.online_since_s = None
+    station.backlog_until_s = None
     station.lane.reset()
     for evse in station.evses.values():
         evse.asked = None
@@ -98,8 +103,15 @@ def on_boot(
         name="station_booted",
         fields={"station": station.id, "vendor": event.vendor, "model": event.model},
     )
-    yield BootReply(now=now.utc, interval_s=depot.site.heartbeat_s)
+    yield BootReply(now=now.utc, interval_s=_heartbeat_s(depot, station))
     yield from set_up(depot, station, now)
+
+
+def _heartbeat_s(depot: Depot, station: Station) -> int:
+    """Up to a tenth sooner, the same for a station each time: stations that came back together do
+    not beat together ever after."""
+    share = zlib.crc32(station.id.encode()) / 2**32
+    return max(1, round(depot.site.heartbeat_s * (1 - SPREAD * share)))
 
 
 def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
@@ -191,6 +203,11 @@ def on_status(
         evse.charging_state = event.charging_state
     if event.status is ConnectorStatus.AVAILABLE and evse.transaction is not None:
         yield from close_estimated(depot, station, evse, now, "the connector became available")
+    elif event.status is ConnectorStatus.AVAILABLE and evse.unconfirmed:
+        # Nobody charges: whatever profile it was left with ended with its transaction.
+        evse.unconfirmed = ()
+        depot.dirty = True
+        yield save_evse(station, evse)
     if changed:
         depot.trigger.ask("status", now.monotonic_s)
         yield publish_station(station)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.depot import Depot
+from daemon.core.device_clock import believed, is_past, plausible
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
@@ -14,9 +15,6 @@ from daemon.core.records import MeterRecord
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.model import Measurand, MeterSample
 
-# A clock this far ahead of ours says nothing about when the energy flowed.
-CLOCK_AHEAD = timedelta(minutes=5)
-EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
 # What a van drives in a quarter of an hour: below it a new plan would hardly differ.
@@ -27,39 +25,96 @@ def take_samples(
     depot: Depot, station: Station, evse: Evse, samples: tuple[MeterSample, ...], now: Now
 ) -> Iterator[Effect]:
     """Keeps every reading; those that make sense move the vehicle's energy and judge obedience."""
-    for at, group in _by_instant(samples):
-        register = _register_wh(group)
-        power = _power_w(group)
+    groups = _by_instant(samples)
+    for i, (at, group) in enumerate(groups):
+        register, power = _register_wh(group), _power_w(group)
         if register is None and power is None:
             continue
-        yield Save(
-            record=MeterRecord(
-                station=station.id,
-                connector=evse.spec.connector,
-                transaction=evse.transaction,
-                at=at,
-                received_at=now.utc,
-                energy_wh=register,
-                power_w=power,
-            )
-        )
-        if power is not None:
+        doubt = _doubt(evse, at, register, now)
+        yield _kept(station.id, evse.spec.connector, evse.transaction, at, group, doubt, now)
+        if doubt is not None:
+            yield _doubtful(station.id, evse.spec.connector, doubt)
+        past = is_past(station, at, now)
+        if power is not None and not past:
             evse.power_kw = power / 1000
-        if register is not None:
-            yield from _take_register(depot, station, evse, register, at, now)
+        # Of several readings without a usable time the last one told is the newest.
+        overtaken = doubt == "time" and i + 1 < len(groups)
+        if register is not None and not overtaken:
+            taken_at = believed(at, now)
+            yield from _take_register(depot, station, evse, register, taken_at, now, past=past)
+
+
+def keep_samples(
+    station: str,
+    connector: int,
+    transaction: str | None,
+    samples: tuple[MeterSample, ...],
+    now: Now,
+) -> Iterator[Effect]:
+    """Keeps readings that are nobody's news any more: of a transaction that is over or unknown."""
+    for at, group in _by_instant(samples):
+        if _register_wh(group) is None and _power_w(group) is None:
+            continue
+        doubt = None if at is None or plausible(at, now) else "time"
+        yield _kept(station, connector, transaction, at, group, doubt, now)
+
+
+def _kept(
+    station: str,
+    connector: int,
+    transaction: str | None,
+    at: datetime | None,
+    group: list[MeterSample],
+    doubt: str | None,
+    now: Now,
+) -> Save:
+    return Save(
+        record=MeterRecord(
+            station=station,
+            connector=connector,
+            transaction=transaction,
+            at=at,
+            received_at=now.utc,
+            energy_wh=_register_wh(group),
+            power_w=_power_w(group),
+            doubt=doubt,
+        )
+    )
+
+
+def _doubt(evse: Evse, at: datetime | None, register_wh: float | None, now: Now) -> str | None:
+    """What cannot be in a reading; a time that nobody could read is none."""
+    if at is not None and not plausible(at, now):
+        return "time"
+    before = evse.reading
+    if register_wh is None:
+        return None
+    newer = before is not None and believed(at, now) > before.at
+    if register_wh < 0 or (
+        before is not None
+        and newer
+        and not 0 <= register_wh - before.energy_wh <= PLAUSIBLE_KWH * 1000
+    ):
+        return "register"
+    return None
+
+
+def _doubtful(station: str, connector: int, doubt: str) -> Note:
+    name = "meter_time_wrong" if doubt == "time" else "meter_register_jumped"
+    fields: dict[str, object] = {"station": station, "connector": connector}
+    return Note(name=name, level="warning", fields=fields)
 
 
 def _take_register(
-    depot: Depot, station: Station, evse: Evse, register_wh: float, at: datetime | None, now: Now
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    register_wh: float,
+    taken_at: datetime,
+    now: Now,
+    *,
+    past: bool,
 ) -> Iterator[Effect]:
-    taken_at = now.utc if at is None else at
-    if not EARLIEST < taken_at < now.utc + CLOCK_AHEAD:
-        yield Note(
-            name="meter_time_wrong",
-            level="warning",
-            fields={"station": station.id, "connector": evse.spec.connector},
-        )
-        taken_at = now.utc
     before = evse.reading
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
@@ -69,20 +124,18 @@ def _take_register(
         return
     metered_kwh = (register_wh - before.energy_wh) / 1000
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
-        yield Note(
-            name="meter_register_jumped",
-            level="warning",
-            fields={"station": station.id, "connector": evse.spec.connector, "kwh": metered_kwh},
-        )
-        return
+        return  # another meter, or one that began anew: the next reading counts from here
     hours = (taken_at - before.at) / timedelta(hours=1)
-    evse.power_kw = metered_kwh / hours
+    if not past:
+        evse.power_kw = metered_kwh / hours
     vehicle = depot.vehicle_at(evse)
     if vehicle is not None:
         belief = depot.vehicles[vehicle]
         if belief.at is None or belief.at < taken_at:
             belief.carry(metered_kwh)
             yield from tell_vehicle(vehicle, belief)
+    if past:
+        return  # what it was to follow then is not what is known of it now
     _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
     yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from planner.series import Series
 from planner.snapshot import Horizon, Site, Snapshot
 from planner.solve import solve_with_report
 from tests.planner.depots import random_depot
+from tests.waiting import until
 
 FINE, HANG, ABORT, MEMORY, RAISE, EXIT, KILLED = range(7)
 LONG_S = 3600.0
@@ -242,13 +242,6 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Returns once `condition` holds; a minute is for a machine that has stalled."""
-    for _ in itertools.takewhile(lambda _: not condition(), range(6000)):
-        await asyncio.sleep(0.01)
-    assert condition()
 
 
 async def _hang() -> None:

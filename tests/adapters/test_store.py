@@ -19,7 +19,7 @@ from daemon.adapters.store import (
     StoreWrong,
 )
 from daemon.adapters.store.engine import make_engine, parse_url
-from daemon.adapters.store.tables import metadata
+from daemon.adapters.store.tables import REVISION, metadata
 from daemon.core.records import (
     AlertRecord,
     Fact,
@@ -334,7 +334,7 @@ def test_a_store_of_a_newer_version_is_refused(url: str) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
     for opened in (Store.open, Reader.open):
-        with pytest.raises(StoreWrong, match="version 9999, this depotd wants 0001"):
+        with pytest.raises(StoreWrong, match=f"version 9999, this depotd wants {REVISION}"):
             opened(url)
 
 

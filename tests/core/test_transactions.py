@@ -41,6 +41,18 @@ def bench16() -> Bench:
     return bench
 
 
+def running(bench: Bench, station: str = "CP01") -> str:
+    """What the station calls the transaction that runs at its first EVSE."""
+    id = bench.depot.stations[station].evses[1].transaction
+    assert id is not None
+    return id.removeprefix(f"{station}/")
+
+
+def meter(bench: Bench, *samples: MeterSample, station: str = "CP01") -> None:
+    id = running(bench, station)
+    bench.call(station, MeterValuesReported(evse_id=1, transaction_id=id, samples=samples))
+
+
 def open_transactions(bench: Bench) -> list[TransactionRecord]:
     return [t for t in bench.depot.transactions.values() if t.stopped_at is None]
 
@@ -148,7 +160,7 @@ def test_a_connector_that_is_free_again_closes_its_transaction_as_estimated() ->
     bench.call("CP01", start16())
     bench.wait(600)
     sample = register(bench, 2500.0)
-    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(sample,)))
+    meter(bench, sample)
     bench.wait(60)
     bench.call("CP01", StatusNotified(evse_id=1, status=ConnectorStatus.AVAILABLE, at=bench.utc))
     (record,) = bench.depot.transactions.values()
@@ -165,10 +177,7 @@ def test_metered_energy_carries_the_vehicle_on_with_its_losses() -> None:
     bench.call("CP01", start16())
     for wh in (1500.0, 2500.0):
         bench.wait(600)
-        bench.call(
-            "CP01",
-            MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
-        )
+        meter(bench, register(bench, wh))
     gained = bench.depot.vehicles["V01"].energy_kwh - before
     assert gained == pytest.approx(2.0 * belief.vehicle.efficiency)
 
@@ -192,11 +201,10 @@ def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
     bench = bench16()
     bench.call("CP01", start16())
     bench.wait(600)
-    new = MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, 900.0),))
-    bench.call("CP01", new)
+    meter(bench, register(bench, 900.0))
     energy = bench.depot.vehicles["V01"].energy_kwh
     late = register(bench, 700.0, at=bench.utc - timedelta(minutes=5))
-    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(late,)))
+    meter(bench, late)
     assert bench.depot.vehicles["V01"].energy_kwh == energy
     assert sum(isinstance(record, MeterRecord) for record in bench.saved) == 2
 
@@ -216,10 +224,7 @@ def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() 
         for _ in range(count):
             bench.wait(60)
             wh += kw * 1000 / 60
-            bench.call(
-                "CP01",
-                MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
-            )
+            meter(bench, register(bench, wh))
 
     minutes(5, 11.0)
     flagged = evse.fixed
