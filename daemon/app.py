@@ -92,7 +92,7 @@ class App:
             stations = await self._started(stack, self._stations(controller))
             broker = await self._started_broker(stack)
             link = self._link(controller, store, broker)
-            http = await self._started(stack, self._http(view))
+            http = await self._started(stack, self._http(view, controller))
             self.addresses = Addresses(
                 ocpp=stations.url, http=http.url, mqtt=broker.url if broker else self._mqtt_url()
             )
@@ -271,7 +271,7 @@ class App:
     def _mqtt_url(self) -> str | None:
         return None if self.settings.mqtt.url == "off" else self.settings.mqtt.url
 
-    def _http(self, view: DepotView) -> HttpServer:
+    def _http(self, view: DepotView, controller: Controller) -> HttpServer:
         http = self.settings.http
         login = None
         if http.user is not None and http.password is not None:
@@ -284,6 +284,7 @@ class App:
             login=login,
             log=self.log,
             hosts=http.hosts,
+            emit=controller.put,
         )
 
     @staticmethod
