@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable
 
 
 async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns once `condition` holds; a minute is for a machine that has stalled."""
-    tries = range(int(seconds * 100))
-    for _ in itertools.takewhile(lambda _: not condition(), tries):
+    for _ in range(int(seconds * 100)):
+        if condition():
+            return
         await asyncio.sleep(0.01)
-    assert condition()
+    raise AssertionError(f"it did not come within {seconds:g} s")
