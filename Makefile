@@ -7,13 +7,15 @@ STAMP := .venv/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test lint types faults env lock clean
+.PHONY: help demo test lint types faults fuzz power-cuts kills storm env lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    virtual stations and vehicles charge here, on loopback (ARGS=... for options)"
 	@echo "make test    lint, types, import rules and tests (ARGS=... for pytest)"
 	@echo "make faults  the table of docs/reliability.md anew, from the tests"
+	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
+	@echo "make power-cuts, kills, storm   what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
 	@echo "make clean   remove what was made"
@@ -32,6 +34,19 @@ lint: env
 
 faults: env
 	$(BIN)/python -m tests.fault_table
+
+# Long runs; the short run of each is among the tests.
+fuzz: env
+	$(BIN)/python -m tests.trials.fuzz $(ARGS)
+
+power-cuts: env
+	$(BIN)/python -m tests.trials.power_cuts $(ARGS)
+
+kills: env
+	$(BIN)/python -m tests.trials.kills $(ARGS)
+
+storm: env
+	$(BIN)/python -m tests.trials.storm $(ARGS)
 
 types: env
 	$(BIN)/mypy

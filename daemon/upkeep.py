@@ -19,7 +19,7 @@ WATCH_S: Final = 5.0
 # One commit: a disk that needs longer does not come back, a start on it may.
 WRITER_STUCK_S: Final = 60.0
 # Beyond its deadline, its grace, and the making of a new process.
-PLANNER_STUCK_S: Final = 60.0
+PLANNER_STUCK_S: Final = 180.0
 TIDY_EVERY_S: Final = 3600.0
 # Between two small deletes: what control writes comes first.
 TIDY_PAUSE_S: Final = 0.2

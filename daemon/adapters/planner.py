@@ -27,7 +27,7 @@ from planner.codec import MAX_BYTES, dump_snapshot, load_plan
 from planner.params import Params
 
 # A fork server that does not answer: the request fails, the next one tries again.
-SPAWN_S: Final = 30.0
+SPAWN_S: Final = 120.0
 
 _PARAMS: Final = TypeAdapter(Params)
 
@@ -218,8 +218,10 @@ class PlannerProcess:
                 # The first one waits for the server and its imports, about a second.
                 async with asyncio.timeout(SPAWN_S):
                     await asyncio.to_thread(process.start)
-            except BaseException:
+            except BaseException as error:
                 ours.close()
+                if isinstance(error, TimeoutError):
+                    raise OSError(f"no planner process was there within {SPAWN_S:g} s") from error
                 raise
         # JSON in JSON: every quote is escaped once more.
         reader, writer = await asyncio.open_connection(sock=ours, limit=2 * MAX_BYTES)

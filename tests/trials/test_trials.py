@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from protocol.ocpp.model import Version
-from tests.trials import power_cuts
+from tests.trials import power_cuts, storm
 from tests.trials.frames import frames
 from tests.trials.fuzz import Trial
 from tests.trials.power_cuts import Disk
@@ -55,7 +55,7 @@ async def test_images_of_power_cuts_hold_every_acknowledged_commit_whole(tmp_pat
 async def test_an_image_that_lost_a_commit_or_is_torn_is_found(tmp_path: Path) -> None:
     await power_cuts.run(tmp_path, 1, SEED)
     image = tmp_path / "image.db"
-    disk = Disk.of(tmp_path / "live.db")
+    disk = Disk((tmp_path / "live.db").read_bytes(), b"")
     disk.write(image)
     newest = power_cuts._look(image, 1, through_store=False)[1]
     assert (
@@ -76,3 +76,9 @@ def test_kills_at_random_instants_lose_and_tear_nothing() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith(f"seed {SEED}: 8 kills")
     assert "0 problems" in run.stdout
+
+
+@pytest.mark.fault(46)
+async def test_stations_that_come_back_all_at_once_are_all_back(tmp_path: Path) -> None:
+    result = await storm.run(tmp_path, 40, SEED, jitter_s=0.2)
+    assert (result.back, result.log_errors) == (40, 0), f"seed {SEED}"
