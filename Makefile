@@ -1,13 +1,14 @@
-# Needs python >= 3.11, make and the package index. Everything it makes stays in .tools and .venv.
+# Needs python >= 3.11, make and the package index. What it makes stays in .tools, .venv, .venv-bench.
 PYTHON ?= python3
 UV_REQUIREMENT := uv>=0.13,<1
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
+BENCH_STAMP := .venv-bench/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test lint types faults fuzz power-cuts kills storm env lock clean
+.PHONY: help demo test lint types faults fuzz power-cuts kills storm env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
 	@echo "make power-cuts, kills, storm   what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
+	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
 	@echo "make clean   remove what was made"
 
@@ -53,6 +55,14 @@ types: env
 
 env: $(STAMP)
 
+bench: $(BENCH_STAMP)
+	.venv-bench/bin/python -m benchmarks $(if $(ARGS),$(ARGS),--help)
+
+$(BENCH_STAMP): uv.lock pyproject.toml | $(UV)
+	env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv-bench $(UV) sync --frozen --quiet \
+	    --group bench --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@touch $@
+
 # An absolute path, so that no other python3 on the PATH is taken for the one that was asked for.
 $(STAMP): uv.lock pyproject.toml | $(UV)
 	env -u VIRTUAL_ENV $(UV) sync --frozen --quiet \
@@ -78,4 +88,4 @@ lock: | $(UV)
 	$(UV) lock
 
 clean:
-	rm -rf .venv .tools
+	rm -rf .venv .venv-bench .tools

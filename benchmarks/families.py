@@ -1,16 +1,18 @@
 """Random depots of eight kinds, each hard in its own way; the same seed gives the same depot.
 
-A snapshot has 72 steps of 15 minutes from 16:00 on. Sizes are vehicles and routes.
+A snapshot has 72 steps of 15 minutes from 16:00 on. A size is a number of vehicles and of routes.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Literal
 
+from planner.codec import dump_snapshot
 from planner.series import Point, Series
 from planner.snapshot import (
     Battery,
@@ -25,7 +27,7 @@ from planner.snapshot import (
 )
 
 START: Final = datetime(2026, 11, 20, 16, tzinfo=UTC)
-SIZES: Final = {"20/30": (20, 30), "40/60": (40, 60), "100/150": (100, 150), "300/500": (300, 500)}
+SIZES: Final = ("20/30", "40/60", "100/150", "300/500")
 HOURS: Final = 18.0
 STEP_MINUTES: Final = 15.0
 
@@ -33,11 +35,13 @@ STEP_MINUTES: Final = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """`connectors` and `grid` are shares: connectors a vehicle, and site limit over the mean power
-    that all routes and targets need. `routes` scales the number of routes."""
+    that all routes and targets need. `fast` is the share of connectors with 50 kW, in a mixed fleet
+    with 150 kW, instead of 22. `routes` scales the number of routes."""
 
     connectors: float = 0.75
     grid: float = 2.2
     routes: float = 1.0
+    fast: float = 0.25
     mixed: bool = False
     peak_price_per_kw: float = 0.0
     turnaround_minutes: float = 30.0
@@ -48,11 +52,11 @@ class Family:
 
 FAMILIES: Final[dict[str, Family]] = {
     "tight-grid": Family(grid=1.25, connectors=1.0),
-    "few-connectors": Family(connectors=0.4),
-    "mixed-fleet": Family(mixed=True),
+    "few-connectors": Family(connectors=0.2, fast=0.1),
+    "mixed-fleet": Family(mixed=True, connectors=0.5, fast=0.4),
     "overnight-peak": Family(shifts="morning", peak_price_per_kw=4.0, connectors=1.0, routes=0.65),
     "double-shift": Family(shifts="double", turnaround_minutes=45.0),
-    "more-routes-than-energy": Family(routes=1.4, grid=0.9),
+    "more-routes-than-energy": Family(routes=1.4, grid=0.6),
     "battery-pv": Family(battery=True, grid=1.5),
     "charging-only": Family(mode="charging", grid=1.4),
 }
@@ -86,6 +90,27 @@ def depot(family: str, vehicles: int, routes: int, seed: int) -> Snapshot:
         routes=tuple(trips),
         rules=Rules(turnaround_minutes=kind.turnaround_minutes, departure_buffer_minutes=10.0),
     )
+
+
+def size(text: str) -> tuple[int, int]:
+    """Vehicles and routes of `20/30`; raises ValueError for other text."""
+    vehicles, _, routes = text.partition("/")
+    if not (vehicles.isdecimal() and routes.isdecimal() and int(vehicles) > 0):
+        raise ValueError(f'wants vehicles/routes such as "20/30", not "{text}"')
+    return int(vehicles), int(routes)
+
+
+def digest(snapshot: Snapshot) -> str:
+    """Tells two depots apart: results of another one are not mistaken for this one's."""
+    return hashlib.sha256(dump_snapshot(snapshot).encode()).hexdigest()[:12]
+
+
+def again(family: str, size_: str, seed: int, digest_: str) -> Snapshot:
+    """The depot in another process; raises ValueError if it is not the same."""
+    snapshot = depot(family, *size(size_), seed)
+    if digest(snapshot) != digest_:
+        raise ValueError(f"{family} {size_} with seed {seed} is another depot here")
+    return snapshot
 
 
 def _vehicle(kind: Family, rng: Random, i: int) -> Vehicle:
@@ -144,7 +169,7 @@ def _given(routes: list[Route], fleet: list[Vehicle]) -> list[Route]:
 def _connectors(kind: Family, rng: Random, vehicles: int) -> list[Connector]:
     connectors = []
     for i in range(max(2, round(kind.connectors * vehicles))):
-        fast = rng.random() < (0.4 if kind.mixed else 0.25)
+        fast = rng.random() < kind.fast
         slow = kind.mixed and not fast and rng.random() < 0.3
         connectors.append(
             Connector(

@@ -194,6 +194,7 @@ class App:
         return PlannerProcess(
             emit=controller.put,
             memory_limit_bytes=limit_bytes,
+            planned=self.metrics.planned,
         )
 
     def _stations(self, controller: Controller) -> OcppServer:

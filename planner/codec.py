@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,9 +19,9 @@ from planner.model import FieldError
 from planner.plan import FORMAT as PLAN_FORMAT
 from planner.plan import Plan
 from planner.snapshot import FORMAT as SNAPSHOT_FORMAT
-from planner.snapshot import Snapshot
+from planner.snapshot import MAX_CONNECTORS, MAX_ROUTES, MAX_VEHICLES, Snapshot
 
-# 300 vehicles, 500 routes and a year of prices by the minute stay under a third of this.
+# 300 vehicles, 500 routes and a year of prices by the minute stay under half of this.
 MAX_BYTES: Final = 64 * 1024 * 1024
 # The formats nest six deep; a soft rule may bring some of its own.
 MAX_DEPTH: Final = 32
@@ -93,7 +93,8 @@ def _load(text: str | bytes, adapter: TypeAdapter[_T], wanted_format: str) -> _T
     try:
         return adapter.validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
+        # With the input each fault would bring a copy of all that stands beside it.
+        faults = error.errors(include_url=False, include_input=False)
         # A key misspelt is also missing under its right name: the typing error explains both.
         faults.sort(key=lambda f: f["type"] != "unexpected_keyword_argument")
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -102,13 +103,26 @@ def _load(text: str | bytes, adapter: TypeAdapter[_T], wanted_format: str) -> _T
 
 def _decode(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        raise InputError(f"the text: wants at most {MAX_BYTES >> 20} MiB, not {len(text)} bytes")
+        raise InputError(f"the text: wants at most {MAX_BYTES >> 20} MiB, it is longer")
     if isinstance(text, str):
         return text
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"byte {error.start}: wants JSON in UTF-8") from error
+
+
+# A year of values by the minute are half of this.
+MAX_ITEMS: Final = 1 << 20
+# Told before the typed reading: there each other fault keeps a copy of the whole, 5 GB at 60 MB.
+_MOST: Final[Mapping[str | int, int]] = {
+    "vehicles": MAX_VEHICLES,
+    "connectors": MAX_CONNECTORS,
+    "circuits": MAX_CONNECTORS,
+    "routes": MAX_ROUTES,
+}
+# Most of a long text are numbers and texts with which nothing can be wrong yet.
+_JUDGED: Final = (dict, list, float)
 
 
 class _Repeated(dict[str, Any]):
@@ -139,27 +153,31 @@ def _parse(text: str) -> Any:
     except ValueError as error:
         # Python refuses to read integers of thousands of digits.
         raise InputError("the text: wants numbers of at most 4300 digits") from error
-    for path, value in _walk(data):
-        if len(path) > MAX_DEPTH:
-            raise InputError(f"{_join(path[:4])}...: wants JSON at most {MAX_DEPTH} deep")
-        if isinstance(value, _Repeated):
-            raise InputError(f"{_join((*path, value.key))}: stands there twice, wants one value")
-        if isinstance(value, float) and not math.isfinite(value):
-            unit = f" of {_unit(path)}" if _unit(path) else ""
-            raise InputError(f"{_join(path)}: wants a finite number{unit}")
+    _judge(data, ())
     return data
 
 
-def _walk(data: object) -> Iterator[tuple[_Path, object]]:
-    """Every value with its path, in the order of the text."""
-    stack: list[tuple[_Path, object]] = [((), data)]
-    while stack:
-        path, value = stack.pop()
-        yield path, value
-        if isinstance(value, dict):
-            stack.extend(((*path, k), v) for k, v in reversed(value.items()))
-        elif isinstance(value, list):
-            stack.extend(((*path, i), value[i]) for i in reversed(range(len(value))))
+def _judge(value: object, path: _Path) -> None:
+    """Raises InputError for the first value, in the order of the text, that readers disagree on."""
+    if len(path) > MAX_DEPTH:
+        raise InputError(f"{_join(path[:4])}...: wants JSON at most {MAX_DEPTH} deep")
+    match value:
+        case _Repeated():
+            raise InputError(f"{_join((*path, value.key))}: stands there twice, wants one value")
+        case float() if not math.isfinite(value):
+            unit = f" of {_unit(path)}" if _unit(path) else ""
+            raise InputError(f"{_join(path)}: wants a finite number{unit}")
+        case dict():
+            for key, inner in value.items():
+                if isinstance(inner, _JUDGED):
+                    _judge(inner, (*path, key))
+        case list():
+            most = _MOST.get(path[-1], MAX_ITEMS) if path else MAX_ITEMS
+            if len(value) > most:
+                raise InputError(f"{_join(path)}: wants at most {most} values, not {len(value)}")
+            for i, inner in enumerate(value):
+                if isinstance(inner, _JUDGED):
+                    _judge(inner, (*path, i))
 
 
 def _sentence(fault: ErrorDetails, data: object) -> str:
@@ -176,7 +194,8 @@ def _sentence(fault: ErrorDetails, data: object) -> str:
         return f"{_join(path, error.path)}: {error.text}{unit}"
     if fault["type"] == "json_invalid":
         return f"the text: wants JSON, {error}"
-    found = _kind(fault["input"])
+    value = _at(data, path)
+    found = f"one of {len(value)}" if fault["type"] == "too_long" else _kind(value)
     if error is not None:
         return f"{_join(path)}: {error}, not {found}"
     text = _expectation(fault["type"], context, _unit(path))
@@ -198,6 +217,8 @@ def _expectation(kind: str, context: Mapping[str, Any], unit: str) -> str | None
             return "true or false"
         case "tuple_type":
             return "a list"
+        case "too_long":
+            return f"a list of at most {context['max_length']}"
         case "dataclass_type" | "dict_type":
             return "an object"
         case "literal_error":
@@ -222,6 +243,12 @@ def _path(fault: ErrorDetails, data: object) -> _Path:
             continue
         path.append(step)
     return tuple(path)
+
+
+def _at(data: Any, path: _Path) -> Any:
+    for step in path:
+        data = data[step]
+    return data
 
 
 def _join(path: _Path, more: str = "") -> str:

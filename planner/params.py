@@ -12,7 +12,12 @@ from planner.model import MODEL
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Params:
-    """`algorithm` names the first rung of the ladder in `solve.py`."""
+    """`algorithm` names the first rung of the ladder in `solve.py`.
+
+    With `iterations` a search makes so many steps, whatever time they take: the same arguments then
+    give the same plan.
+    """
 
     algorithm: str = "joint"
     max_gap: Annotated[float, Field(ge=0)] = 0.001
+    iterations: Annotated[int, Field(ge=0)] | None = None

@@ -115,6 +115,8 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Plan:
+    """`iterations`: the steps of a search that led to it; see `Params.iterations`."""
+
     format: Literal["depotd.plan/1"] = FORMAT
     revision: Annotated[int, Field(ge=0)]
     status: Status
@@ -130,3 +132,4 @@ class Plan:
     cost: Cost
     bound: Bound | None = None
     binding: tuple[Binding, ...] = ()
+    iterations: Annotated[int, Field(ge=0)] | None = None

@@ -18,6 +18,11 @@ from planner.series import MAX_NUMBER, MAX_YEAR, Instant, NonNegativeSeries, Ser
 
 FORMAT: Final = "depotd.snapshot/1"
 MAX_STEPS: Final = 100_000
+# Beyond, no plan comes in time: greedy's choices are vehicles times routes, and 1000 times 1500 of
+# them took it 90 s of a small PC's processor and 400 MB.
+MAX_VEHICLES: Final = 1000
+MAX_CONNECTORS: Final = 1000
+MAX_ROUTES: Final = 2000
 _YEAR_H: Final = 24 * 366
 # The largest number that every store and every JSON reader carries whole.
 MAX_REVISION: Final = 2**53 - 1
@@ -241,10 +246,10 @@ class Snapshot:
     mode: Mode
     horizon: Horizon
     site: Site
-    circuits: tuple[Circuit, ...] = ()
-    connectors: tuple[Connector, ...] = ()
-    vehicles: tuple[Vehicle, ...] = ()
-    routes: tuple[Route, ...] = ()
+    circuits: Annotated[tuple[Circuit, ...], Field(max_length=MAX_CONNECTORS)] = ()
+    connectors: Annotated[tuple[Connector, ...], Field(max_length=MAX_CONNECTORS)] = ()
+    vehicles: Annotated[tuple[Vehicle, ...], Field(max_length=MAX_VEHICLES)] = ()
+    routes: Annotated[tuple[Route, ...], Field(max_length=MAX_ROUTES)] = ()
     rules: Rules = Field(default_factory=Rules)
     previous: Previous | None = None
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from planner.algorithms import Algorithm
 from planner.algorithms.at_hand import better
+from planner.algorithms.joint import iter_joint, joint
 from planner.algorithms.nothing import nothing
 from planner.algorithms.plugins import find
 from planner.check import audit
@@ -23,8 +24,6 @@ from planner.plan import Plan
 from planner.snapshot import Snapshot
 
 MAX_BUDGET_S: Final = 3600.0
-_LP_SHARE: Final = 0.5
-"""What the linear step on the way to a better algorithm may take of the budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +67,12 @@ def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) 
     best: Plan | None = None
     down: list[str] = []
     for name, algorithm in algorithms:
-        asked = name == params.algorithm
-        budget_s = deadline.left_s * (1.0 if asked else _LP_SHARE)
-        found = _audited(snapshot, params, (name, algorithm), budget_s, seed, down)
-        stands = asked and name != "joint"
-        if found is not None and (best is None or stands or _improves(found, best)):
-            best = found
-            yield Solved(plan=best, steps_down=tuple(down))
-        elif best is None:
+        stands = name == params.algorithm and name != "joint"
+        for found in _audited(snapshot, params, (name, algorithm), deadline.left_s, seed, down):
+            if best is None or stands or _improves(found, best):
+                best = found
+                yield Solved(plan=best, steps_down=tuple(down))
+        if best is None:
             best = replace(nothing(snapshot, seed), status="fallback")
             yield Solved(plan=best, steps_down=tuple(down))
     assert best is not None
@@ -83,9 +80,8 @@ def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) 
 
 
 def _rungs(algorithm: str) -> list[str]:
-    """Greedy first; the joint model is preceded by an answer that is quick and often near."""
-    between = ("lp",) if algorithm == "joint" else ()
-    return list(dict.fromkeys(("greedy", *between, algorithm)))
+    """Greedy first."""
+    return list(dict.fromkeys(("greedy", algorithm)))
 
 
 def _audited(
@@ -95,20 +91,33 @@ def _audited(
     budget_s: float,
     seed: int,
     down: list[str],
-) -> Plan | None:
-    """A plan that breaks no law, or None and one more sentence in `down`."""
+) -> Iterator[Plan]:
+    """The plans that break no law; for each other one a sentence more in `down`."""
     name, algorithm = named
-    try:
-        plan = algorithm(snapshot, params, clamp_time(budget_s, MAX_BUDGET_S), seed)
-    except (ArithmeticError, LookupError, ValueError) as error:
-        down.append(f"{name} failed: {type(error).__name__}: {error}")
-        return None
-    breaches = audit(snapshot, plan)
-    if breaches:
-        more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
-        down.append(f"{name} failed its audit: {breaches[0]}{more}")
-        return None
-    return plan
+    plans = _plans(algorithm, snapshot, params, clamp_time(budget_s, MAX_BUDGET_S), seed)
+    while True:
+        try:
+            plan = next(plans, None)
+        except (ArithmeticError, LookupError, ValueError) as error:
+            down.append(f"{name} failed: {type(error).__name__}: {error}")
+            return
+        if plan is None:
+            return
+        breaches = audit(snapshot, plan)
+        if breaches:
+            more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
+            down.append(f"{name} failed its audit: {breaches[0]}{more}")
+        else:
+            yield plan
+
+
+def _plans(
+    algorithm: Algorithm, snapshot: Snapshot, params: Params, budget_s: float, seed: int
+) -> Iterator[Plan]:
+    if algorithm is joint:
+        yield from iter_joint(snapshot, params, budget_s, seed)
+    else:
+        yield algorithm(snapshot, params, budget_s, seed)
 
 
 def _improves(plan: Plan, best: Plan) -> bool:

@@ -98,9 +98,10 @@ async def test_the_watchdog_is_fed_by_progress_and_not_while_a_part_is_stuck(
             await until(lambda: task.done() or b"READY=1" in heard(systemd))
             assert not task.done(), task
             await until(lambda: b"WATCHDOG=1" in heard(systemd))
-            for owner in ((Store, "stuck_s"), (PlannerProcess, "overdue_s")):
+            parts: list[tuple[type, str]] = [(Store, "stuck_s"), (PlannerProcess, "overdue_s")]
+            for owner, name in parts:
                 with monkeypatch.context() as patch:
-                    patch.setattr(*owner, lambda self: 1e6)
+                    patch.setattr(owner, name, lambda self: 1e6)
                     await asyncio.sleep(0.1)
                     heard(systemd)
                     await asyncio.sleep(0.2)

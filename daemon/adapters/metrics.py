@@ -48,7 +48,8 @@ class Metrics:
         )
         self._plannings = Histogram(
             "depotd_planning_seconds",
-            "Time from the start of planning to its last plan, or to giving up",
+            "Time from the start of planning to its last plan, or to its failure, its being killed "
+            "at the deadline, or replaced by a newer one",
             ["status"],
             buckets=_SLOW_S,
             registry=self.registry,
@@ -77,7 +78,7 @@ class Metrics:
         self._events.labels(event).observe(seconds)
 
     def planned(self, status: str, seconds: float) -> None:
-        """`status` is the plan's, or `failed`."""
+        """`status` is the last plan's, or `failed`, `killed` or `replaced`."""
         self._plannings.labels(status).observe(seconds)
 
     def committed(self, seconds: float) -> None:

@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -30,6 +31,23 @@ from planner.params import Params
 SPAWN_S: Final = 120.0
 
 _PARAMS: Final = TypeAdapter(Params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a request ended: `status` of its last plan, or `failed`, `killed` or `replaced`.
+
+    `reason`: why there is no final plan, if that is to be told. `healthy`: whether the process can
+    take another request.
+    """
+
+    status: str
+    reason: str | None = None
+    healthy: bool = True
+
+
+def _uncounted(_status: str, _seconds: float) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +76,9 @@ class PlannerProcess:
 
     `solver` names a generator `module:function(snapshot, params, budget_s, seed)` of
     `planner.solve.Solved`, audited. Their steps down are told with the final plan.
-    `memory_limit_bytes` bounds the process's address space (RLIMIT_AS).
+    `memory_limit_bytes` bounds the process's address space (RLIMIT_AS). `planned` hears of every
+    request how it ended, a plan's status or `failed`, `killed` or `replaced`, and the seconds that
+    it took.
     """
 
     def __init__(
@@ -68,11 +88,13 @@ class PlannerProcess:
         memory_limit_bytes: int,
         grace_s: float = 0.5,
         solver: str = "planner.solve:iter_solved",
+        planned: Callable[[str, float], None] = _uncounted,
     ) -> None:
         self._emit = emit
         self._memory_limit_bytes = memory_limit_bytes
         self._grace_s = grace_s
         self._solver = solver
+        self._planned = planned
         self._context = multiprocessing.get_context("forkserver")
         # The solver's module brings SciPy: a second that every new process would wait for.
         self._context.set_forkserver_preload(["planner.solve", planner_child.__name__])
@@ -132,25 +154,27 @@ class PlannerProcess:
             await self._discard()
 
     async def _plan(self, request: StartPlanning) -> None:
-        reason: str | None
+        began_s = time.perf_counter()
         try:
             if self._child is not None and not self._child.process.is_alive():
                 await self._discard()
             self._child = self._child or await self._spawn()
-            reason, healthy = await self._outcome(self._child, request)
+            outcome = await self._outcome(self._child, request)
         except (OSError, EOFError) as error:
-            reason, healthy = f"no planner process can be made: {error!r}", False
-        if not healthy:
+            reason = f"no planner process can be made: {error!r}"
+            outcome = _Outcome("failed", reason, healthy=False)
+        self._planned(outcome.status, time.perf_counter() - began_s)
+        if not outcome.healthy:
             await self._discard()
-        if reason is not None:
-            await self._emit(PlanFailed(revision=request.snapshot.revision, reason=reason))
+        if outcome.reason is not None:
+            revision = request.snapshot.revision
+            await self._emit(PlanFailed(revision=revision, reason=outcome.reason))
         if self._child is None:
             # Ahead of the next request, which tries again and tells when this fails.
             with contextlib.suppress(OSError, EOFError):
                 self._child = await self._spawn()
 
-    async def _outcome(self, child: _Child, request: StartPlanning) -> tuple[str | None, bool]:
-        """Why there is no final plan, if so, and whether `child` can take another request."""
+    async def _outcome(self, child: _Child, request: StartPlanning) -> _Outcome:
         limit_s = request.budget_s + self._grace_s
         solving = asyncio.create_task(self._stream(child, request))
         newer = asyncio.create_task(self._newer.wait())
@@ -161,14 +185,15 @@ class PlannerProcess:
             if solving.done():
                 return solving.result()
             if newer.done():
-                return None, False
-            return f"killed after {limit_s:g} s: {request.budget_s:g} s were given", False
+                return _Outcome("replaced", healthy=False)
+            reason = f"killed after {limit_s:g} s: {request.budget_s:g} s were given"
+            return _Outcome("killed", reason, healthy=False)
         finally:
             solving.cancel()
             newer.cancel()
             await asyncio.wait({solving, newer})
 
-    async def _stream(self, child: _Child, request: StartPlanning) -> tuple[str | None, bool]:
+    async def _stream(self, child: _Child, request: StartPlanning) -> _Outcome:
         plan = None
         revision = request.snapshot.revision
         try:
@@ -177,24 +202,26 @@ class PlannerProcess:
             while (line := await child.reader.readline()).endswith(b"\n"):
                 answer = json.loads(line)
                 if "failed" in answer:
-                    return answer["failed"], answer["healthy"]
+                    return _Outcome("failed", answer["failed"], healthy=answer["healthy"])
                 if "plan" in answer:
                     plan = load_plan(answer["plan"])
                     await self._emit(PlanReady(revision=revision, plan=plan, final=False))
                 elif plan is None:
-                    return "the solver ended without a plan", True
+                    return _Outcome("failed", "the solver ended without a plan")
                 else:
                     steps = tuple(answer["steps_down"])
                     await self._emit(
                         PlanReady(revision=revision, plan=plan, final=True, steps_down=steps)
                     )
-                    return None, True
+                    return _Outcome(plan.status)
         except ValueError as error:
-            return f"the solver's answer cannot be read: {error}", False
+            reason = f"the solver's answer cannot be read: {error}"
+            return _Outcome("failed", reason, healthy=False)
         except ConnectionError:
             pass  # it died before it had read or said everything: told below, with its exit code
         await asyncio.to_thread(child.process.join)
-        return f"the planner process {_ending(child.process.exitcode)}", False
+        reason = f"the planner process {_ending(child.process.exitcode)}"
+        return _Outcome("failed", reason, healthy=False)
 
     def _line(self, request: StartPlanning) -> bytes:
         message = {

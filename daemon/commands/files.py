@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from daemon.commands import Refused
-from planner.codec import InputError, load_plan, load_snapshot
+from planner.codec import MAX_BYTES, InputError, load_plan, load_snapshot
 from planner.plan import Plan
 from planner.snapshot import Snapshot
 
@@ -37,7 +37,9 @@ def write(file: Path, text: str) -> None:
 def _read(name: str, load: Callable[[bytes], _T]) -> _T:
     place = "standard input" if name == STDIN else name
     try:
-        return load(sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes())
+        with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
+            # One byte more than is taken: the refusal is the codec's, whatever follows.
+            return load(file.read(MAX_BYTES + 1))
     except OSError as problem:
         raise Refused(f"{place}: cannot be read: {problem.strerror}") from problem
     except InputError as problem:

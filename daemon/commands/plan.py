@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument(
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="so many steps of search instead of a time, for the same plan every time; a plan says "
+        "how many led to it",
+    )
+    parser.add_argument(
         "--solutions",
         type=int,
         metavar="N",
@@ -55,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         raise Refused(f"--budget-s {args.budget_s:g}: wants a positive number of seconds")
     if args.seed < 0:
         raise Refused(f"--seed {args.seed}: wants 0 or more")
+    if args.iterations is not None and args.iterations < 0:
+        raise Refused(f"--iterations {args.iterations}: wants 0 or more")
     if args.solutions is not None and args.solutions < 1:
         raise Refused(f"--solutions {args.solutions}: wants 1 or more")
     if args.solutions is not None and args.html is not None:
@@ -66,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     snapshot = read_snapshot(args.snapshot)
     if args.mode is not None:
         snapshot = replace(snapshot, mode=args.mode)
-    params = Params(algorithm=args.algorithm)
+    params = Params(algorithm=args.algorithm, iterations=args.iterations)
     make = _one if args.solutions is None else _several
     text = make(snapshot, params, args)
     if args.out is None:
@@ -87,7 +96,7 @@ def _one(snapshot: Snapshot, params: Params, args: argparse.Namespace) -> str:
     if solved is None:
         raise RuntimeError("the planner gave no plan at all")
     for step in solved.steps_down:
-        print(f"depotd: {step}", file=sys.stderr)
+        print(f"depotd: revision {snapshot.revision}: {step}", file=sys.stderr)
     if args.html is not None:
         from daemon.commands.files import write
         from daemon.commands.picture import page

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -90,7 +90,7 @@ def run_replay(revision: int | None, store_url: str, *, as_json: bool, out: Text
     snapshot, stored = _records(revision, store_url)
     try:
         then = load_plan(stored.plan_json)
-        now = _solve(snapshot)
+        now = _solve(snapshot, then)
     except InputError as problem:
         raise Refused(f"revision {snapshot.revision}: cannot be read: {problem}") from problem
     differences = list(_differences(then, now))
@@ -121,16 +121,22 @@ def _records(revision: int | None, store_url: str) -> tuple[SnapshotRecord, Plan
     raise Refused(f"revision {revision}: is not in store {where}")
 
 
-def _solve(record: SnapshotRecord) -> Plan:
+def _solve(record: SnapshotRecord, then: Plan) -> Plan:
+    """By the algorithm whose plan it was, and with as many steps as its search made. A bound says
+    how well a plan is known to be, in the time there was: it is no part of what is compared."""
     from pydantic import TypeAdapter
 
+    from planner.algorithms.plugins import names
     from planner.codec import load_snapshot
     from planner.params import Params
     from planner.solve import solve
 
     params = TypeAdapter(Params).validate_json(record.params_json)
+    if then.algorithm in names():
+        params = replace(params, algorithm=then.algorithm, iterations=then.iterations)
     budget_s = record.budget_s * PATIENCE
-    return solve(load_snapshot(record.snapshot_json), params, budget_s, record.seed)
+    now = solve(load_snapshot(record.snapshot_json), params, budget_s, record.seed)
+    return replace(now, bound=then.bound)
 
 
 def _differences(then: Plan, now: Plan) -> Iterator[Difference]:

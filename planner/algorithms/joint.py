@@ -1,20 +1,23 @@
-"""Routes, connectors and charging together: the joint mixed-integer model, tier by tier.
+"""Routes, connectors and charging together: ruin and recreate, and the exact charging in between.
 
-A small problem is solved whole. A larger one, on which HiGHS finds nothing in time (20 vehicles and
-30 routes: nothing after 60 s), keeps the routes of the best of many greedy orders; connectors and
-charging are then solved together, and the whole model's relaxation gives the bound.
+Whole plans are taken apart in places and put together anew (`planner.search`), in blocks; at the
+end of each block the charging of what was found is solved exactly (`planner.linear`), and the next
+block starts from there. A problem small enough is then solved whole, and proved. What is done
+depends on how many steps are made and on nothing else: a plan carries their number (`iterations`),
+and with `Params.iterations` the same plan is made again, however long that takes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from planner.algorithms.at_hand import KWH, UNSERVED, AtHand, better, finish
-from planner.algorithms.greedy import restarted_draft
+from planner.algorithms.at_hand import UNSERVED, AtHand, better, finish
 from planner.algorithms.lp import cheaper
 from planner.drafts.draft import Draft
+from planner.linear.charge import charge
 from planner.linear.clock import Deadline
 from planner.linear.model import Model
 from planner.linear.scope import Scope
@@ -30,6 +33,10 @@ from planner.linear.tiers import (
 )
 from planner.params import Params
 from planner.plan import Objective, Plan
+from planner.search.construct import constructed
+from planner.search.instance import Instance
+from planner.search.search import Search
+from planner.search.state import State
 from planner.snapshot import Snapshot
 
 WHOLE_INTEGERS: Final = 1200
@@ -40,63 +47,185 @@ GIVEN_INTEGERS: Final = 5000
 """The same for charging alone, where routes are no question."""
 
 _OPTIMAL_GAP: Final = 0.001
+_BLOCK: Final = 100
+_SMALL_STEPS: Final = 200
+"""So many steps are made before a problem is solved whole."""
+
+_STALLED: Final = 12
+"""After so many blocks in a row that found nothing the search ends."""
+
+_BOUND_SHARE: Final = 0.15
+_TOLD_S: Final = 1.0
+"""Better plans are told no more often."""
 
 
 def joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """At least as good as greedy with its charging solved anew; `optimal` where that is proved."""
-    deadline = Deadline.after(budget_s)
-    best = _Best.of(AtHand.greedy(snapshot))
-    if not best.serves_all:
-        hand, soon = best.hand, Deadline.after(0.2 * budget_s)
-        best.offer(restarted_draft(snapshot, hand.line, hand.chosen, seed, soon))
-    best.offer(cheaper(best.hand, params, deadline))
-    whole = Model(open_scope(snapshot, best.hand.line, best.hand.chosen, fixed=best.given))
-    integers = sum(whole.columns.integral)
-    found: Solved | None = None
-    if integers <= (GIVEN_INTEGERS if best.given else WHOLE_INTEGERS):
-        gap = params.max_gap / 2 if integers <= WHOLE_INTEGERS else params.max_gap
-        found = _rounds(best, whole.columns.scope, params, deadline, gap)
-    elif not best.given:
-        _reconnect(best, params, Deadline.after(0.8 * deadline.left_s))
-    return _decide(best, whole, found, deadline, seed)
+    *_, last = iter_joint(snapshot, params, budget_s, seed)
+    return last
+
+
+def iter_joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Plan]:
+    """Better and better plans; the last is the answer, with its bound."""
+    run = _Run(snapshot, params, budget_s, seed)
+    yield from run.search()
+    yield run.decided()
 
 
 @dataclass(slots=True)
 class _Best:
-    """The best draft so far, in `hand`, and what it reaches."""
+    """The best draft so far, in `hand`, what it reaches, and the steps that led to it."""
 
     hand: AtHand
     reached: Objective
-
-    @classmethod
-    def of(cls, hand: AtHand) -> _Best:
-        return cls(hand, hand.tiers(hand.draft))
+    iterations: int = 0
 
     @property
     def given(self) -> bool:
         return self.hand.chosen.given
 
     @property
-    def serves_all(self) -> bool:
-        return self._served and self.reached.shortfall_kwh <= KWH
-
-    @property
-    def _served(self) -> bool:
+    def served(self) -> bool:
         return self.given or self.reached.unserved <= self.hand.hopeless + UNSERVED
 
     @property
     def known(self) -> Known:
         return Known(
             unserved=self.reached.unserved,
-            unserved_proved=self._served,
+            unserved_proved=self.served,
             shortfall_kwh=self.reached.shortfall_kwh,
         )
 
-    def offer(self, draft: Draft | None) -> None:
+    def offer(self, draft: Draft | None) -> bool:
         if draft is not None:
             reached = self.hand.tiers(draft)
             if better(reached, self.reached):
                 self.hand, self.reached = replace(self.hand, draft=draft), reached
+                return True
+        return False
+
+
+class _Run:
+    def __init__(self, snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> None:
+        self._snapshot, self._params, self._seed = snapshot, params, seed
+        counted = params.iterations is not None
+        self._deadline = Deadline.after(math.inf if counted else budget_s)
+        self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
+        hand = AtHand.greedy(snapshot)
+        self._best = _Best(hand, hand.tiers(hand.draft))
+        self._instance = Instance(snapshot, hand.line, hand.chosen)
+        self._charging_s = 0.0
+        """What the exact charging took the last time."""
+        self._proof: Solved | None = None
+
+    def search(self) -> Iterator[Plan]:
+        """Blocks of steps until time is up, nothing more is found, or all asked for are made."""
+        best, most = self._best, self._params.iterations
+        self._charge(best.hand.draft)
+        yield self._plan()
+        whole = self._whole()
+        if whole is not None:
+            most = _SMALL_STEPS if most is None else min(most, _SMALL_STEPS)
+        told = Deadline.after(_TOLD_S)
+        for _ in self._blocks(most):
+            if told.left_s <= 0:
+                told = Deadline.after(_TOLD_S)
+                yield self._plan()
+        if whole is not None and self._params.iterations in (None, _SMALL_STEPS + 1):
+            self._prove(whole)
+
+    def _blocks(self, most: int | None) -> Iterator[None]:
+        """Yields whenever the best plan was beaten. The search goes on from its own plan, not from
+        the exact one: that holds connectors for as long as nobody else wants them."""
+        best = self._best
+        search = Search(self._start(), self._seed)
+        stalled, in_time = 0, True
+        while in_time and stalled < _STALLED and (most is None or search.steps < most):
+            steps = _BLOCK if most is None else min(_BLOCK, most - search.steps)
+            in_time = self._block(search, steps)
+            stalled += 1
+            draft = search.improved()
+            if draft is not None:
+                stalled = 0
+                if self._charge(draft):
+                    best.iterations = search.steps
+                    yield
+
+    def _start(self) -> State:
+        """A peak that is paid for and a battery are known from the exact plan alone."""
+        site = self._snapshot.site
+        if site.peak_price_per_kw > 0 or site.battery is not None:
+            return State.of(self._instance, self._best.hand.draft)
+        return constructed(self._instance)
+
+    def _block(self, search: Search, steps: int) -> bool:
+        """Whether all steps were made in time, with what is left for the exact charging."""
+        for _ in range(steps):
+            if self._until.left_s <= 1.2 * self._charging_s:
+                return False
+            search.step()
+        return True
+
+    def _charge(self, draft: Draft) -> bool:
+        """The exact charging of a draft, or the draft; whether that is the best so far. What time
+        has cut short counts for nothing: it could not be made again."""
+        started = Deadline.after(0.0)
+        hand = self._best.hand
+        found = charge(self._snapshot, hand.line, hand.chosen, draft, self._deadline)
+        self._charging_s = -started.left_s
+        if self._deadline.left_s <= 0:
+            return False
+        return self._best.offer(draft if found is None else found.draft)
+
+    def _whole(self) -> Model | None:
+        """The whole model where it is small enough to be solved."""
+        chosen = self._best.hand.chosen
+        options = sum(map(len, chosen.drives.values()))
+        if options + len(chosen.vehicles) * self._instance.line.steps > 2 * GIVEN_INTEGERS:
+            return None
+        model = self._model()
+        most = GIVEN_INTEGERS if chosen.given else WHOLE_INTEGERS
+        return model if sum(model.columns.integral) <= most else None
+
+    def _model(self) -> Model:
+        hand = self._best.hand
+        return Model(open_scope(self._snapshot, hand.line, hand.chosen, fixed=self._best.given))
+
+    def _prove(self, whole: Model) -> None:
+        """Solves the whole model; only a proved plan is taken, for any other depends on time."""
+        small = sum(whole.columns.integral) <= WHOLE_INTEGERS
+        gap = self._params.max_gap / 2 if small else self._params.max_gap
+        trial = replace(self._best)
+        found = _rounds(trial, whole.columns.scope, self._params, self._until, gap)
+        if found is None:
+            return
+        self._proof = found
+        if found.proved and self._until.left_s > 0:
+            trial.iterations = _SMALL_STEPS + 1
+            self._best = trial
+
+    def _plan(self, bound_money: float | None = None) -> Plan:
+        best = self._best
+        plan = finish(
+            best.hand,
+            best.hand.draft,
+            algorithm="joint",
+            seed=self._seed,
+            bound_money=bound_money,
+        )
+        return replace(plan, iterations=best.iterations)
+
+    def decided(self) -> Plan:
+        """The plan with the bound that holds for plans equal in the tiers above."""
+        found = self._proof
+        bound = found.bound_money if found is not None else -math.inf
+        if not math.isfinite(bound):
+            bound = relaxed_bound(self._model(), self._deadline, self._best.reached)
+        plan = self._plan(bound if math.isfinite(bound) else None)
+        proved = found is not None and found.proved
+        if proved and plan.bound is not None and plan.bound.gap <= _OPTIMAL_GAP:
+            return replace(plan, status="optimal")
+        return plan
 
 
 def _rounds(
@@ -123,24 +252,3 @@ def _rounds(
             break
         scope = finer
     return last
-
-
-def _reconnect(best: _Best, params: Params, deadline: Deadline) -> None:
-    """Connectors and charging together, for the routes as they are driven now."""
-    driven = {v: tuple(drives) for v, drives in best.hand.draft.drives.items()}
-    chosen = replace(best.hand.chosen, drives=driven)
-    scope = open_scope(best.hand.snapshot, best.hand.line, chosen, fixed=True)
-    _rounds(best, scope, params, deadline, params.max_gap)
-
-
-def _decide(best: _Best, whole: Model, found: Solved | None, deadline: Deadline, seed: int) -> Plan:
-    """The plan with the bound that holds for plans equal in the tiers above."""
-    proved = found is not None and found.proved
-    bound = found.bound_money if found is not None else -math.inf
-    if not math.isfinite(bound):
-        bound = relaxed_bound(whole, deadline, best.reached)
-    money = bound if math.isfinite(bound) else None
-    plan = finish(best.hand, best.hand.draft, algorithm="joint", seed=seed, bound_money=money)
-    if proved and plan.bound is not None and plan.bound.gap <= _OPTIMAL_GAP:
-        return replace(plan, status="optimal")
-    return plan

@@ -1,85 +1,228 @@
-"""The most energy that a vehicle could have at a departure, were it alone at the depot."""
+"""The most energy that a vehicle could have at its departures, under what others leave or alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.drafts.choices import Drive
 from planner.drafts.curve import Piece, curve, fading_kwh, highest_kw
-from planner.drafts.draft import Visit, open_visits, plugged_at
-from planner.drafts.timeline import Timeline
+from planner.drafts.draft import Draft, Visit, open_visits, plugged_at
+from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.snapshot import Snapshot, Vehicle
+
+_EPS = 1e-6
+LACK_KWH = 1e-3
+"""Less is rounding: what a plan may be short of at a departure without telling it."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is taken for given: the `power` and the `connectors` that the others' charging leaves,
+    or all there are. `raised` gives some limits, by place in the timeline, so many kW more."""
+
+    power: bool = True
+    connectors: bool = True
+    raised: tuple[tuple[int, float], ...] = ()
+
+
+AS_PLANNED = World()
+ALONE = World(power=False, connectors=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """At the departure of `drive` the vehicle has `has_kwh`, which is `kwh` too little."""
+
+    drive: Drive
+    has_kwh: float
+    kwh: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Connectors that differ in name only; `room_kw` is what the limits above leave a step."""
+    """Connectors that differ in name only; `above` are the places of their limits."""
 
     min_kw: float
     max_kw: float
     plugs: frozenset[str]
-    room_kw: Sequence[float]
+    above: tuple[int, ...]
+    sockets: list[Socket]
+
+
+@dataclass(frozen=True, slots=True)
+class _Car:
+    """A vehicle whose power is `flat_kw` up to `flat_kwh`: no need to look at the curve there."""
+
+    vehicle: Vehicle
+    pieces: Sequence[Piece]
+    flat_kwh: float
+    flat_kw: float
+
+    @classmethod
+    def of(cls, vehicle: Vehicle) -> _Car:
+        pieces = curve(vehicle)
+        if pieces[0].slope == 0:
+            return cls(vehicle, pieces, pieces[0].high_kwh, pieces[0].kw_at_zero)
+        return cls(vehicle, pieces, 0.0, vehicle.max_charge_kw)
 
 
 class Reach:
-    """One snapshot, for any number of vehicles and departures."""
+    """One draft, for any number of vehicles and drives.
 
-    def __init__(self, snapshot: Snapshot, line: Timeline) -> None:
-        self._snapshot, self._line = snapshot, line
-        self._usable = {c.key for c in snapshot.connectors if c.controllable}
-        kinds: dict[tuple[object, ...], _Kind] = {}
-        for c in snapshot.connectors:
-            if c.controllable:
-                key = (c.min_kw, c.max_kw, frozenset(c.plugs), c.circuit)
-                if key not in kinds:
-                    rooms = [x.room_kw for x in line.limits if c.key in x.sockets]
-                    room_kw = np.maximum(np.minimum.reduce(rooms), 0.0).tolist()
-                    kinds[key] = _Kind(c.min_kw, c.max_kw, frozenset(c.plugs), room_kw)
-        self._kinds = list(kinds.values())
+    In each visit a vehicle charges at once and as fast as connector, curve and limits allow, at the
+    connector where it gets the most: nothing lawful has more at any departure, but for what fits
+    between others within a step, whose powers are added up here.
+    """
 
-    def kwh(self, vehicle: Vehicle, before: Sequence[Drive], drive: Drive) -> float:
-        """Charging at once and as fast as connector, curve and limits allow, after the routes
-        `before`.
+    def __init__(self, snapshot: Snapshot, line: Timeline, draft: Draft) -> None:
+        self._snapshot, self._line, self._draft = snapshot, line, draft
+        self._kinds = _kinds(snapshot, line)
+        self._cars: dict[str, _Car] = {}
+        self._fits: dict[tuple[tuple[str, ...], float], list[_Kind]] = {}
+        self._holds: dict[Socket, list[tuple[float, float, str]]] = {}
+        self._visits: dict[str, list[Visit]] = {}
+        plugged = {v.id: plugged_at(v) for v in snapshot.vehicles}
+        for visit in draft.visits:
+            hold = visit.hold(plugged=plugged[visit.vehicle] == visit.socket)
+            if hold is not None and visit.socket is not None:
+                self._holds.setdefault(visit.socket, []).append((*hold, visit.vehicle))
+                self._visits.setdefault(visit.vehicle, []).append(visit)
+        self._alone_kw = [limit.room_kw for limit in line.limits]
+        battery, taken_kw = snapshot.site.battery, self._taken_kw(draft.visits)
+        self._left_kw = [a - t for a, t in zip(self._alone_kw, taken_kw, strict=True)]
+        if battery is not None:
+            self._alone_kw = [self._alone_kw[0] + battery.max_discharge_kw, *self._alone_kw[1:]]
+            if draft.battery_kw is not None:
+                self._left_kw[0] = self._left_kw[0] - draft.battery_kw
 
-        In each visit the best of the connectors counts, so nothing lawful reaches more within
-        steps.
-        """
-        pieces = curve(vehicle)
-        drives = sorted((*before, drive), key=lambda d: d.depart_s)
-        events = [(d.return_s, 0, i) for i, d in enumerate(drives) if d is not drive]
-        visits = open_visits(vehicle, drives, self._snapshot, self._line)
-        events += [(v.start_s, 1, i) for i, v in enumerate(visits) if v.end_s <= drive.depart_s]
+    def best_kw(self, vehicle: Vehicle) -> float:
+        """The most that any controllable connector gives the vehicle."""
+        powers = [min(k.max_kw, vehicle.max_charge_kw) for k in self._fitting(vehicle)]
+        return max(powers, default=0.0)
+
+    def limits_above(self, vehicle: Vehicle) -> list[int]:
+        """The limits over any connector that fits, the site's first."""
+        return sorted({i for kind in self._fitting(vehicle) for i in kind.above})
+
+    def lack(self, vehicle: Vehicle, drives: Iterable[Drive], world: World) -> Lack | None:
+        """The first departure of `drives` that the vehicle's energy cannot be enough for."""
+        car = self._cars.get(vehicle.id) or self._cars.setdefault(vehicle.id, _Car.of(vehicle))
+        order = sorted(drives, key=lambda d: (d.depart_s, d.return_s))
+        visits = open_visits(vehicle, order, self._snapshot, self._line)
+        events = [(d.return_s, 0, i) for i, d in enumerate(order)]
+        events += [(v.start_s, 1, i) for i, v in enumerate(visits)]
+        events += [(d.depart_s, 2, i) for i, d in enumerate(order)]
+        room_kw = self._room_kw(vehicle, world)
         energy_kwh = vehicle.energy_kwh
-        for _, kind, i in sorted(events):
-            if kind == 0:
-                energy_kwh = max(0.0, energy_kwh - drives[i].energy_kwh)
-            else:
-                energy_kwh = self._after(visits[i], vehicle, pieces, energy_kwh)
-        return energy_kwh
+        for _, event, i in sorted(events):
+            if event == 0:
+                energy_kwh = max(0.0, energy_kwh - order[i].energy_kwh)
+            elif event == 1:
+                energy_kwh = self._after(visits[i], car, energy_kwh, room_kw, world)
+            elif order[i].need_kwh - energy_kwh > LACK_KWH:
+                return Lack(order[i], energy_kwh, order[i].need_kwh - energy_kwh)
+        return None
+
+    def _fitting(self, vehicle: Vehicle) -> list[_Kind]:
+        most_kw, plugs = vehicle.max_charge_kw, vehicle.plugs
+        found = self._fits.get((plugs, most_kw))
+        if found is None:
+            found = [k for k in self._kinds if k.plugs & set(plugs) and k.min_kw <= most_kw]
+            self._fits[plugs, most_kw] = found
+        return found
+
+    def _taken_kw(self, visits: Iterable[Visit]) -> list[Floats]:
+        taken = [np.zeros(self._line.steps) for _ in self._line.limits]
+        for visit in visits:
+            above = [i for i, x in enumerate(self._line.limits) if visit.socket in x.sockets]
+            for charge in visit.charges:
+                for i in above:
+                    taken[i][self._line.step_at(charge.start_s)] += charge.kw
+        return taken
+
+    def _room_kw(self, vehicle: Vehicle, world: World) -> list[Floats]:
+        """What each limit leaves this vehicle, whose own charging is planned anew."""
+        room = list(self._left_kw if world.power else self._alone_kw)
+        own = self._visits.get(vehicle.id)
+        if world.power and own:
+            room = [r + t for r, t in zip(room, self._taken_kw(own), strict=True)]
+        for i, kw in world.raised:
+            room[i] = room[i] + kw
+        return room
 
     def _after(
-        self, visit: Visit, vehicle: Vehicle, pieces: Sequence[Piece], energy_kwh: float
+        self, visit: Visit, car: _Car, energy_kwh: float, room_kw: Sequence[Floats], world: World
     ) -> float:
-        own = plugged_at(vehicle)
-        if visit.first and own is not None and own not in self._usable:
+        """The energy when the visit ends."""
+        own = plugged_at(car.vehicle) if visit.first else None
+        if own is not None and not any(own in kind.sockets for kind in self._kinds):
             return energy_kwh
-        parts = self._line.cut(visit.start_s, visit.end_s)
         best = energy_kwh
-        for kind in self._kinds:
-            if not kind.plugs & set(vehicle.plugs):
-                continue
-            most_kw = min(kind.max_kw, vehicle.max_charge_kw)
-            full_kwh = max(energy_kwh, fading_kwh(pieces, kind.min_kw))
-            reached = energy_kwh
-            for a, b, step in parts:
-                if reached >= full_kwh:
-                    break
-                per_kw = vehicle.efficiency * (b - a) / 3600
-                kw = min(most_kw, kind.room_kw[step], highest_kw(pieces, reached, per_kw))
-                if kw >= min(kind.min_kw, most_kw):
-                    reached = min(full_kwh, reached + kw * per_kw)
-            best = max(best, reached)
+        for kind in self._fitting(car.vehicle):
+            kw = np.minimum(kind.max_kw, np.minimum.reduce([room_kw[i] for i in kind.above]))
+            gaps = [(visit.start_s, visit.end_s)]
+            if world.connectors:
+                gaps = self._gaps(kind, visit)
+            for start_s, end_s in gaps:
+                best = max(best, self._charged(car, energy_kwh, kw, kind.min_kw, start_s, end_s))
         return best
+
+    def _gaps(self, kind: _Kind, visit: Visit) -> list[tuple[float, float]]:
+        """The times within the visit in which one of the connectors is nobody else's; those that
+        lie within another are left out."""
+        found: set[tuple[float, float]] = set()
+        for socket in kind.sockets:
+            at_s = visit.start_s
+            for a, b, name in sorted(self._holds.get(socket, ())):
+                if name == visit.vehicle or b <= at_s or a >= visit.end_s:
+                    continue
+                if a > at_s:
+                    found.add((at_s, a))
+                at_s = b
+            if at_s <= visit.start_s:
+                return [(visit.start_s, visit.end_s)]
+            if at_s < visit.end_s:
+                found.add((at_s, visit.end_s))
+        return [
+            g for g in found if not any(o != g and o[0] <= g[0] and g[1] <= o[1] for o in found)
+        ]
+
+    def _charged(
+        self, car: _Car, energy_kwh: float, kw: Floats, min_kw: float, start_s: float, end_s: float
+    ) -> float:
+        """The energy after charging whenever `kw`, one value a step, is at least `min_kw`."""
+        line, efficiency = self._line, car.vehicle.efficiency
+        first, last = line.step_at(start_s), line.step_at(end_s - 2 * _EPS) + 1
+        if last <= first:
+            return energy_kwh
+        hours = np.full(last - first, line.step_h)
+        hours[0] -= (start_s - first * line.step_s) / 3600
+        hours[-1] -= (last * line.step_s - end_s) / 3600
+        kw = np.where(kw[first:last] >= max(min_kw, _EPS), kw[first:last], 0.0)
+        flat_kw = car.flat_kw if car.flat_kw >= min_kw else 0.0
+        reached = energy_kwh + efficiency * np.cumsum(np.minimum(kw, flat_kw) * hours)
+        if reached[-1] <= car.flat_kwh:
+            return float(reached[-1])
+        at = int(np.searchsorted(reached, car.flat_kwh))
+        energy_kwh = float(reached[at - 1]) if at else energy_kwh
+        full_kwh = max(energy_kwh, fading_kwh(car.pieces, min_kw))
+        for allowed_kw, h in zip(kw[at:].tolist(), hours[at:].tolist(), strict=True):
+            if energy_kwh >= full_kwh - _EPS:
+                break
+            power_kw = min(allowed_kw, highest_kw(car.pieces, energy_kwh, efficiency * h))
+            if power_kw >= min_kw:
+                energy_kwh = min(full_kwh, energy_kwh + efficiency * power_kw * h)
+        return energy_kwh
+
+
+def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
+    kinds: dict[tuple[float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
+    for c in snapshot.connectors:
+        if c.controllable:
+            above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
+            key = (c.min_kw, c.max_kw, frozenset(c.plugs), above)
+            kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
+    return list(kinds.values())

@@ -2,145 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
 
-from planner.algorithms.reach import Reach
-from planner.drafts.assemble import SITE, follow, full_steps
-from planner.drafts.choices import Choices, Drive, clash, lawful
-from planner.drafts.draft import Draft, Visit, plugged_at, sockets_with_plugs
-from planner.drafts.timeline import Timeline
-from planner.snapshot import Snapshot
+import numpy as np
+
+from planner.algorithms.unserved import Reasons
+from planner.drafts.assemble import SITE, follow, load_kw, site_import
+from planner.drafts.choices import Choices
+from planner.drafts.curve import curve, kw_at
+from planner.drafts.draft import Charge, Draft, Trace, Visit, plugged_at
+from planner.drafts.timeline import Floats, Limit, Socket, Timeline
+from planner.snapshot import Connector, Snapshot
+
+_PRICE = 1e-9
+_KW = 0.01
+"""A limit with less room than this is full; so much less than allowed is held back."""
 
 
 class Words:
-    """Reasons for one draft; clock times are UTC."""
+    """Reasons for one draft; clock times are UTC. Nothing is worked out before it is asked for."""
 
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft) -> None:
         self._snapshot, self._line, self._chosen, self._draft = snapshot, line, chosen, draft
-        self._full = [(limit, full_steps(limit, draft, line)) for limit in line.limits]
-        self._reachable = Reach(snapshot, line)
-        self._traces = follow(chosen, draft, line)
 
     def unserved(self, route: str) -> str:
-        if route in self._chosen.hopeless:
-            return self._chosen.hopeless[route]
-        options = self._chosen.of_route(route)
-        free = [d for d in options if self._fits(d)]
-        able = {d.vehicle: self._reach(d, self._before(d)) for d in options}
-        alone = {d.vehicle: self._reach(d, ()) for d in options}
-        if all(alone[d.vehicle] < d.need_kwh - 1e-3 for d in options):
-            return self._too_little(options, alone)
-        if not free:
-            return self._busy(options)
-        if all(able[d.vehicle] < d.need_kwh - 1e-3 for d in free):
-            return self._too_little(free, able)
-        left = min((d for d in free if able[d.vehicle] >= d.need_kwh - 1e-3), key=_need)
-        return (
-            f"{left.vehicle} could have the {left.need_kwh:.0f} kWh by "
-            f"{self._clock(left.depart_s)} only with power or a connector that "
-            "other vehicles need"
-        )
-
-    def _fits(self, drive: Drive) -> bool:
-        now = self._draft.drives.get(drive.vehicle, [])
-        drives = sorted((*now, drive), key=lambda d: d.depart_s)
-        return lawful(drives, self._snapshot.rules)
-
-    def _before(self, drive: Drive) -> Sequence[Drive]:
-        now = self._draft.drives.get(drive.vehicle, [])
-        return [d for d in now if d.return_s <= drive.depart_s]
-
-    def _reach(self, drive: Drive, before: Sequence[Drive]) -> float:
-        vehicle = self._chosen.vehicles[drive.vehicle]
-        return self._reachable.kwh(vehicle, before, drive)
-
-    def _too_little(self, options: Sequence[Drive], able: dict[str, float]) -> str:
-        best = min(options, key=lambda d: (d.need_kwh - able[d.vehicle], d.vehicle))
-        return (
-            f"no allowed vehicle has {best.need_kwh:.0f} kWh before "
-            f"{self._clock(best.depart_s)}: at most {able[best.vehicle]:.0f} kWh in {best.vehicle}"
-        )
-
-    def _busy(self, options: Sequence[Drive]) -> str:
-        found = []
-        for drive in options:
-            mine = self._draft.drives.get(drive.vehicle, [])
-            other = next((d for d in mine if clash(d, drive, self._snapshot.rules)), None)
-            if other is not None:
-                found.append(f"{drive.vehicle} drives {other.route}")
-            else:
-                found.append(f"{drive.vehicle} has reached its routes or shift hours")
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        return "no allowed vehicle is free: " + ", ".join(found[:3]) + more
+        return self._reasons.reason(route)
 
     def stay(self, visit: Visit) -> str:
+        """What the charging waits for, or is held back by, and what it is for."""
+        purpose = self._purpose(visit)
         first = visit.charges[0]
-        need = self._purpose(visit)
-        if first.start_s <= visit.start_s + self._line.step_s / 2:
-            limit = self._limited_until(visit)
-            if limit is not None:
-                return f"limited by {limit}; {need}"
-            if self._pauses(visit):
-                return f"charges at once and again when it is cheap; {need}"
-            return f"charges at once: {need}"
-        return f"{self._wait(visit, first.start_s)}; {need}"
+        if first.start_s > visit.start_s + self._line.step_s / 2:
+            return f"{self._wait(visit, visit.start_s, first.start_s)}; {purpose}"
+        held = self._held_back(visit)
+        if held is not None:
+            return f"{held}; {purpose}"
+        for before, after in pairwise(visit.charges):
+            if after.start_s > before.end_s + self._line.step_s / 2:
+                wait = self._wait(visit, before.end_s, after.start_s)
+                return f"charges at once, then {wait}; {purpose}"
+        return f"charges at once: {purpose}"
 
-    def _wait(self, visit: Visit, start_s: float) -> str:
-        line = self._line
-        clock = self._clock(start_s)
-        waited = range(line.step_at(visit.start_s), max(line.step_at(start_s), 1))
-        prices = [float(line.import_price[s]) for s in waited]
-        paid = min(
-            (float(line.import_price[line.step_at(c.start_s)]) for c in visit.charges), default=0.0
+    @cached_property
+    def _reasons(self) -> Reasons:
+        return Reasons(self._snapshot, self._line, self._chosen, self._draft)
+
+    @cached_property
+    def _connectors(self) -> dict[Socket, Connector]:
+        return {c.key: c for c in self._snapshot.connectors if c.controllable}
+
+    @cached_property
+    def _room_kw(self) -> list[tuple[Limit, Floats]]:
+        """What charging leaves free of each limit."""
+        return [(x, x.room_kw - load_kw(x, self._draft, self._line)) for x in self._line.limits]
+
+    @cached_property
+    def _traces(self) -> dict[str, Trace]:
+        return follow(self._chosen, self._draft, self._line)
+
+    @cached_property
+    def _holds(self) -> dict[Socket, list[tuple[float, float, str]]]:
+        holds: dict[Socket, list[tuple[float, float, str]]] = {}
+        for visit in self._draft.visits:
+            plugged = plugged_at(self._chosen.vehicles[visit.vehicle]) == visit.socket
+            hold = visit.hold(plugged=plugged)
+            if visit.socket is not None and hold is not None:
+                holds.setdefault(visit.socket, []).append((*hold, visit.vehicle))
+        return holds
+
+    @cached_property
+    def _peak_steps(self) -> Floats:
+        """1 where the import is the one that the peak price is paid for."""
+        site, import_kw = self._snapshot.site, site_import(self._draft, self._line)
+        peak_kw = float(import_kw.max(initial=0.0))
+        if site.peak_price_per_kw <= 0 or peak_kw < site.peak_so_far_kw - _KW:
+            return np.zeros(self._line.steps)
+        return np.where(import_kw >= peak_kw - _KW, 1.0, 0.0)
+
+    def _wait(self, visit: Visit, from_s: float, until_s: float) -> str:
+        """What was different just before charging began at `until_s`, at the latest."""
+        line, clock = self._line, self._clock(until_s)
+        waited = range(line.step_at(from_s), max(line.step_at(until_s - 1), line.step_at(from_s)))
+        waited = range(waited.start, waited.stop + 1)
+        paid = max(
+            float(line.import_price[line.step_at(c.start_s)])
+            for c in visit.charges
+            if c.start_s >= until_s - 1e-6
         )
-        if prices and paid < min(prices) - 1e-9:
-            return f"waits for the cheap hours from {clock}"
-        if self._taken(visit, start_s):
-            return f"waits for a free connector until {clock}"
-        for limit, full in self._full:
-            if visit.socket in limit.sockets and any(
-                full[s] or limit.room_kw[s] <= 0 for s in waited
-            ):
-                name = "the site's import limit" if limit.name == SITE else limit.name
-                return f"waits behind {name} until {clock}"
-        if prices and paid < max(prices) - 1e-9:
+        dear = [s for s in waited if line.import_price[s] > paid + _PRICE]
+        if len(dear) == len(waited):
+            least = min(float(line.import_price[s]) for s in waited)
+            currency = self._snapshot.site.currency
+            return f"waits for the cheap hours from {clock}, {paid:g} not {least:g} {currency}/kWh"
+        last = self._last_holder(visit, from_s, until_s)
+        if last is not None and self._all_taken(visit, from_s, until_s):
+            return f"waits for a connector until {clock}, when {last}"
+        just_before = [s for s in waited if s not in dear][-1]
+        full = self._full(visit, just_before)
+        if full is not None:
+            return f"waits behind {full} until {clock}"
+        if dear:
             return f"waits for cheaper hours from {clock}"
-        return f"has time, begins at {clock}"
+        return f"has time, begins at {clock}" + (f", when {last}" if last else "")
 
-    def _taken(self, visit: Visit, start_s: float) -> bool:
-        """Whether every connector that fits is held by others when `visit` could begin."""
-        plugs = sockets_with_plugs(self._snapshot)
-        vehicle = self._chosen.vehicles[visit.vehicle]
-        held = set()
-        for other in self._draft.visits:
-            plugged = plugged_at(self._chosen.vehicles[other.vehicle]) == other.socket
-            hold = other.hold(plugged=plugged)
-            if other is not visit and hold and hold[0] <= visit.start_s < hold[1] <= start_s + 1:
-                held.add(other.socket)
-        fitting = {s for s, kinds in plugs.items() if kinds & set(vehicle.plugs)}
-        return bool(fitting) and fitting <= held
+    def _last_holder(self, visit: Visit, from_s: float, until_s: float) -> str | None:
+        """Who leaves the visit's own connector just before charging begins."""
+        assert visit.socket is not None
+        before = max(
+            (end_s, name)
+            for _, end_s, name in (*self._holds[visit.socket], (0.0, 0.0, ""))
+            if end_s <= until_s + 1 and name != visit.vehicle
+        )
+        if before[0] <= max(from_s, until_s - self._line.step_s):
+            return None
+        return f"{before[1]} leaves {visit.socket[0]}/{visit.socket[1]}"
 
-    def _limited_until(self, visit: Visit) -> str | None:
-        """The limit that holds the visit below its own power, and until when."""
-        vehicle = self._chosen.vehicles[visit.vehicle]
-        connector = next(c for c in self._snapshot.connectors if c.key == visit.socket)
-        most_kw = min(connector.max_kw, vehicle.max_charge_kw)
-        for limit, full in self._full:
-            if visit.socket not in limit.sockets:
-                continue
-            held = [
-                c.end_s
-                for c in visit.charges
-                if c.kw < 0.95 * most_kw and full[self._line.step_at(c.start_s)]
-            ]
-            if held:
-                name = "the site's import limit" if limit.name == SITE else limit.name
-                return f"{name} until {self._clock(held[-1])}"
+    def _all_taken(self, visit: Visit, from_s: float, until_s: float) -> bool:
+        """Whether others hold each connector that fits at some time before charging begins."""
+        plugs = set(self._chosen.vehicles[visit.vehicle].plugs)
+        return all(
+            any(
+                start_s < until_s and end_s > from_s and name != visit.vehicle
+                for start_s, end_s, name in self._holds.get(c.key, ())
+            )
+            for c in self._connectors.values()
+            if plugs & set(c.plugs)
+        )
+
+    def _full(self, visit: Visit, step: int) -> str | None:
+        """The limit that leaves less than the connector's minimum in `step`."""
+        least_kw = max(self._connector(visit).min_kw, _KW)
+        for limit, room_kw in self._room_kw:
+            if visit.socket in limit.sockets and room_kw[step] < least_kw:
+                return _name(limit)
         return None
 
-    def _pauses(self, visit: Visit) -> bool:
-        pairs = zip(visit.charges, visit.charges[1:], strict=False)
-        return any(b.start_s > a.end_s + self._line.step_s / 2 for a, b in pairs)
+    def _held_back(self, visit: Visit) -> str | None:
+        """What keeps the power below what connector, vehicle and curve allow, until when."""
+        found: dict[str, list[Charge]] = {}
+        for charge in self._slow(visit):
+            step = self._line.step_at(charge.start_s)
+            for limit, room_kw in self._room_kw:
+                if visit.socket in limit.sockets and room_kw[step] <= _KW:
+                    found.setdefault(f"limited by {_name(limit)}", []).append(charge)
+                    break
+            else:
+                if self._peak_steps[step]:
+                    found.setdefault("kept low for the site's peak", []).append(charge)
+        if not found:
+            return None
+        what, charges = max(found.items(), key=lambda x: (len(x[1]), x[0]))
+        least_kw = min(c.kw for c in charges)
+        return f"{what} to {least_kw:.1f} kW until {self._clock(charges[-1].end_s)}"
+
+    def _slow(self, visit: Visit) -> Iterator[Charge]:
+        """The charges below the power allowed, but for the last one, which ends with enough."""
+        vehicle, connector = self._chosen.vehicles[visit.vehicle], self._connector(visit)
+        pieces = curve(vehicle)
+        most_kw = min(connector.max_kw, vehicle.max_charge_kw)
+        for charge in visit.charges[:-1]:
+            if charge.kw < 0.95 * most_kw:
+                reached_kwh = self._reached_kwh[vehicle.id, charge.start_s]
+                if charge.kw < 0.95 * min(most_kw, kw_at(pieces, reached_kwh)):
+                    yield charge
+
+    @cached_property
+    def _reached_kwh(self) -> dict[tuple[str, float], float]:
+        """The energy at the end of each charge, by vehicle and the charge's start."""
+        starts: dict[str, list[float]] = {}
+        for visit in self._draft.visits:
+            starts.setdefault(visit.vehicle, []).extend(c.start_s for c in visit.charges)
+        return {
+            (name, start_s): kwh
+            for name, found in starts.items()
+            for start_s, kwh in zip(sorted(found), self._traces[name].charged, strict=True)
+        }
+
+    def _connector(self, visit: Visit) -> Connector:
+        assert visit.socket is not None
+        return self._connectors[visit.socket]
 
     def _purpose(self, visit: Visit) -> str:
         drives = self._draft.drives.get(visit.vehicle, [])
@@ -158,5 +200,5 @@ class Words:
         return f"{self._line.instant(seconds):%H:%M} UTC"
 
 
-def _need(drive: Drive) -> float:
-    return drive.need_kwh
+def _name(limit: Limit) -> str:
+    return "the site's import limit" if limit.name == SITE else limit.name

@@ -109,7 +109,8 @@ def _check_site(facts: Facts, supply: Supply) -> Iterator[Breach]:
         kwh = 0.0
         while i + 1 < len(flows) and flows[i].end <= entry.start:
             i += 1
-        for flow in flows[i:]:
+        for j in range(i, len(flows)):
+            flow = flows[j]
             if flow.start >= entry.end:
                 break
             overlap = min(flow.end, entry.end) - max(flow.start, entry.start)

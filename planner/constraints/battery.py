@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows
 from planner.snapshot import Snapshot
@@ -37,24 +39,16 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
 
 def _export(columns: Columns, rows: Rows) -> None:
     """What the battery gives is used or sold at every instant; pv could be curtailed, this not."""
-    scope, line = columns.scope, columns.scope.line
-    by_step: dict[int, list[tuple[str, int, int]]] = {}
-    for name, g, k in columns["kw"]:
-        by_step.setdefault(scope.parts[name][k].step, []).append((name, g, k))
+    line, powers = columns.scope.line, columns.powers
     for t in range(line.steps):
         use_kw = float(line.fixed_import_kw[t] + line.export_limit_kw[t])
         if use_kw >= columns.upper[columns["discharge"][t]]:
             continue
-        places = by_step.get(t, [])
-        start_s, end_s = t * line.step_s, (t + 1) * line.step_s
-        edges = {start_s, end_s}
-        for name, _, k in places:
-            edges |= {scope.parts[name][k].start_s, scope.parts[name][k].end_s}
-        for at_s in sorted(edges - {end_s}):
-            here = [
-                (columns["kw"][p], 1.0)
-                for p in places
-                if scope.parts[p[0]][p[2]].start_s <= at_s < scope.parts[p[0]][p[2]].end_s
-            ]
-            flow = [(columns["charge"][t], 1.0), (columns["discharge"][t], -1.0)]
-            rows.add([*here, *flow], lower=-max(use_kw, 0.0))
+        mine = np.flatnonzero(powers.step == t)
+        starts_s, ends_s = powers.start_s[mine], powers.end_s[mine]
+        edges = {t * line.step_s, *starts_s.tolist(), *ends_s.tolist()}
+        flow = [(columns["charge"][t], 1.0), (columns["discharge"][t], -1.0)]
+        for at_s in sorted(edges - {(t + 1) * line.step_s}):
+            row = rows.add(flow, lower=-max(use_kw, 0.0))
+            here = (starts_s <= at_s) & (at_s < ends_s)
+            rows.extend(row, powers.column[mine[here]], 1.0)

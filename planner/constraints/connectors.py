@@ -66,7 +66,7 @@ def _only_held(columns: Columns, rows: Rows, name: str) -> None:
             most_kw = scope.most_kw(name, g, part.step)
             rows.add([(kw[name, g, k], 1.0), (hold[name, g, k], -most_kw)], upper=0.0)
             cap_kwh = scope.cap_kwh[name, g]
-            if columns.upper[energy[name, k + 1]] > cap_kwh + 1e-9:
+            if columns.most_kwh[name][k + 1] > cap_kwh + 1e-9:
                 over = vehicle.battery_kwh - cap_kwh
                 rows.add(
                     [(energy[name, k + 1], 1.0), (hold[name, g, k], over)],

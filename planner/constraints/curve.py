@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.drafts.curve import Piece, concave_runs
+from planner.drafts.curve import Piece, concave_runs, flat_kwh
 from planner.drafts.curve import curve as pieces_of
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows, Term
@@ -24,15 +24,20 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     for name, vehicle in scope.chosen.vehicles.items():
         if not vehicle.charge_curve:
             continue
-        runs = concave_runs(pieces_of(vehicle))
-        for k, part in enumerate(scope.parts[name]):
+        pieces = pieces_of(vehicle)
+        runs, flat = concave_runs(pieces), dict[float, float]()
+        for then in columns.levels[name]:
+            k = then - 1
             groups = scope.where.get((name, k), ())
             if not groups:
                 continue
             power: list[Term] = [(kw[name, g, k], 1.0) for g in groups]
-            most_kw = max(scope.most_kw(name, g, part.step) for g in groups)
-            reached = energy[name, k + 1]
-            high_kwh = columns.upper[reached]
+            most_kw = max(scope.most_kw(name, g, scope.parts[name][k].step) for g in groups)
+            reached, high_kwh = energy[name, then], columns.most_kwh[name][then]
+            if most_kw not in flat:
+                flat[most_kw] = flat_kwh(pieces, most_kw)
+            if high_kwh <= flat[most_kw] + 1e-9:
+                continue
             reachable = [run for run in runs if run[0].low_kwh < high_kwh - 1e-6]
             if len(reachable) == 1:
                 _cut(rows, power, reached, reachable[0], most_kw, high_kwh)
@@ -63,8 +68,7 @@ def _regions(
 ) -> None:
     """One region holds; outside its own region a cut is loosened by all that it could forbid."""
     name, k = cell
-    reached = columns["energy"][name, k + 1]
-    high_kwh = columns.upper[reached]
+    reached, high_kwh = columns["energy"][name, k + 1], columns.most_kwh[name][k + 1]
     regions = [
         columns.add("region", (name, k, i), 0.0, 1.0, integral=True) for i in range(len(runs))
     ]

@@ -1,10 +1,13 @@
-"""Law 3: energy moves by what is charged and drops when a route returns, never below zero.
+"""Law 3: a vehicle's energy moves by what it charges and drops by each route when it returns.
 
-In `charging` mode (law 4) a route may take more than there is: `lift` is what is then missing, and
-only a vehicle that comes home empty (`empty`) has any.
+In `charging` mode a vehicle drives all the same and comes home empty where there is too little.
 """
 
 from __future__ import annotations
+
+import itertools
+
+import numpy as np
 
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows, Term
@@ -16,23 +19,31 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
-    scope, energy, kw = columns.scope, columns["energy"], columns["kw"]
+    scope = columns.scope
     for name, vehicle in scope.chosen.vehicles.items():
-        for k, part in enumerate(scope.parts[name]):
-            before = paid(columns, name, k)
-            terms: list[Term] = [(energy[name, k + 1], 1.0), *((c, -x) for c, x in before)]
-            for g in scope.where.get((name, k), ()):
-                terms.append((kw[name, g, k], -vehicle.efficiency * part.hours))
-            rows.add(terms, lower=0.0, upper=0.0)
-        for k in range(len(scope.points[name])):
+        _moves(columns, rows, name)
+        for k in columns.levels[name]:
             after = paid(columns, name, k)
             if len(after) > 1:
                 rows.add(after, lower=0.0)
             if (name, k) in columns["empty"]:
                 empty, lift = columns["empty"][name, k], columns["lift"][name, k]
-                drop_kwh = sum(d.energy_kwh for d in scope.returning(name, k))
-                rows.add([(lift, 1.0), (empty, -drop_kwh)], upper=0.0)
+                rows.add([(lift, 1.0), (empty, -scope.drops_kwh(name).get(k, 0.0))], upper=0.0)
                 rows.add([*after, (empty, vehicle.battery_kwh)], upper=vehicle.battery_kwh)
+
+
+def _moves(columns: Columns, rows: Rows, name: str) -> None:
+    """From one level to the next what is charged in the parts between is added."""
+    levels, energy = columns.levels[name], columns["energy"]
+    first = len(rows.lower)
+    for k, then in itertools.pairwise(levels):
+        terms: list[Term] = [(c, -x) for c, x in paid(columns, name, k)]
+        rows.add([(energy[name, then], 1.0), *terms], lower=0.0, upper=0.0)
+    powers = columns.powers
+    own = powers.of(name)
+    row = first + np.searchsorted(levels, powers.part[own], side="right") - 1
+    gained = -columns.scope.chosen.vehicles[name].efficiency * powers.hours[own]
+    rows.extend(row, powers.column[own], gained)
 
 
 def paid(columns: Columns, name: str, k: int, until_s: float = float("inf")) -> list[Term]:

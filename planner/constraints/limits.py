@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows, Term
 from planner.linear.scope import Cell
@@ -16,24 +20,26 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
-    scope, line = columns.scope, columns.scope.line
+    """A row for each step in which the limit could be passed, and for each set of parts of it that
+    share an instant; named `("limit", position in Timeline.limits, step)`."""
+    scope, line, powers = columns.scope, columns.scope.line, columns.powers
+    drawn, uneven = _drawn(columns), _uneven(columns)
     for i, limit in enumerate(line.limits):
-        by_step: dict[int, dict[Cell, list[tuple[str, int, int]]]] = {}
-        for name, g, k in columns["kw"]:
-            if i in scope.groups[g].limits:
-                cells = by_step.setdefault(scope.parts[name][k].step, {})
-                cells.setdefault((name, k), []).append((name, g, k))
-        steps = range(line.steps) if i == _SITE else sorted(by_step)
-        for step in steps:
-            room_kw = float(limit.room_kw[step])
-            if room_kw < 0:
-                continue
-            cells = by_step.get(step, {})
+        below = np.array([i in g.limits for g in scope.groups], dtype=np.bool_)[powers.group]
+        most_kw = _most_kw(columns, below)
+        inside = np.flatnonzero(below)
+        inside = inside[np.argsort(powers.step[inside], kind="stable")]
+        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1))
+        for step in range(line.steps):
             battery = _battery(columns, step) if i == _SITE else []
-            for clique in scope.together(cells) or [[]]:
-                places = [place for cell in clique for place in cells[cell]]
-                if _may_exceed(columns, places, battery, room_kw):
-                    rows.add([*_draw(columns, places), *battery], upper=room_kw)
+            charge_kw = columns.upper[battery[0][0]] if battery else 0.0
+            room_kw = float(limit.room_kw[step])
+            if room_kw < 0 or most_kw[step] + charge_kw <= room_kw + 1e-9:
+                continue
+            here = inside[bounds[step] : bounds[step + 1]]
+            for at_once in _at_once(columns, here) if uneven[step] else [here]:
+                row = rows.add(battery, upper=room_kw, name=("limit", i, step))
+                rows.extend(row, drawn[at_once], 1.0)
 
 
 def _battery(columns: Columns, step: int) -> list[Term]:
@@ -42,17 +48,44 @@ def _battery(columns: Columns, step: int) -> list[Term]:
     return [(columns["charge"][step], 1.0), (columns["discharge"][step], -1.0)]
 
 
-def _draw(columns: Columns, places: list[tuple[str, int, int]]) -> list[Term]:
+def _drawn(columns: Columns) -> NDArray[np.int64]:
+    """The columns of the highest power in each part: of the burst where the model has one."""
     burst, kw = columns["burst"], columns["kw"]
-    return [(burst.get(place, kw[place]), 1.0) for place in places]
+    if not burst:
+        return columns.powers.column
+    return np.array([burst.get(place, c) for place, c in kw.items()], dtype=np.int64)
 
 
-def _may_exceed(
-    columns: Columns, places: list[tuple[str, int, int]], battery: list[Term], room_kw: float
-) -> bool:
-    most_kw: dict[Cell, float] = {}
-    for name, g, k in places:
-        upper = columns.upper[columns["kw"][name, g, k]]
-        most_kw[name, k] = max(most_kw.get((name, k), 0.0), upper)
-    charge_kw = columns.upper[battery[0][0]] if battery else 0.0
-    return sum(most_kw.values()) + charge_kw > room_kw + 1e-9
+def _most_kw(columns: Columns, below: NDArray[np.bool_]) -> Floats:
+    """What could be drawn in each step at most; a vehicle is at one of its connectors at a time."""
+    powers, steps = columns.powers, columns.scope.line.steps
+    if not below.any():
+        return np.zeros(steps)
+    upper = np.where(below, np.array(columns.upper)[powers.column], 0.0)
+    starts = np.flatnonzero(powers.begins)
+    found = np.zeros(steps)
+    np.add.at(found, powers.step[starts], np.maximum.reduceat(upper, starts))
+    return found
+
+
+def _uneven(columns: Columns) -> NDArray[np.bool_]:
+    """The steps in which some part does not last from their start to their end."""
+    powers, line = columns.powers, columns.scope.line
+    partial = powers.hours < line.step_h - 1e-9
+    found = np.zeros(line.steps, dtype=np.bool_)
+    found[powers.step[partial]] = True
+    return found
+
+
+def _at_once(columns: Columns, here: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Those of a step's powers that can be drawn at one instant, for all such sets; at least one,
+    for the battery's sake."""
+    places = columns.powers.places
+    cells: dict[Cell, list[int]] = {}
+    for index in here.tolist():
+        name, _, k = places[index]
+        cells.setdefault((name, k), []).append(index)
+    together = columns.scope.together(cells) or [[]]
+    return [
+        np.array([i for cell in clique for i in cells[cell]], dtype=np.int64) for clique in together
+    ]

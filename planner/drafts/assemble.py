@@ -49,7 +49,7 @@ def assemble(
     traces = follow(chosen, draft, line)
     shortfalls = _shortfalls(chosen, draft, traces, line)
     import_kw = site_import(draft, line)
-    cost = _cost(snapshot, line, draft, import_kw)
+    cost = cost_of(snapshot, line, draft, import_kw)
     money = cost.energy + cost.peak + cost.wear
     missing = [r for r in chosen.routes if r.id not in driven]
     return Plan(
@@ -144,7 +144,8 @@ def _use_pv(load_kw: float, pv_kw: float, floor_kw: float) -> float:
     return max(load_kw - pv_kw, min(load_kw, floor_kw))
 
 
-def _cost(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats) -> Cost:
+def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats) -> Cost:
+    """Tier 3 in its parts; `import_kw` as `site_import` has it."""
     bought, sold = np.maximum(import_kw, 0), np.maximum(-import_kw, 0)
     energy = line.step_h * float(bought @ line.import_price - sold @ line.export_price)
     site = snapshot.site

@@ -134,11 +134,12 @@ def _possible(
 ) -> tuple[list[Vehicle], str]:
     """The vehicles that could drive `route`, else the law that leaves none."""
     left = list(vehicles.values())
-    kinds = " or ".join(route.vehicle_types) or "any type"
+    kinds = " or ".join(route.vehicle_types)
+    typed = f"no vehicle of type {kinds} is in service" if kinds else "it allows no type of vehicle"
     hours = (route.return_ - route.depart) / SECOND / 3600
     shift = rules.max_shift_hours
     laws: list[tuple[str, Callable[[Vehicle], bool]]] = [
-        (f"no vehicle of type {kinds} is in service", lambda v: v.type in route.vehicle_types),
+        (typed, lambda v: v.type in route.vehicle_types),
         (
             "its consumption is known for no allowed vehicle",
             lambda v: route.energy_for(v.id) is not None,
@@ -157,7 +158,22 @@ def _possible(
         pinned = f"its vehicle {route.vehicle} is not in service"
         laws.insert(0, (pinned, lambda v: v.id == route.vehicle))
     for reason, holds in laws:
-        left = [v for v in left if holds(v)]
-        if not left:
-            return [], reason
+        able = [v for v in left if holds(v)]
+        if not able:
+            return [], f"{reason}{_nearest(route, left)}"
+        left = able
     return left, ""
+
+
+def _nearest(route: Route, left: Sequence[Vehicle]) -> str:
+    """Of the vehicles that the laws before have left, what the last law would have to allow."""
+    if not left or (route.vehicle is not None and left[0].id != route.vehicle):
+        return ""
+    if not any(v.type in route.vehicle_types for v in left):
+        return f": it is pinned to {left[0].id}, a {left[0].type}" if route.vehicle else ""
+    first = min(left, key=lambda v: (v.available_from, v.id))
+    if first.available_from > route.depart:
+        pinned = "it is pinned to " if route.vehicle is not None else ""
+        late_min = (first.available_from - route.depart) / SECOND / 60
+        return f": {pinned}{first.id}, {late_min:.0f} minutes too late"
+    return f": it is pinned to {route.vehicle}" if route.vehicle is not None else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,8 +29,14 @@ class Piece:
 
 def curve(vehicle: Vehicle) -> tuple[Piece, ...]:
     """The curve over `[0, battery_kwh]`, in order; flat before the first point, after the last."""
-    size, power = vehicle.battery_kwh, vehicle.max_charge_kw
-    points = vehicle.charge_curve
+    return _pieces(vehicle.charge_curve, vehicle.battery_kwh, vehicle.max_charge_kw)
+
+
+@lru_cache(maxsize=4096)
+def _pieces(
+    points: tuple[tuple[float, float], ...], size: float, power: float
+) -> tuple[Piece, ...]:
+    """Cached: a search asks for the same few curves thousands of times a second."""
     if not points:
         return (Piece(0.0, size, 0.0, power),)
     shares, powers = [p[0] for p in points], [p[1] for p in points]
@@ -62,6 +69,16 @@ def fading_kwh(pieces: Sequence[Piece], min_kw: float) -> float:
         if piece.kw(piece.low_kwh) >= min_kw - _EPS:
             return (min_kw - piece.kw_at_zero) / piece.slope
     return 0.0
+
+
+def flat_kwh(pieces: Sequence[Piece], kw: float) -> float:
+    """The energy up to which the curve allows `kw` everywhere."""
+    for piece in pieces:
+        if piece.kw(piece.low_kwh) < kw - _EPS:
+            return piece.low_kwh
+        if piece.kw(piece.high_kwh) < kw - _EPS:
+            return (kw - piece.kw_at_zero) / piece.slope
+    return pieces[-1].high_kwh
 
 
 def highest_kw(pieces: Sequence[Piece], energy_kwh: float, kwh_per_kw: float) -> float:

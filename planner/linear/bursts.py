@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.drafts.assemble import load_kw, site_import
-from planner.drafts.draft import Charge, Draft, Visit
+from planner.drafts.curve import curve, kw_at
+from planner.drafts.draft import Charge, Draft, Visit, charges_of, trace
 from planner.drafts.timeline import Floats, Timeline
 from planner.linear.scope import Place, Scope
 
@@ -55,6 +56,35 @@ def _evened(visit: Visit, line: Timeline) -> Visit:
         spread = Charge(start_s, start_s + line.step_s, charge.kwh / line.step_h)
         charges.append(spread)
     return replace(visit, charges=charges)
+
+
+def faded(scope: Scope, draft: Draft) -> set[Place]:
+    """The places where a burst at the minimum power lies above the charge curve: one that dips
+    below the minimum and rises again, or that the model knows the mean of only."""
+    found: set[Place] = set()
+    charges = charges_of(draft.visits)
+    for name, vehicle in scope.chosen.vehicles.items():
+        own = charges.get(name, [])
+        if not vehicle.charge_curve or not own:
+            continue
+        pieces = curve(vehicle)
+        reached = trace(vehicle, draft.drives.get(name, ()), own, scope.line).charged
+        over_s = [
+            charge.start_s
+            for charge, kwh in zip(own, reached, strict=True)
+            if charge.kw > kw_at(pieces, min(kwh, vehicle.battery_kwh)) + _EPS_KW
+        ]
+        parts = scope.parts[name] if over_s else ()
+        for k, part in enumerate(parts):
+            if any(part.start_s - 1e-6 <= at_s < part.end_s - 1e-6 for at_s in over_s):
+                groups = scope.where.get((name, k), ())
+                found |= {(name, g, k) for g in groups if scope.groups[g].min_kw > 0}
+    return found
+
+
+def unlawful(scope: Scope, draft: Draft) -> set[Place]:
+    """The places that could share in what breaks a law because means are drawn in bursts."""
+    return overloads(scope, draft) | spills(scope, draft) | faded(scope, draft)
 
 
 def wider(scope: Scope, places: set[Place], number: int) -> set[Place]:

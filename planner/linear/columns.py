@@ -4,25 +4,58 @@ Blocks (v a vehicle, k one of its parts or points, g a group of connectors, t a 
 drive[v, route] · rest[v, route] a shift ends after it · hold[v, g, k] · begin[v, g, k] ·
 armed[v, k] a hold may begin · kw[v, g, k] mean over the part ·
 on[v, k] · burst[v, k] highest power in the part · energy[v, k] at point k before routes returning
-there are paid · region[v, k, i] · lift[v, k] and empty[v, k] where a route takes more than there
+there are paid, at the points where a law looks at it · region[v, k, i] · lift[v, k] and empty[v, k]
+where a route takes more than there
 is · short[v, route or None] · buy[t] sell[t] selling[t] curtail[t] curtailing[t] ·
 charge[t] discharge[t] charging[t] stored[t] · peak[0].
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from planner.linear.scope import Scope
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.drafts.timeline import Floats
+from planner.linear.scope import Place, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Powers:
+    """The block `kw` as arrays of one length, in the order of its columns. `begins`: it is the
+    first of the vehicle's in that part, where there may be one for each of several groups."""
+
+    places: Sequence[Place]
+    column: NDArray[np.int64]
+    part: NDArray[np.int64]
+    begins: NDArray[np.bool_]
+    group: NDArray[np.int64]
+    step: NDArray[np.int64]
+    start_s: Floats
+    end_s: Floats
+    hours: Floats
+    spans: Mapping[str, slice]
+
+    def of(self, vehicle: str) -> slice:
+        """Where the vehicle's own are."""
+        return self.spans.get(vehicle, slice(0, 0))
 
 
 class Columns:
+    """`most_kwh[v][k]` is what the vehicle may have at most at point `k`, before routes are paid;
+    the energy has a column at the points `levels[v]` only, between which it can only rise."""
+
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.lower: list[float] = []
         self.upper: list[float] = []
         self.integral: list[bool] = []
+        self.most_kwh: dict[str, Sequence[float]] = {}
+        self.levels: dict[str, list[int]] = {}
         self._blocks: dict[str, dict[Any, int]] = {}
 
     def add(
@@ -41,3 +74,28 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.lower)
+
+    @cached_property
+    def powers(self) -> Powers:
+        """To be asked for when all powers are declared; a vehicle's own follow each other."""
+        scope, kw = self.scope, self["kw"]
+        parts = [scope.parts[name][k] for name, _, k in kw]
+        start_s = np.array([p.start_s for p in parts])
+        end_s = np.array([p.end_s for p in parts])
+        cells = [(name, k) for name, _, k in kw]
+        begins = [i == 0 or cell != cells[i - 1] for i, cell in enumerate(cells)]
+        spans: dict[str, slice] = {}
+        for i, (name, _, _) in enumerate(kw):
+            spans[name] = slice(spans[name].start if name in spans else i, i + 1)
+        return Powers(
+            places=list(kw),
+            column=np.fromiter(kw.values(), np.int64, len(kw)),
+            part=np.array([k for _, _, k in kw], dtype=np.int64),
+            begins=np.array(begins, dtype=np.bool_),
+            group=np.array([g for _, g, _ in kw], dtype=np.int64),
+            step=np.array([p.step for p in parts], dtype=np.int64),
+            start_s=start_s,
+            end_s=end_s,
+            hours=(end_s - start_s) / 3600,
+            spans=spans,
+        )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
+from planner.linear.levels import levels, most_kwh
 from planner.linear.scope import Scope, blocks
 
 
@@ -37,20 +41,17 @@ def _routes(columns: Columns, name: str) -> None:
 
 
 def _energy(columns: Columns, name: str) -> None:
-    """A vehicle that starts below where its curve fades can never charge beyond it."""
     scope = columns.scope
-    vehicle = scope.chosen.vehicles[name]
-    caps = [scope.cap_kwh[name, g] for g in scope.groups_held(name)]
-    most_kwh = min(vehicle.battery_kwh, max([vehicle.energy_kwh, *caps]))
-    start_kwh = vehicle.energy_kwh
+    start_kwh, most = scope.chosen.vehicles[name].energy_kwh, most_kwh(scope, name)
+    columns.most_kwh[name], columns.levels[name] = most, levels(scope, name, most)
     columns.add("energy", (name, 0), start_kwh, start_kwh)
-    for k in range(len(scope.parts[name])):
-        columns.add("energy", (name, k + 1), 0.0, most_kwh)
+    for k in columns.levels[name][1:]:
+        columns.add("energy", (name, k), 0.0, most[k])
     if not scope.chosen.given:
         return
     left_kwh, after = start_kwh, _last_need(scope, name)
-    for k in range(len(scope.points[name])):
-        drop_kwh = sum(d.energy_kwh for d in scope.returning(name, k))
+    for k in columns.levels[name]:
+        drop_kwh = scope.drops_kwh(name).get(k, 0.0)
         left_kwh -= drop_kwh
         if drop_kwh > 0 and left_kwh < 0:
             columns.add("lift", (name, k), 0.0, drop_kwh)
@@ -90,22 +91,36 @@ def _holds(columns: Columns, name: str) -> None:
 
 
 def _site(columns: Columns) -> None:
+    """No more is bought than all that could draw at once, whatever the limit."""
     scope, line = columns.scope, columns.scope.line
     site = scope.snapshot.site
+    charging_kw = _most_charging_kw(columns)
     for t in range(line.steps):
         fixed_kw = float(line.fixed_import_kw[t])
-        most_kw = max(float(line.import_limit_kw[t]), fixed_kw, 0.0) + 1.0
+        limit_kw = max(float(line.import_limit_kw[t]), fixed_kw, 0.0) + 1.0
+        most_kw = min(limit_kw, max(fixed_kw, 0.0) + float(charging_kw[t]) + 1.0)
         floor_kw = min(float(line.floor_kw[t]), fixed_kw)
         columns.add("buy", t, 0.0, most_kw)
-        columns.add("sell", t, 0.0, -min(floor_kw, 0.0))
-        if line.export_price[t] > line.import_price[t] and floor_kw < 0:
-            columns.add("selling", t, 0.0, 1.0, integral=True)
+        if floor_kw < 0:
+            columns.add("sell", t, 0.0, -floor_kw)
+            if line.export_price[t] > line.import_price[t]:
+                columns.add("selling", t, 0.0, 1.0, integral=True)
         if line.pv_kw[t] > 0:
             columns.add("curtail", t, 0.0, float(line.pv_kw[t]))
             if line.import_price[t] < 0:
                 columns.add("curtailing", t, 0.0, 1.0, integral=True)
     if site.peak_price_per_kw > 0:
-        columns.add("peak", 0, 0.0, math.inf)
+        highest_kw = max((columns.upper[c] for c in columns["buy"].values()), default=0.0)
+        columns.add("peak", 0, 0.0, highest_kw)
+
+
+def _most_charging_kw(columns: Columns) -> Floats:
+    """The sum of all powers in each step, and of the battery's."""
+    line, battery = columns.scope.line, columns.scope.snapshot.site.battery
+    powers = columns.powers
+    found = np.full(line.steps, 0.0 if battery is None else battery.max_charge_kw)
+    np.add.at(found, powers.step, np.array(columns.upper)[powers.column])
+    return found
 
 
 def _battery(columns: Columns) -> None:

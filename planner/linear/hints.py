@@ -17,11 +17,14 @@ def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
     regions: dict[tuple[str, int], dict[int, int]] = {}
     for (name, k, i), column in columns["region"].items():
         regions.setdefault((name, k), {})[i] = column
+    decided = {name for name, _ in (*regions, *columns["empty"])}
     for name, vehicle in scope.chosen.vehicles.items():
+        if name not in decided:
+            continue
         runs = concave_runs(curve(vehicle))
         energy_kwh = vehicle.energy_kwh
         for k in range(len(scope.points[name])):
-            drop_kwh = sum(d.energy_kwh for d in scope.returning(name, k))
+            drop_kwh = scope.drops_kwh(name).get(k, 0.0)
             if (name, k) in columns["empty"]:
                 found[columns["empty"][name, k]] = float(energy_kwh < drop_kwh)
             energy_kwh = max(0.0, energy_kwh - drop_kwh)

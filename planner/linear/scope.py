@@ -8,9 +8,12 @@ connectors in the group at any time can always be given one each.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.draft import Visit, plugged_at
@@ -55,7 +58,8 @@ class Scope:
     With `fixed` all of `chosen.drives` are driven; with `placed` each visit has its connector.
     `cap_kwh[v, g]` is the energy from which on the charge curve of `v` is below the minimum power
     of `g`. `stepped` are the places and parts whose minimum power is modelled by a binary, `steady`
-    those that also keep one power to their end.
+    those that also keep one power to their end. `thrifty`: nobody gains by charging more than what
+    its routes and its target want, so nobody does.
     """
 
     snapshot: Snapshot
@@ -72,16 +76,22 @@ class Scope:
     placed: tuple[Visit, ...] | None = None
     stepped: frozenset[Place] = frozenset()
     steady: frozenset[Place] = frozenset()
+    thrifty: bool = False
 
     def most_kw(self, vehicle: str, group: int, step: int) -> float:
         """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
-        place = self.groups[group]
-        rooms = [float(self.line.limits[i].room_kw[step]) for i in place.limits]
-        battery = self.snapshot.site.battery
-        if battery is not None and rooms[0] >= 0:
-            rooms[0] += battery.max_discharge_kw
-        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, *rooms)
+        place, room_kw = self.groups[group], self._room_kw[group][step]
+        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, room_kw)
         return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
+
+    @cached_property
+    def _room_kw(self) -> Sequence[Sequence[float]]:
+        """What the limits above each group leave in each step; a battery may add to the site's."""
+        battery = self.snapshot.site.battery
+        rooms = [limit.room_kw for limit in self.line.limits]
+        if battery is not None:
+            rooms[0] = np.where(rooms[0] >= 0, rooms[0] + battery.max_discharge_kw, rooms[0])
+        return [np.minimum.reduce([rooms[i] for i in g.limits]).tolist() for g in self.groups]
 
     @cached_property
     def _back(self) -> Mapping[Cell, tuple[Drive, ...]]:
@@ -103,6 +113,17 @@ class Scope:
 
     def returning(self, vehicle: str, point: int) -> tuple[Drive, ...]:
         return self._back.get((vehicle, point), ())
+
+    def drops_kwh(self, vehicle: str) -> Mapping[int, float]:
+        """What the drives that end at each point take together, if all are driven."""
+        return self._drops.get(vehicle, {})
+
+    @cached_property
+    def _drops(self) -> Mapping[str, Mapping[int, float]]:
+        found: dict[str, dict[int, float]] = {}
+        for (name, k), drives in self._back.items():
+            found.setdefault(name, {})[k] = sum(d.energy_kwh for d in drives)
+        return found
 
     def returned(self, vehicle: str, point: int) -> list[Drive]:
         """The drives that end at `point` or before."""
@@ -149,11 +170,7 @@ class Scope:
 
 def point_before(points: Sequence[float], instant_s: float) -> int:
     """The last point not after `instant_s`; the first one if none is."""
-    found = 0
-    for i, at_s in enumerate(points):
-        if at_s <= instant_s + 1e-6:
-            found = i
-    return found
+    return max(bisect_right(points, instant_s + 1e-6) - 1, 0)
 
 
 def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
@@ -193,9 +210,13 @@ def cut_points(
     inner = [i * line.step_s for i in range(line.steps + 1)] + [free_s]
     for drive in drives:
         inner += [drive.depart_s - buffer_s, drive.return_s]
-    points = sorted({start_s, *(s for s in inner if start_s < s <= line.end_s)})
-    distinct = [points[0]]
-    for at_s in points[1:]:
-        if at_s - distinct[-1] > 1e-6:
-            distinct.append(at_s)
-    return tuple(distinct)
+    return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
+
+
+def distinct(instants: Iterable[float]) -> tuple[float, ...]:
+    """In order, without those that differ by rounding only."""
+    found: list[float] = []
+    for at_s in sorted(instants):
+        if not found or at_s - found[-1] > 1e-6:
+            found.append(at_s)
+    return tuple(found)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
-from planner.drafts.choices import Choices
+from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, Draft, Visit, plugged_at
 from planner.drafts.timeline import Socket, Timeline
-from planner.linear.scope import Cell, Part, Scope, blocks, cut_points, groups_of
+from planner.linear.levels import idle_kwh
+from planner.linear.scope import (
+    Cell,
+    Group,
+    Part,
+    Scope,
+    blocks,
+    cut_points,
+    distinct,
+    groups_of,
+)
 from planner.snapshot import Snapshot, Vehicle
+
+_FULL_KWH: Final = 1e-6
+"""Of less room than this nothing comes."""
 
 
 def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -> Scope:
@@ -45,34 +60,83 @@ def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bo
     return replace(scope, where=where, holders=frozenset(holders), scarce=scarce)
 
 
-def placed_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft) -> Scope:
+def placed_scope(
+    snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft, *, thrifty: bool = False
+) -> Scope:
     """Routes and connectors are as in `draft`; only the charging is left to decide.
 
-    Visits that share a connector keep their order; the time between two
-    belongs to the earlier one.
+    Visits that share a connector keep their order; the time between two belongs to the earlier one.
+    Steps are cut only where a vehicle may charge. With `thrifty` nobody charges more than is of use
+    to its routes and its target, unless a price is negative: an aim beside the tiers may want that.
     """
     driven = {v: tuple(draft.drives.get(v, ())) for v in chosen.vehicles}
-    scope = _bare(snapshot, line, replace(chosen, drives=driven), fixed=True)
-    group_of = {s: i for i, g in enumerate(scope.groups) for s in g.sockets}
-    where: dict[Cell, tuple[int, ...]] = {}
+    chosen = replace(chosen, drives=driven)
+    groups = groups_of(snapshot, line)
+    group_of = {s: i for i, g in enumerate(groups) for s in g.sockets}
     placed = _stretched(draft.visits, chosen.vehicles)
-    windows: dict[str, list[tuple[float, float, int]]] = {}
+    windows: dict[str, list[tuple[Visit, int]]] = {name: [] for name in chosen.vehicles}
     for visit in placed:
         assert visit.socket is not None
-        window = (visit.start_s, visit.end_s, group_of[visit.socket])
-        windows.setdefault(visit.vehicle, []).append(window)
-    points = dict(scope.points)
-    for name, found in windows.items():
-        edges = {s for a, b, _ in found for s in (a, b)}
-        points[name] = _with(points[name], edges)
-    scope = replace(scope, points=points, parts=_parts(points, line))
-    for name, vehicle in chosen.vehicles.items():
-        for k, part in _usable(scope, vehicle):
-            for a, b, g in windows.get(name, ()):
-                inside = a <= part.start_s + 1e-6 and part.end_s <= b + 1e-6
-                if inside and scope.most_kw(name, g, part.step) > 0:
-                    where[name, k] = (g,)
-    return replace(scope, where=where, placed=tuple(placed))
+        windows[visit.vehicle].append((visit, group_of[visit.socket]))
+    points = {
+        name: _window_points(vehicle, driven[name], windows[name], line)
+        for name, vehicle in chosen.vehicles.items()
+    }
+    pairs = {(name, g) for name, found in windows.items() for _, g in found}
+    costly = bool((line.import_price >= 0).all() and (line.export_price >= 0).all())
+    scope = Scope(
+        snapshot=snapshot,
+        line=line,
+        chosen=chosen,
+        fixed=True,
+        groups=groups,
+        points=points,
+        parts=_parts(points, line),
+        where={},
+        holders=frozenset(),
+        scarce=frozenset(),
+        cap_kwh=_caps(chosen, groups, pairs),
+        placed=tuple(placed),
+        thrifty=thrifty and costly,
+    )
+    where: dict[Cell, tuple[int, ...]] = {}
+    for found in windows.values():
+        for visit, g in found:
+            where |= _charging_parts(scope, visit, g)
+    return replace(scope, where=where)
+
+
+def _window_points(
+    vehicle: Vehicle,
+    drives: Sequence[Drive],
+    windows: Sequence[tuple[Visit, int]],
+    line: Timeline,
+) -> tuple[float, ...]:
+    """The vehicle's start, returns, windows, and the steps' bounds within these."""
+    free_s = 0.0 if plugged_at(vehicle) is not None else line.seconds(vehicle.available_from)
+    start_s = min(max(free_s, 0.0), line.end_s)
+    found = [line.end_s, *(d.return_s for d in drives)]
+    for visit, _ in windows:
+        found += [s for a, b, _ in line.cut(visit.start_s, visit.end_s) for s in (a, b)]
+    return distinct([start_s, *(s for s in found if start_s < s <= line.end_s)])
+
+
+def _charging_parts(scope: Scope, visit: Visit, group: int) -> dict[Cell, tuple[int, ...]]:
+    """The parts of a visit in which it may charge: none where it begins with more energy than the
+    charge curve lets the connector's minimum power be."""
+    name, vehicle = visit.vehicle, scope.chosen.vehicles[visit.vehicle]
+    idle = idle_kwh(vehicle, scope.chosen.drives[name], visit.start_s)
+    if idle >= scope.cap_kwh[name, group] - _FULL_KWH:
+        return {}
+    points, parts = scope.points[name], scope.parts[name]
+    first = bisect_left(points, visit.start_s - 1e-6)
+    last = bisect_left(points, min(visit.end_s, scope.line.end_s) - 1e-6)
+    free_s = scope.line.seconds(vehicle.available_from)
+    return {
+        (name, k): (group,)
+        for k in range(first, last)
+        if _is_usable(parts[k], free_s) and scope.most_kw(name, group, parts[k].step) > 0
+    }
 
 
 def _bare(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -> Scope:
@@ -81,11 +145,7 @@ def _bare(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -
         name: cut_points(vehicle, chosen.drives[name], snapshot, line)
         for name, vehicle in chosen.vehicles.items()
     }
-    caps = {
-        (name, i): fading_kwh(curve(vehicle), g.min_kw)
-        for name, vehicle in chosen.vehicles.items()
-        for i, g in enumerate(groups)
-    }
+    pairs = itertools.product(chosen.vehicles, range(len(groups)))
     return Scope(
         snapshot=snapshot,
         line=line,
@@ -97,8 +157,16 @@ def _bare(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -
         where={},
         holders=frozenset(),
         scarce=frozenset(),
-        cap_kwh=caps,
+        cap_kwh=_caps(chosen, groups, pairs),
     )
+
+
+def _caps(
+    chosen: Choices, groups: Sequence[Group], pairs: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], float]:
+    return {
+        (name, g): fading_kwh(curve(chosen.vehicles[name]), groups[g].min_kw) for name, g in pairs
+    }
 
 
 def _parts(points: Mapping[str, Sequence[float]], line: Timeline) -> dict[str, tuple[Part, ...]]:
@@ -108,21 +176,14 @@ def _parts(points: Mapping[str, Sequence[float]], line: Timeline) -> dict[str, t
     }
 
 
-def _with(points: Sequence[float], more: set[float]) -> tuple[float, ...]:
-    kept = list(points)
-    for at_s in more:
-        if points[0] < at_s < points[-1] and all(abs(at_s - p) > 1e-6 for p in points):
-            kept.append(at_s)
-    return tuple(sorted(kept))
-
-
 def _usable(scope: Scope, vehicle: Vehicle) -> list[tuple[int, Part]]:
     free_s = scope.line.seconds(vehicle.available_from)
-    return [
-        (k, part)
-        for k, part in enumerate(scope.parts[vehicle.id])
-        if part.start_s >= free_s - 1e-6 and part.end_s - part.start_s >= SHORTEST_S
-    ]
+    parts = scope.parts[vehicle.id]
+    return [(k, part) for k, part in enumerate(parts) if _is_usable(part, free_s)]
+
+
+def _is_usable(part: Part, free_s: float) -> bool:
+    return part.start_s >= free_s - 1e-6 and part.end_s - part.start_s >= SHORTEST_S
 
 
 def _stretched(visits: Sequence[Visit], vehicles: Mapping[str, Vehicle]) -> list[Visit]:

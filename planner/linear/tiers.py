@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Floats
-from planner.linear.bursts import drifts, overloads, spills, wider
+from planner.linear.bursts import drifts, faded, overloads, spills, wider
 from planner.linear.clock import Deadline
 from planner.linear.extract import extract
 from planner.linear.hints import curve_hints
@@ -59,10 +59,10 @@ def solve_tiers(
 
 
 def refined(scope: Scope, draft: Draft, number: int) -> Scope | None:
-    """The scope with binaries for the bursts by which `draft` breaks a limit; None if it breaks
-    none. `number` counts the rounds: each reaches further than the one before."""
+    """The scope with binaries for the bursts by which `draft` breaks a law; None if it breaks none.
+    `number` counts the rounds: each reaches further than the one before."""
     stepped = wider(scope, overloads(scope, draft), number)
-    steady = wider(scope, spills(scope, draft), number)
+    steady = wider(scope, spills(scope, draft) | faded(scope, draft), number)
     return _finer(scope, stepped, steady)
 
 

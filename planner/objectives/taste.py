@@ -15,13 +15,12 @@ LATE: Final = 0.001
 
 
 def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
-    scope = columns.scope
     previous = snapshot.previous.allocations if snapshot.previous else ()
     before = {a.route: a.vehicle for a in previous}
     found: list[Term] = [
         (c, 1.0) for (name, route), c in columns["drive"].items() if before.get(route, name) != name
     ]
-    for (name, _, k), c in columns["kw"].items():
-        part = scope.parts[name][k]
-        found.append((c, LATE * part.hours * (part.start_s + part.end_s) / 7200))
+    powers = columns.powers
+    late = LATE * powers.hours * (powers.start_s + powers.end_s) / 7200
+    found += zip(powers.column.tolist(), late.tolist(), strict=True)
     return found

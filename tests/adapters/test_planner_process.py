@@ -52,12 +52,18 @@ class Running:
 
     def __init__(self, solver: str) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.ended: list[str] = []
         self.planner = PlannerProcess(
             emit=self.events.put,
             memory_limit_bytes=2 * 2**30,
             grace_s=0.1,
             solver=f"bad_solvers:{solver}",
+            planned=self._planned,
         )
+
+    def _planned(self, status: str, seconds: float) -> None:
+        assert seconds > 0
+        self.ended.append(status)
 
     async def ready(self) -> PlanReady:
         event = await self.events.get()
@@ -110,6 +116,22 @@ async def test_the_real_solver_answers_as_it_does_without_a_process() -> None:
     assert event == PlanReady(
         revision=depot.revision, plan=solved.plan, final=True, steps_down=solved.steps_down
     )
+
+
+async def test_how_each_request_ended_is_counted() -> None:
+    async with running() as run:
+        await run.planner.start_planning(request(1, FINE))
+        while not (await run.ready()).final:
+            pass
+        await run.planner.start_planning(request(2, RAISE))
+        await run.ready()
+        await run.failed()
+        await run.planner.start_planning(request(3, HANG))
+        await run.ready()
+        await run.planner.start_planning(request(4, HANG, budget_s=0.1))
+        while not isinstance(await run.events.get(), PlanFailed):
+            pass
+        assert run.ended == ["feasible", "failed", "replaced", "killed"]
 
 
 async def test_one_process_answers_request_after_request() -> None:

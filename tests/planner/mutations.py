@@ -247,6 +247,18 @@ YARD = (
         deed=with_stay(1, stay("V1", "CP1", 2, 180, 240, (180, 220, 5), (210, 240, 5))),
     ),
     Mutation(
+        "a period runs backwards",
+        5,
+        "a period ends before it begins",
+        deed=with_stay(1, stay("V1", "CP1", 2, 180, 255, (180, 240, 10), (250, 245, 0))),
+    ),
+    Mutation(
+        "before the horizon",
+        5,
+        "is at the depot",
+        deed=with_stay(0, stay("V1", "CP1", 1, -5, 105, (0, 60, 20))),
+    ),
+    Mutation(
         "below the minimum",
         6,
         "neither 0",
@@ -357,6 +369,22 @@ YARD = (
         report=lambda p: replace(p, site=p.site[:3] + p.site[4:]),
     ),
     Mutation(
+        "the site's power runs backwards",
+        11,
+        "ends before it begins",
+        report=lambda p: replace(
+            p, site=(replace(p.site[0], start=p.site[0].end, end=p.site[0].start), *p.site[1:])
+        ),
+    ),
+    Mutation(
+        "the site's power goes on after the end",
+        11,
+        "to its end",
+        report=lambda p: replace(
+            p, site=(*p.site, replace(p.site[-1], start=after(360), end=after(390)))
+        ),
+    ),
+    Mutation(
         "the site's power ends early",
         11,
         "to its end",
@@ -398,6 +426,18 @@ SUNNY = (
         deed=with_plan(battery=(period(60, 120, 5), period(119, 121, 0))),
     ),
     Mutation(
+        "the battery runs backwards",
+        9,
+        "ends before it begins",
+        deed=with_plan(battery=(period(60, 120, 5), period(150, 140, 0), period(180, 240, -4.05))),
+    ),
+    Mutation(
+        "the battery before the horizon",
+        9,
+        "begins before",
+        deed=with_plan(battery=(period(-30, 0, 0),)),
+    ),
+    Mutation(
         "battery after the end",
         9,
         "after the horizon",
@@ -420,6 +460,10 @@ GIVEN = (
     Mutation("a ghost's route driven", 4, "no vehicle that can drive", report=allocate("R3", "V2")),
     Mutation("shortfall kept quiet", 4, "17 kWh are missing", report=lambda p: replace(
         p, shortfalls=p.shortfalls[1:])),
+    Mutation("shortfall at another time", 4, "another time", report=lambda p: replace(
+        p, shortfalls=(replace(p.shortfalls[0], at=after(60)), *p.shortfalls[1:]))),
+    Mutation("shortfall told twice", 4, "twice", report=lambda p: replace(
+        p, shortfalls=(p.shortfalls[0], *p.shortfalls))),
     Mutation("shortfall misstated", 4, "reports 11", report=lambda p: replace(
         p, shortfalls=(p.shortfalls[0], replace(p.shortfalls[1], kwh=11), p.shortfalls[2]))),
 )  # fmt: skip

@@ -373,7 +373,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "very deep": ("[" * 100_000, "the text: wants JSON at most 32 deep"),
     "too much": (
         b" " * (MAX_BYTES + 1),
-        f"the text: wants at most 64 MiB, not {MAX_BYTES + 1} bytes",
+        "the text: wants at most 64 MiB, it is longer",
     ),
 }
 

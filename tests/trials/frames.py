@@ -22,7 +22,7 @@ _NASTY: tuple[Any, ...] = (
     *([], {}, [[]], {"": {}}, [None] * 50),
 )
 _SPLICES = (*'[]{}",:\\-', "\\u0000", "\\ud800", "1e999", "NaN", "\x00")
-_IDS = ("id", "", "-1", "x" * 36, "x" * 37, "ä", 0, 1, None, [], {}, True, 1e300)
+_IDS: tuple[Any, ...] = ("id", "", "-1", "x" * 36, "x" * 37, "ä", 0, 1, None, [], {}, True, 1e300)
 
 
 def frames(version: Version, rng: random.Random) -> Iterator[str]:

@@ -7,6 +7,7 @@ anything but its own files.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from daemon.adapters.guesses import Guesses
 
 MAX_BODY_BYTES = 64 * 1024
+SEND_S = 20.0
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _SECURITY_HEADERS = {
@@ -120,7 +122,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.update(_SECURITY_HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
-            await send(message)
+            # A client that acknowledges and never reads would hold its place for ever.
+            async with asyncio.timeout(SEND_S):
+                await send(message)
 
         if refusal is None:
             await self._app(scope, receive, send_guarded)

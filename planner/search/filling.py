@@ -1,0 +1,97 @@
+"""One vehicle's charging for given routes, within what the others leave free.
+
+Connectors are chosen visit by visit (`windows`). Then the cheapest steps before each departure are
+taken until its need is met, the earliest departure first (`taking`): the best there is for one
+vehicle at known prices, since each need counts all that is charged before it. Where connectors are
+scarce, a visit's charging is drawn together in time, so that others can use the connector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planner.drafts.choices import Drive
+from planner.search.instance import Check, Instance, Mover, Span
+from planner.search.room import Booking, Room
+from planner.search.taking import MARGIN_KWH, Taking
+from planner.search.windows import Taste, windows
+
+_EPS = 1e-6
+
+
+class Filling:
+    """`missing_kwh` is short at departures, `short_kwh` of the target at the end.
+
+    Most fillings are only compared: their bookings are made when they are asked for.
+    """
+
+    __slots__ = ("_bookings", "_taking", "cost", "missing_kwh", "short_kwh", "spans")
+
+    def __init__(
+        self,
+        spans: Sequence[Span],
+        bookings: list[Booking] | Taking,
+        missing_kwh: float,
+        short_kwh: float,
+        cost: float,
+    ) -> None:
+        self.spans, self.missing_kwh, self.short_kwh, self.cost = (
+            spans,
+            missing_kwh,
+            short_kwh,
+            cost,
+        )
+        self._taking = bookings if isinstance(bookings, Taking) else None
+        self._bookings = bookings if isinstance(bookings, list) else []
+
+    @property
+    def bookings(self) -> list[Booking]:
+        if self._taking is not None:
+            self._bookings, self._taking = self._taking.bookings(), None
+        return self._bookings
+
+
+def fill(
+    instance: Instance,
+    room: Room,
+    mover: Mover,
+    drives: Sequence[Drive],
+    taste: Taste,
+    *,
+    whole: bool,
+) -> Filling | None:
+    """The vehicle's filling; with `whole` None where a departure would be short."""
+    spans = instance.spans(mover, drives)
+    checks = instance.checks(mover, drives, spans)
+    margin_kwh = MARGIN_KWH if drives else 0.0
+    needs = [c.kwh + margin_kwh if c.due else c.kwh for c in checks]
+    last = max((c.spans for c, kwh in zip(checks, needs, strict=True) if kwh > _EPS), default=0)
+    if whole and _hopeless(mover, spans, checks):
+        return None
+    if last == 0:
+        missing = sum(max(0.0, c.kwh) for c in checks if c.due)
+        short = sum(max(0.0, c.kwh) for c in checks if not c.due)
+        if whole and missing > _EPS:
+            return None
+        return Filling(spans, [], missing, short, 0.0)
+    found = windows(instance, room, mover, spans[:last], checks, taste)
+    taking = Taking(instance, mover, drives, spans, found, taste)
+    taking.take(checks, needs)
+    missing, short = taking.settle(checks)
+    if whole and missing > _EPS:
+        return None
+    return Filling(spans, taking, missing, short, taking.cost())
+
+
+def _hopeless(mover: Mover, spans: Sequence[Span], checks: Sequence[Check]) -> bool:
+    """Whether a departure would be short at full power all the time."""
+    per_hour = mover.vehicle.efficiency * mover.best_kw
+    most_kwh, done = 0.0, 0
+    for check in checks:
+        if check.due:
+            for span in spans[done : check.spans]:
+                most_kwh += per_hour * (span.end_s - span.start_s) / 3600
+            done = max(done, check.spans)
+            if check.kwh > most_kwh + _EPS:
+                return True
+    return False

@@ -1,0 +1,139 @@
+"""What is taken out of a plan, and how it goes back in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop
+from random import Random
+
+from planner.drafts.choices import Drive
+from planner.search.filling import Filling
+from planner.search.state import KWH_COST, State
+from planner.search.windows import Taste
+
+_ABLE = 5
+"""Of the vehicles that can drive a route so many are compared."""
+
+_MISJUDGED_KWH = 4.0
+"""By so much what a vehicle has to buy is misjudged where chance is wanted."""
+
+_SWAP_COST = 1e-3
+"""Among equals the vehicle that was to drive it before."""
+
+
+class Builder:
+    """Puts routes and fillings into a state; `blink` skips a vehicle now and then."""
+
+    def __init__(self, state: State, rng: Random, taste: Taste, *, blink: float = 0.0) -> None:
+        self.state, self.instance = state, state.instance
+        self.rng, self.taste, self.blink = rng, taste, blink
+        self.touched: dict[int, tuple[list[Drive], Filling | None]] = {}
+        """The vehicles that were changed, as they were before."""
+
+    def touch(self, v: int) -> None:
+        if v not in self.touched:
+            self.touched[v] = (self.state.drives[v], self.state.fillings[v])
+
+    def undo(self) -> None:
+        for v in self.touched:
+            self.state.clear(v)
+        for v, (drives, filling) in self.touched.items():
+            self.state.put(v, drives, filling)
+
+    def insert(self, route: int) -> bool:
+        """To the vehicle to which it adds least, among the likeliest that can."""
+        best: tuple[float, int, list[Drive], Filling] | None = None
+        able = 0
+        for key, v, drive in self._likely(route):
+            if best is not None and able >= 2 and best[0] <= self.instance.cheapest * key:
+                break
+            if self.blink and self.rng.random() < self.blink:
+                continue
+            drives = sorted((*self.state.drives[v], drive), key=_departs)
+            if not self.instance.lawful(drives):
+                continue
+            filling = self.state.tried(v, drives, self.taste)
+            if filling is None:
+                continue
+            old = self.state.fillings[v]
+            added = _worth(filling) - (_worth(old) if old is not None else 0.0)
+            name = self.instance.names[v]
+            if self.instance.before.get(drive.route, name) != name:
+                added += _SWAP_COST
+            if best is None or added < best[0]:
+                best = added, v, drives, filling
+            able += 1
+            if able >= _ABLE:
+                break
+        if best is None:
+            return False
+        _, v, drives, filling = best
+        self.touch(v)
+        self.state.put(v, drives, filling)
+        self.state.bank.discard(route)
+        return True
+
+    def _likely(self, route: int) -> Iterator[tuple[float, int, Drive]]:
+        """The vehicles that are free then, those first that have to buy least for all they drive:
+        so many kWh more."""
+        state, found = self.state, []
+        end_s, movers = self.instance.line.end_s, self.instance.movers
+        noise = self.rng.gauss if self.blink else None
+        for v, drive in self.instance.options[route]:
+            mine = state.drives[v]
+            depart_s, return_s = drive.depart_s, drive.return_s
+            driven, target = 0.0, movers[v].target_kwh
+            for d in mine:
+                if d.depart_s < return_s and depart_s < d.return_s:
+                    break
+                if d.return_s <= end_s:
+                    driven += d.energy_kwh
+                else:
+                    target = 0.0
+            else:
+                before = driven + target
+                if return_s > end_s:
+                    after = driven + drive.need_kwh
+                else:
+                    after = max(before + drive.energy_kwh, driven + drive.need_kwh)
+                has = movers[v].energy_kwh
+                buys = (after - has if after > has else 0.0) - (
+                    before - has if before > has else 0.0
+                )
+                key = buys + 0.001 * (after - has) + 0.01 * len(mine)
+                if noise is not None:
+                    key += noise(0.0, _MISJUDGED_KWH)
+                found.append((key, v, drive))
+        heapify(found)
+        while found:
+            yield heappop(found)
+
+    def refill(self, v: int, *, whole: bool) -> bool:
+        """The vehicle's charging anew; routes that it can no longer drive go to the bank."""
+        self.touch(v)
+        drives = self.state.drives[v]
+        while True:
+            filling = self.state.tried(v, drives, self.taste, whole=whole)
+            if filling is not None:
+                self.state.put(v, drives, filling)
+                return True
+            lost = min(drives, key=lambda d: (d.priority, self.rng.random()))
+            drives = [d for d in drives if d is not lost]
+            self.state.bank.add(self.instance.number[lost.route])
+            self.state.put(v, drives, None)
+
+    def strip(self, v: int, routes: Iterable[Drive]) -> None:
+        """Takes routes from a vehicle and gives back its filling."""
+        self.touch(v)
+        gone = {d.route for d in routes}
+        kept = [d for d in self.state.drives[v] if d.route not in gone]
+        self.state.put(v, kept, None)
+        self.state.bank |= {self.instance.number[r] for r in gone}
+
+
+def _departs(drive: Drive) -> float:
+    return drive.depart_s
+
+
+def _worth(filling: Filling) -> float:
+    return KWH_COST * (filling.missing_kwh + filling.short_kwh) + filling.cost

@@ -1,0 +1,99 @@
+"""What is still free at the connectors and under the limits while vehicles are planned in turn.
+
+A connector is held for whole steps, and a step's power is what it draws on the average: what is
+given up that way the exact charging finds again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from planner.drafts.timeline import Floats
+from planner.search.instance import Instance
+
+
+class Booking:
+    """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on."""
+
+    __slots__ = ("end", "first", "hold", "kw", "kwh", "socket", "span")
+
+    def __init__(
+        self, socket: int, span: int, hold: int, first: int, kw: Floats, kwh: Floats
+    ) -> None:
+        self.socket, self.span, self.hold, self.first = socket, span, hold, first
+        self.end = first + len(kw)
+        self.kw, self.kwh = kw, kwh
+
+
+class Room:
+    def __init__(
+        self,
+        instance: Instance,
+        battery_kw: Floats | None = None,
+        peak_kw: float = math.inf,
+    ) -> None:
+        """`battery_kw` is what the site's battery draws in each step; the import is kept within
+        `peak_kw`."""
+        line = instance.line
+        self._instance = instance
+        self.free_kw: list[Floats] = [limit.room_kw.copy() for limit in line.limits]
+        if battery_kw is not None:
+            self.free_kw[0] -= battery_kw
+        self.free_kw[0] -= np.maximum(line.import_limit_kw - peak_kw, 0.0)
+        self._full_kw = np.minimum(line.import_limit_kw, peak_kw)
+        self.busy = [0] * len(instance.sockets)
+        """By connector, the steps in which it is held, as bits."""
+        self._holds: list[list[tuple[int, int]]] = [[] for _ in instance.sockets]
+        self._lowest: dict[tuple[int, ...], Floats] = {}
+
+    def book(self, bookings: Sequence[Booking]) -> None:
+        for b in bookings:
+            self._holds[b.socket].append((b.hold, b.end))
+            self.busy[b.socket] |= (1 << b.end) - (1 << b.hold)
+            for i in self._instance.chains[self._instance.group_of[b.socket]]:
+                self.free_kw[i][b.first : b.end] -= b.kw
+        if bookings:
+            self._lowest.clear()
+
+    def release(self, bookings: Sequence[Booking]) -> None:
+        for b in bookings:
+            holds = self._holds[b.socket]
+            holds.remove((b.hold, b.end))
+            busy = 0
+            for hold, end in holds:
+                busy |= (1 << end) - (1 << hold)
+            self.busy[b.socket] = busy
+            for i in self._instance.chains[self._instance.group_of[b.socket]]:
+                self.free_kw[i][b.first : b.end] += b.kw
+        if bookings:
+            self._lowest.clear()
+
+    def import_kw(self) -> float:
+        """The highest import of the site."""
+        return float((self._full_kw - self.free_kw[0]).max())
+
+    def free_at(self, group: int) -> Floats:
+        """What the limits above a group leave in each step."""
+        chain = self._instance.chains[group]
+        lowest = self._lowest.get(chain)
+        if lowest is None:
+            lowest = np.minimum.reduce([self.free_kw[i] for i in chain])
+            self._lowest[chain] = lowest
+        return lowest
+
+    def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
+        """The longest run of steps within `[first, end)` in which nobody holds the connector."""
+        busy = self.busy[socket] >> first
+        length = end - first
+        free = ~busy & ((1 << length) - 1)
+        if free == (1 << length) - 1:
+            return first, end
+        run, shrunk = 0, free
+        while shrunk:
+            free, run = shrunk, run + 1
+            shrunk &= shrunk >> 1
+        start = (free & -free).bit_length() - 1 if run else 0
+        return first + start, first + start + run

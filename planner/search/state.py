@@ -1,0 +1,199 @@
+"""A whole plan as it stands: who drives what, each vehicle's filling, and what is left over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.drafts.assemble import site_import
+from planner.drafts.choices import Drive
+from planner.drafts.draft import Charge, Draft, Visit
+from planner.drafts.timeline import Floats
+from planner.search.filling import Filling, fill
+from planner.search.instance import Instance, Span
+from planner.search.room import Booking, Room
+from planner.search.windows import Taste
+
+KWH_COST = 20.0
+"""A kWh of shortfall in money, far more than any price: tiers made one number for comparing."""
+
+ROUTE_COST = 1e5
+"""The same for one unit of unserved priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A plan as it was at some time."""
+
+    instance: Instance
+    battery_kw: Floats | None
+    drives: list[list[Drive]]
+    fillings: list[Filling | None]
+
+    def draft(self) -> Draft:
+        """What the plan means: charges in seconds."""
+        instance = self.instance
+        visits: list[Visit] = []
+        for v, filling in enumerate(self.fillings):
+            if filling is None:
+                continue
+            booked = {b.span: b for b in filling.bookings}
+            for j, span in enumerate(filling.spans):
+                visit = Visit(
+                    vehicle=instance.names[v],
+                    start_s=span.start_s,
+                    end_s=span.end_s,
+                    first=span.first,
+                )
+                if j in booked:
+                    visit.socket = instance.sockets[booked[j].socket]
+                    visit.charges = list(_charges(booked[j], span, instance.line.step_s))
+                visits.append(visit)
+        drives = {instance.names[v]: list(own) for v, own in enumerate(self.drives)}
+        battery_kw = None
+        if instance.snapshot.site.battery is not None:
+            battery_kw = (
+                np.zeros(instance.line.steps) if self.battery_kw is None else self.battery_kw
+            )
+        return Draft(drives=drives, visits=visits, battery_kw=battery_kw)
+
+
+class State:
+    def __init__(
+        self,
+        instance: Instance,
+        battery_kw: Floats | None = None,
+        peak_kw: float = math.inf,
+    ) -> None:
+        count = len(instance.movers)
+        self.instance = instance
+        self.battery_kw = battery_kw
+        self.room = Room(instance, battery_kw, peak_kw)
+        self.drives: list[list[Drive]] = [[] for _ in range(count)]
+        self.fillings: list[Filling | None] = [None] * count
+        self.bank: set[int] = {
+            r for r, options in enumerate(instance.options) if options and not instance.chosen.given
+        }
+        """The routes that nobody drives though somebody might."""
+
+    def cost(self) -> float:
+        """All tiers as one number."""
+        instance = self.instance
+        unserved = sum(instance.priority[r] for r in self.bank)
+        short = money = 0.0
+        for filling in self.fillings:
+            if filling is not None:
+                short += filling.missing_kwh + filling.short_kwh
+                money += filling.cost
+        return ROUTE_COST * unserved + KWH_COST * short + money + self._peak_cost()
+
+    def money(self) -> float:
+        return sum(f.cost for f in self.fillings if f is not None) + self._peak_cost()
+
+    def copy(self) -> Kept:
+        return Kept(self.instance, self.battery_kw, list(self.drives), list(self.fillings))
+
+    def _peak_cost(self) -> float:
+        site = self.instance.snapshot.site
+        if site.peak_price_per_kw <= 0:
+            return 0.0
+        return max(0.0, self.room.import_kw() - site.peak_so_far_kw) * site.peak_price_per_kw
+
+    def clear(self, v: int) -> None:
+        """The vehicle's filling is given back."""
+        filling = self.fillings[v]
+        if filling is not None:
+            self.room.release(filling.bookings)
+            self.fillings[v] = None
+
+    def put(self, v: int, drives: list[Drive], filling: Filling | None) -> None:
+        self.clear(v)
+        self.drives[v] = drives
+        self.fillings[v] = filling
+        if filling is not None:
+            self.room.book(filling.bookings)
+
+    def tried(
+        self, v: int, drives: Sequence[Drive], taste: Taste, *, whole: bool = True
+    ) -> Filling | None:
+        """The filling of `v` for `drives` with everybody else as they are."""
+        old = self.fillings[v]
+        if old is not None:
+            self.room.release(old.bookings)
+        found = fill(self.instance, self.room, self.instance.movers[v], drives, taste, whole=whole)
+        if old is not None:
+            self.room.book(old.bookings)
+        return found
+
+    def draft(self) -> Draft:
+        return self.copy().draft()
+
+    @classmethod
+    def of(cls, instance: Instance, draft: Draft) -> State:
+        """The state of a draft whose charging was found elsewhere; nothing is to exceed its peak
+        where that is paid for."""
+        site, peak_kw = instance.snapshot.site, math.inf
+        if site.peak_price_per_kw > 0:
+            peak_kw = max(float(site_import(draft, instance.line).max()), site.peak_so_far_kw)
+        state = cls(instance, draft.battery_kw, peak_kw)
+        by_vehicle: dict[str, list[Visit]] = {}
+        for visit in draft.visits:
+            if visit.charges and visit.socket is not None:
+                by_vehicle.setdefault(visit.vehicle, []).append(visit)
+        for v, name in enumerate(instance.names):
+            drives = sorted(draft.drives.get(name, ()), key=lambda d: (d.depart_s, d.return_s))
+            state.put(v, drives, _filling(instance, v, drives, by_vehicle.get(name, ())))
+            state.bank -= {instance.number[d.route] for d in drives}
+        return state
+
+
+def _charges(booking: Booking, span: Span, step_s: float) -> Iterable[Charge]:
+    """A step used in part is used next to the step after it where that is used too."""
+    last = len(booking.kw) - 1
+    for i, (kw, kwh) in enumerate(zip(booking.kw.tolist(), booking.kwh.tolist(), strict=True)):
+        if kw <= 0 or kwh <= 1e-7:
+            continue
+        step = booking.first + i
+        start_s = max(span.start_s, step * step_s)
+        end_s = min(span.end_s, (step + 1) * step_s)
+        length_s = round(min(3600 * kwh / kw, end_s - start_s), 3)
+        if i < last and booking.kw[i + 1] > 0 and (i == 0 or booking.kw[i - 1] <= 0):
+            start_s = end_s - length_s
+        yield Charge(start_s, start_s + length_s, kw)
+
+
+def _filling(
+    instance: Instance, v: int, drives: Sequence[Drive], visits: Sequence[Visit]
+) -> Filling:
+    mover, line = instance.movers[v], instance.line
+    spans = instance.spans(mover, drives)
+    checks = instance.checks(mover, drives, spans)
+    bookings: list[Booking] = []
+    gained = [0.0] * len(spans)
+    for visit in visits:
+        first_s, last_s = visit.charges[0].start_s, visit.charges[-1].end_s
+        j = next(i for i, s in enumerate(spans) if s.start_s - 1e-3 <= first_s < s.end_s)
+        first, end = line.step_at(first_s), line.step_at(last_s - 1e-3) + 1
+        kwh = np.zeros(end - first)
+        for charge in visit.charges:
+            kwh[line.step_at(charge.start_s) - first] += charge.kwh
+        hours = spans[j].hours[first - spans[j].first_step : end - spans[j].first_step]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            kw = np.where(kwh > 0, kwh / hours, 0.0)
+        assert visit.socket is not None
+        socket = instance.position[visit.socket]
+        held = spans[j].first and socket == mover.own
+        bookings.append(Booking(socket, j, 0 if held else first, first, kw, kwh))
+        gained[j] += float(kwh.sum()) * mover.vehicle.efficiency
+    missing = short = 0.0
+    for check in checks:
+        lack = max(0.0, check.kwh - sum(gained[: check.spans]) - 1e-3)
+        if check.due:
+            missing += lack
+        else:
+            short = lack
+    cost = sum(float(b.kwh @ instance.price[b.first : b.end]) for b in bookings)
+    return Filling(spans, bookings, missing, short, cost)
