@@ -17,7 +17,8 @@ Policy = Literal["accept", "reject"]
 
 class OcppSection(Section):
     """The central system. Security profiles as in OCPP 2.0.1 A00: 0 none, 1 password, 2 password
-    and TLS, 3 TLS with client certificates."""
+    and TLS, 3 TLS with client certificates. `lease_s`: for how long power is lent to a charger that
+    hears nothing more from us, `skew_s` how far its clock may be from ours for that."""
 
     host: Host = "127.0.0.1"
     port: Port = 9000
@@ -33,6 +34,8 @@ class OcppSection(Section):
     heartbeat_s: Annotated[int, Field(ge=1)] = 60
     sample_s: Annotated[int, Field(ge=1)] = 60
     settle_s: NonNegative = 10.0
+    lease_s: Annotated[float, Field(ge=10, le=86400)] = 90.0
+    skew_s: Annotated[float, Field(gt=0)] = 5.0
     default_fallback_kw: NonNegative = 0.0
 
     @model_validator(mode="after")
@@ -170,3 +173,43 @@ class PlannerSection(Section):
     @property
     def horizon(self) -> Horizon:
         return Horizon(hours=self.horizon_hours, step_minutes=self.step_minutes)
+
+
+class Register(Section):
+    """Where a Modbus device keeps one quantity: an `address` counted from 0, how it is written
+    there, and what turns it into kW or A."""
+
+    address: Annotated[int, Field(ge=0, le=65535)]
+    type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "float32"
+    scale: float = 1.0
+
+    @property
+    def words(self) -> int:
+        return 1 if self.type.endswith("16") else 2
+
+
+class MeterSection(Section):
+    """The site's own meter. `source` "mqtt": `site/meter`; "modbus": a device at `host`, read every
+    `period_s`. Silent for `stale_s` it counts as blind."""
+
+    source: Literal["none", "mqtt", "modbus"] = "none"
+    stale_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+    host: Host | None = None
+    port: Port = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    function: Literal["input", "holding"] = "input"
+    period_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    import_kw: Register | None = None
+    phases_a: Annotated[tuple[Register, ...], Field(min_length=3, max_length=3)] | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> MeterSection:
+        if self.source == "modbus" and (self.host is None or self.import_kw is None):
+            missing = "host" if self.host is None else "import_kw"
+            raise ValueError(f'{missing} is missing; source "modbus" wants host and import_kw')
+        if self.source == "modbus" and self.period_s >= self.stale_s:
+            raise ValueError(
+                f"period_s {self.period_s:g} is not shorter than stale_s {self.stale_s:g}: the "
+                "meter would be blind between two readings"
+            )
+        return self

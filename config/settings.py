@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator
 from pydantic import Field, model_validator
 
 from config.model import Section
-from config.services import HttpSection, MqttSection, OcppSection, PlannerSection, StoreSection
+from config.services import (
+    HttpSection,
+    MeterSection,
+    MqttSection,
+    OcppSection,
+    PlannerSection,
+    StoreSection,
+)
 from config.site import ConnectorTable, SiteSection, StationTable, VehicleTable
 from planner.snapshot import Circuit, Rules
 
@@ -22,6 +29,7 @@ class Settings(Section):
     site: SiteSection = Field(default_factory=SiteSection)
     ocpp: OcppSection = Field(default_factory=OcppSection)
     mqtt: MqttSection = Field(default_factory=MqttSection)
+    meter: MeterSection = Field(default_factory=MeterSection)
     http: HttpSection = Field(default_factory=HttpSection)
     store: StoreSection = Field(default_factory=StoreSection)
     planner: PlannerSection = Field(default_factory=PlannerSection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from config.model import Password, Section
 from planner.series import Instant, Series
@@ -23,7 +23,8 @@ def _zero() -> Series:
 
 
 class SiteSection(Section):
-    """`import_limit_kw` is a ceiling that nothing raises; series may be replaced over MQTT."""
+    """`import_limit_kw` is a ceiling that nothing raises; series may be replaced over MQTT. Every
+    limit is shared evenly by `phases`; 1 books powers on none of them."""
 
     id: SiteId = "depot"
     timezone: str = "UTC"
@@ -36,6 +37,7 @@ class SiteSection(Section):
     export_price_per_kwh: Series = Field(default_factory=_zero)
     peak_price_per_kw: NonNegative = 0.0
     voltage_v: Positive = 230.0
+    phases: Literal[1, 3] = 3
 
     @field_validator("timezone")
     @classmethod
@@ -48,7 +50,8 @@ class SiteSection(Section):
 
 
 class ConnectorTable(Section):
-    """One EVSE of a station; `phases` 0 is direct current. Powers are at the connector.
+    """One EVSE of a station; `phases` 0 is direct current. Powers are at the connector. `rotation`:
+    which of the site's phases each of the connector's is wired to; None books on all of them.
 
     `min_kw` and `plugs` None: see `Settings.min_kw_of` and `plugs_or_default`.
     """
@@ -59,6 +62,17 @@ class ConnectorTable(Section):
     max_kw: Positive = 22.0
     phases: Literal[0, 1, 2, 3] = 3
     plugs: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+    rotation: tuple[Literal[1, 2, 3], ...] | None = None
+
+    @model_validator(mode="after")
+    def _wired(self) -> ConnectorTable:
+        wired = self.rotation
+        if wired is not None and len(set(wired)) != max(self.phases, 1):
+            raise ValueError(
+                f"rotation {list(wired)}: wants a different phase of the site for each of the "
+                f"connector's {self.phases}, such as [2, 3, 1]"
+            )
+        return self
 
     @property
     def plugs_or_default(self) -> tuple[str, ...]:
@@ -67,11 +81,13 @@ class ConnectorTable(Section):
 
 class StationTable(Section):
     """`fallback_kw`: what the whole station may draw while it does not hear from us; None takes
-    `[ocpp] default_fallback_kw`."""
+    `[ocpp] default_fallback_kw`. `capability_class`: A keeps leases, B what it was told last, C
+    nothing; None is learned."""
 
     id: StationId
     password: Password | None = None
     fallback_kw: NonNegative | None = None
+    capability_class: Literal["A", "B", "C"] | None = None
     connectors: tuple[ConnectorTable, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.settings import Settings
 from config.site import StationTable, VehicleTable
+from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
 
 
@@ -33,9 +34,14 @@ def site_of(settings: Settings) -> SiteSpec:
         quiet_max_s=planner.quiet_max_s,
         period_s=planner.period_s,
         settle_s=ocpp.settle_s,
+        lease_s=ocpp.lease_s,
+        skew_s=ocpp.skew_s,
         heartbeat_s=ocpp.heartbeat_s,
         sample_s=ocpp.sample_s,
         voltage_v=site.voltage_v,
+        phases=site.phases,
+        metered=settings.meter.source != "none",
+        meter_stale_s=settings.meter.stale_s,
         default_fallback_kw=ocpp.default_fallback_kw,
         accept_unknown_tokens=ocpp.unknown_tokens == "accept",
     )
@@ -50,10 +56,17 @@ def _station(settings: Settings, table: StationTable) -> StationSpec:
             max_kw=connector.max_kw,
             phases=connector.phases,
             plugs=connector.plugs_or_default,
+            rotation=connector.rotation,
         )
         for connector in table.connectors
     )
-    return StationSpec(id=table.id, fallback_kw=settings.fallback_kw_of(table), evses=evses)
+    pinned = table.capability_class
+    return StationSpec(
+        id=table.id,
+        fallback_kw=settings.fallback_kw_of(table),
+        evses=evses,
+        pinned=Keeps(pinned) if pinned is not None else None,
+    )
 
 
 def _vehicle(table: VehicleTable) -> VehicleSpec:

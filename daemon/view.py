@@ -26,11 +26,12 @@ from daemon.adapters.http.view import (
     VehicleState,
 )
 from daemon.adapters.store import Reader
-from daemon.core.budget import SITE, left
+from daemon.core.budget import SITE, booking
 from daemon.core.depot import Depot
-from daemon.core.dispatch import wanted
+from daemon.core.dispatch import wanted_kw
 from daemon.core.instant import Now
 from daemon.core.records import TransactionRecord
+from daemon.core.rooms import budget_of
 from daemon.core.station import Evse, Station
 from planner.codec import dump_plan, dump_snapshot
 from planner.series import format_instant
@@ -103,6 +104,7 @@ class DepotView:
                 online=station.online,
                 vendor=station.vendor or None,
                 model=station.model or None,
+                capability_class=station.keeps.value if station.keeps is not None else None,
                 connectors=[self._connector(station, evse) for evse in station.evses.values()],
             )
             for station in self._depot.stations.values()
@@ -144,6 +146,9 @@ class DepotView:
         limit, source = depot.limit_kw()
         charging_kw = sum(evse.power_kw for _, evse in depot.evses())
         base_kw = depot.site_series("base_load_kw").at(now)
+        import_kw = charging_kw + base_kw - depot.site_series("pv_kw").at(now)
+        if depot.meter.import_kw is not None and not depot.meter.is_blind:
+            import_kw = depot.meter.import_kw
         return SiteState(
             id=depot.site.id,
             timezone=self._timezone,
@@ -153,12 +158,12 @@ class DepotView:
             limit_source=source,
             base_load_kw=base_kw,
             charging_kw=charging_kw,
-            import_kw=charging_kw + base_kw - depot.site_series("pv_kw").at(now),
+            import_kw=import_kw,
             peak_kw=None,
         )
 
     def _connector(self, station: Station, evse: Evse) -> ConnectorState:
-        now = self._read_clock().utc
+        now = self._read_clock()
         record = self._depot.transactions.get(evse.transaction or "")
         energy_kwh = None
         if record is not None and record.meter_start_wh is not None and evse.reading is not None:
@@ -168,8 +173,8 @@ class DepotView:
             connector=evse.spec.connector,
             status=(evse.charging_state or evse.status).value if steered else evse.status.value,
             vehicle=record.vehicle if record is not None else None,
-            limit_kw=evse.confirmed.at(now),
-            planned_kw=wanted(evse, now).at(now) if steered else None,
+            limit_kw=evse.follows_kw(now.monotonic_s),
+            planned_kw=wanted_kw(self._depot, station, evse, now.utc) if steered else None,
             power_kw=evse.power_kw,
             energy_kwh=energy_kwh,
             fixed=evse.fixed or (None if station.online else "offline"),
@@ -241,21 +246,23 @@ class DepotView:
         )
 
     def _limits(self) -> list[LimitState]:
-        depot, now = self._depot, self._read_clock().utc
-        budget = depot.budget()
-        rest = left(budget, depot.stations.values())
-        powers = dict.fromkeys(budget.room, 0.0)
-        for _, evse in depot.evses():
-            for name in budget.above(evse.spec.circuit):
+        depot, now = self._depot, self._read_clock()
+        room = budget_of(depot, now)
+        names = list(room.soon)
+        powers, booked = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+        for station, evse in depot.evses():
+            kw = booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+            for name in room.above(evse.spec.circuit):
                 powers[name] += evse.power_kw
+                booked[name] += kw
         return [
             LimitState(
                 name=name if name == SITE else f"circuit {name}",
-                limit_kw=room.at(now),
+                limit_kw=room.soon[name][0],
                 power_kw=powers[name],
-                booked_kw=room.at(now) - rest.room[name].at(now),
+                booked_kw=booked[name],
             )
-            for name, room in budget.room.items()
+            for name in names
         ]
 
 

@@ -29,6 +29,7 @@ def demo_settings(base: Settings, scenario: Scenario, *, speed: float, state: Pa
             import_limit_kw=scenario.import_limit_kw,
             base_load_kw=scenario.of("base_load_kw"),
             import_price_per_kwh=scenario.of("import_price_per_kwh"),
+            phases=1 if all(e.phases == 1 for s in scenario.stations for e in s.evses) else 3,
         ),
         ocpp=_chosen(
             base.ocpp,
@@ -36,6 +37,10 @@ def demo_settings(base: Settings, scenario: Scenario, *, speed: float, state: Pa
                 port=0,
                 messages_per_s=1000.0,
                 sample_s=300 if fast else 60,
+                # A lease is renewed in real time: every few seconds is often enough.
+                lease_s=max(90.0, 10.0 * speed),
+                # So is a message that takes two seconds of real time.
+                skew_s=max(5.0, 2.0 * speed),
                 heartbeat_s=1800 if fast else 60,
             ),
         ),

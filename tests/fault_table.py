@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent
 FAULTS = TESTS / "faults.toml"
 DOCUMENT = TESTS.parent / "docs" / "reliability.md"
+NAMED = re.compile(r"test_fault_(\d+)_")
 HEAD = ["| | What goes wrong | What must happen | Shown by |", "| ---: | --- | --- | --- |"]
 BEGIN = "<!-- faults: made by `make faults` from tests/faults.toml and the tests -->"
 END = "<!-- end of faults -->"
@@ -59,7 +61,8 @@ def read_faults(path: Path = FAULTS) -> list[Fault]:
 
 
 def read_tests(folder: Path = TESTS) -> list[Shown]:
-    """Every test below `folder` that carries `@pytest.mark.fault(NUMBER, ...)`, in its order."""
+    """Every test below `folder` that is called `test_fault_NUMBER_...` or carries
+    `@pytest.mark.fault(NUMBER, ...)`, in its order."""
     return [
         Shown(number=number, path=str(path.relative_to(folder)), name=test.name)
         for path in sorted(folder.rglob("test_*.py"))
@@ -100,6 +103,8 @@ def _functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFuncti
 
 
 def _numbers(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
+    if named := NAMED.match(test.name):
+        yield int(named[1])
     for decorator in test.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.fault":
             yield from (int(ast.literal_eval(argument)) for argument in decorator.args)
@@ -108,7 +113,8 @@ def _numbers(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
 def _shown_by(fault: Fault, by_number: Mapping[int, list[Shown]]) -> str:
     files: dict[str, list[str]] = defaultdict(list)
     for test in by_number.get(fault.number, []):
-        files[test.path].append(test.name.removeprefix("test_").replace("_", " "))
+        name = NAMED.sub("", test.name).removeprefix("test_")
+        files[test.path].append(name.replace("_", " "))
     told = [f"`{path}`: {'; '.join(names)}" for path, names in files.items()]
     return "<br>".join([*told, *([fault.remark] if fault.remark else [])])
 

@@ -33,13 +33,13 @@ def test_the_table_in_the_document_is_that_of_the_tests() -> None:
 def test_markers_are_found_with_all_their_numbers(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(
         "@pytest.mark.fault(3, 5)\n@pytest.mark.asyncio\nasync def test_it_holds(): ...\n"
-        "def test_of_no_fault(): ...\n"
+        "def test_of_no_fault(): ...\ndef test_fault_07_it_falls_back(): ...\n"
     )
     fault = Fault(number=5, section="S", wrong="w", wanted="h", remark="Why not all.")
 
     shown = read_tests(tmp_path)
 
-    assert [test.number for test in shown] == [3, 5]
+    assert [test.number for test in shown] == [3, 5, 7]
     assert "| 5 | w | h | `test_a.py`: it holds<br>Why not all. |" in table([fault], shown)
 
 

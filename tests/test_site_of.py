@@ -20,17 +20,19 @@ def test_every_field_of_the_site_follows_its_setting() -> None:
             site={
                 "id": "north", "currency": "CHF", "import_limit_kw": 81, "export_limit_kw": 1,
                 "base_load_kw": 2, "pv_kw": 3, "import_price_per_kwh": 4, "voltage_v": 240,
+                "phases": 1,
                 "export_price_per_kwh": 5, "peak_price_per_kw": 6,
             },
             ocpp={
                 "heartbeat_s": 7, "sample_s": 8, "settle_s": 9, "default_fallback_kw": 10,
-                "unknown_tokens": "reject",
+                "unknown_tokens": "reject", "lease_s": 20, "skew_s": 22,
             },
             planner={
                 "mode": "charging", "horizon_hours": 11, "step_minutes": 12, "deadline_s": 13,
                 "quiet_s": 14, "quiet_max_s": 15, "period_s": 16, "algorithm": "greedy",
                 "seed": 17,
             },
+            meter={"source": "mqtt", "stale_s": 21},
             rules={"max_routes_per_vehicle": 18},
             circuits=[{"id": "yard", "limit_kw": 19}],
             stations=[{"id": "CP01"}],

@@ -28,10 +28,17 @@ from daemon.adapters.mqtt_client import (
     MqttVersion,
     correlated,
 )
-from daemon.core.events import BrokerConnected, Event, MessageReceived, MessageRefused
+from daemon.core.events import (
+    BrokerConnected,
+    Event,
+    MessageReceived,
+    MessageRefused,
+    SiteMetered,
+)
 from daemon.core.records import Json
 from protocol.mqtt import topics
 from protocol.mqtt.decode import MAX_PAYLOAD_BYTES, MessageError, decode
+from protocol.mqtt.messages import Message, MeterMessage
 
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 30.0
@@ -167,7 +174,10 @@ class MqttLink:
         last it is no news, and taken for news it would undo what was metered since."""
         if arrival.retained and self._last_heard.get(arrival.topic) == arrival.digest:
             return
-        if len(arrival.payload) > MAX_PAYLOAD_BYTES:
+        if topics.is_meter(self._site, arrival.topic):
+            # A sample is for now: the next one comes in a second, and an old one is worth nothing.
+            event: Event = self._sample(arrival)
+        elif len(arrival.payload) > MAX_PAYLOAD_BYTES:
             # Not worth the disk: nothing is done about it but to say so.
             event = self._event(None, arrival)
         else:
@@ -191,9 +201,23 @@ class MqttLink:
             )
         )
 
+    def _sample(self, arrival: Arrival) -> Event:
+        message = self._decoded(None, arrival)
+        if isinstance(message, MessageRefused):
+            return message
+        assert isinstance(message, MeterMessage), "another message on the meter's topic"
+        return SiteMetered(import_kw=message.import_kw, phases_a=message.phases_a, at=message.at)
+
     def _event(self, inbox_id: int | None, arrival: Arrival) -> MessageReceived | MessageRefused:
+        message = self._decoded(inbox_id, arrival)
+        if isinstance(message, MessageRefused):
+            return message
+        assert inbox_id is not None, "a message too large for the inbox was decoded"
+        return MessageReceived(inbox_id=inbox_id, message=message)
+
+    def _decoded(self, inbox_id: int | None, arrival: Arrival) -> Message | MessageRefused:
         try:
-            message = decode(
+            return decode(
                 self._site,
                 arrival.topic,
                 arrival.payload,
@@ -211,8 +235,6 @@ class MqttLink:
                 response_topic=arrival.response_topic if answerable else None,
                 correlation_data=arrival.correlation_data,
             )
-        assert inbox_id is not None, "a message too large for the inbox was decoded"
-        return MessageReceived(inbox_id=inbox_id, message=message)
 
     async def _send_outbox(self, client: MqttClient) -> None:
         while True:

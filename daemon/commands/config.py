@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     match args.action:
         case "check":
-            _check(args.file, as_json=args.json)
+            return _check(args.file, as_json=args.json)
         case "schema":
             from config.schema import schema
 
@@ -33,13 +33,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(file: Path | None, *, as_json: bool) -> None:
-    """Raises SettingsError for settings that cannot be used."""
+def _check(file: Path | None, *, as_json: bool) -> int:
+    """1 where the daemon would let nothing charge. Raises SettingsError for settings that cannot be
+    used at all."""
     from config.sources import load
-    from config.worst_case import worst_cases
+    from daemon.core.arming import refusal, worst_cases
+    from daemon.site_of import site_of
 
     settings = load(file, os.environ)
-    site = worst_cases(settings)[0]
+    site, refused = worst_cases(site_of(settings))[0], refusal(site_of(settings))
     if as_json:
         summary = {
             "site": settings.site.id,
@@ -47,11 +49,16 @@ def _check(file: Path | None, *, as_json: bool) -> None:
             "worst_case_kw": site.sum_kw,
             "stations": len(settings.stations),
             "vehicles": len(settings.vehicles),
+            "refused": refused,
         }
         print(json.dumps(summary))
-        return
+        return 0 if refused is None else 1
+    if refused is not None:
+        print(f"{file or 'defaults'}: {refused}")
+        return 1
     print(
         f"{file or 'defaults'}: fine: site {settings.site.id}, {len(settings.stations)} stations, "
         f"{len(settings.vehicles)} vehicles"
     )
     print(f"worst case, hearing nothing from us: {site.arithmetic()}")
+    return 0

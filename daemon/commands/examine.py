@@ -9,18 +9,18 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from config.services import StoreSection
 from config.settings import Settings
-from config.worst_case import worst_cases
 from daemon.commands.certificate import expiry_of
+from daemon.core.arming import worst_cases
+from daemon.core.clocks import EARLIEST
+from daemon.site_of import site_of
 
-# Before this release no clock can be right: a machine without a battery wakes up in 1970.
-EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRES_SOON: Final = timedelta(days=30)
 PATIENCE_S: Final = 3.0
 LEAST_FREE_BYTES: Final = 256 * 1024 * 1024
@@ -70,7 +70,7 @@ def _clock(now: datetime) -> Iterator[Finding]:
 
 
 def _worst_cases(settings: Settings) -> Iterator[Finding]:
-    for case in worst_cases(settings):
+    for case in worst_cases(site_of(settings)):
         yield Finding(
             f"worst case of {case.place}", "ok" if case.holds else "fails", case.arithmetic()
         )

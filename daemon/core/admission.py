@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.core.alerts import alert
-from daemon.core.budget import SITE, available, left
-from daemon.core.curves import lowest_from
+from daemon.core.budget import SITE, booking
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
+from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import Evse, Station, new_evse, new_station
 
@@ -17,8 +17,8 @@ from daemon.core.station import Evse, Station, new_evse, new_station
 def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
     """An accepted station that no setting names gets the default fallback if there is room for it,
     else 0 A and an alert."""
-    fallback_kw = depot.site.default_fallback_kw
-    room_kw = lowest_from(available(left(depot.budget(), depot.stations.values()), None), now.utc)
+    fallback_kw = 0.0 if depot.unarmed else depot.site.default_fallback_kw
+    room_kw = _room_kw(depot, now)
     if fallback_kw > room_kw:
         yield from alert(
             depot,
@@ -30,7 +30,15 @@ def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
         )
         fallback_kw = 0.0
     spec = StationSpec(id=station_id, fallback_kw=fallback_kw, declared=False)
-    depot.stations[station_id] = new_station(spec)
+    depot.stations[station_id] = new_station(spec, depot.site.skew_s)
+
+
+def _room_kw(depot: Depot, now: Now) -> float:
+    """What all that is booked leaves below the site's limit, soon and later."""
+    room = budget_of(depot, now)
+    for station, evse in depot.evses():
+        room.take(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s))
+    return max(0.0, min(room.soon[SITE][0], room.later[SITE][0]))
 
 
 def admit_evse(station: Station, evse_id: int) -> Evse:
@@ -42,7 +50,7 @@ def admit_evse(station: Station, evse_id: int) -> Evse:
         first = not station.spec.declared and not station.evses
         fallback_kw = station.spec.fallback_kw if first else 0.0
         share = StationSpec(id=station.id, fallback_kw=fallback_kw)
-        evse = new_evse(share, EvseSpec(connector=evse_id))
+        evse = new_evse(share, EvseSpec(connector=evse_id), station.capabilities)
         station.evses[evse_id] = evse
     return evse
 

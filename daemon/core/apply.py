@@ -20,6 +20,7 @@ from daemon.core.events import (
     Noticed,
     PlanFailed,
     PlanReady,
+    SiteMetered,
     StationCalled,
     StationConnected,
     StationLost,
@@ -40,7 +41,9 @@ from daemon.core.links import (
 from daemon.core.messages import on_message, on_refused
 from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
+from daemon.core.site_metering import due_s, on_metered, watch
 from daemon.core.station import Station
+from daemon.core.times import look_at_clock, watch_clock
 from daemon.core.transactions import adopt, on_started, on_updated
 from protocol.ocpp.events import (
     AuthorizeRequested,
@@ -66,7 +69,9 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
 
     After every event limits are enforced at once, and planning starts when it is due.
     """
-    effects = list(_react(depot, event, now))
+    effects = list(look_at_clock(depot, now))
+    effects.extend(_react(depot, event, now))
+    effects.extend(watch(depot, now))
     for station in depot.stations.values():
         if station.setup_due_s is not None and now.monotonic_s >= station.setup_due_s:
             effects.extend(set_up(depot, station, now))
@@ -88,6 +93,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
     """The monotonic second at which a Ticked is wanted, None if nothing will fall due by itself."""
     due = [station.setup_due_s for station in depot.stations.values()]
     due += [station.backlog_until_s for station in depot.stations.values()]
+    due += [depot.look_s, due_s(depot)]
     for _, evse in depot.evses():
         due += [until_s for until_s, _ in evse.settling]
         due.append(evse.retry_s)
@@ -116,6 +122,8 @@ def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
             yield from on_ready(depot, event, now)
         case PlanFailed():
             yield from on_failed(depot, event, now)
+        case SiteMetered():
+            yield from on_metered(depot, event, now)
         case BrokerConnected():
             yield from _tell_all(depot)
         case StoreChanged(trouble=trouble):
@@ -135,6 +143,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
         yield Note(name="call_from_old_socket", fields={"station": event.station})
         return
     station.last_seen = now.utc
+    yield from watch_clock(depot, station, event.event, now)
     for item in _call(depot, station, event.event, now):
         if isinstance(item, OcppReply):
             yield Reply(

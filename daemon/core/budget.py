@@ -1,30 +1,63 @@
 """What each charger may draw at worst, so that the sum holds.
 
-Every limit that is sent passes here; the planner only proposes. A booking is the highest of what an
-EVSE follows, was asked to follow, may follow for want of an answer, and falls back to.
+Every limit that is sent passes here; the planner only proposes. Two sums are kept within every
+limit, as a whole and on each phase: what may be drawn *soon*, while what we lent is still valid,
+and what may be drawn *later*, when we have been silent for longer than that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from daemon.core.curves import combine, lowest_from, minus
-from daemon.core.station import Evse, Station
-from planner.series import Point, Series
-from planner.snapshot import Circuit
+from daemon.core import phases
+from daemon.core.keeps import Keeps
+from daemon.core.lease import FOREVER
+from daemon.core.phases import Draw, draw
+from daemon.core.station import DISOBEYS, Evse, Station
 
 Key = tuple[str, int]
 SITE = "site"
 ROUNDING_KW = 1e-6
+# Gives the kW that an EVSE can be told exactly, at most those asked for; 0 or what it charges with.
+Told = Callable[[Station, Evse, float], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """Room for charging by circuit, the whole site included, in kW over time."""
+class Booking:
+    """The most an EVSE may draw, in kW: while what it was lent is valid, and after that."""
 
-    room: Mapping[str, Series]
+    soon_kw: float
+    later_kw: float
+
+
+def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
+    """The highest of what it follows, may follow for want of an answer, has just left, and falls
+    back to. What is lent runs out by itself only where the station has shown that it keeps leases;
+    one that keeps nothing is booked at its maximum as soon as anything could charge there."""
+    if evse.fixed == DISOBEYS or is_unbound(station, evse):
+        return Booking(evse.spec.max_kw, evse.spec.max_kw)
+    leases, keeps = evse.leases(), station.keeps_leases
+    left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]
+    soon_kw = [x.kw for x in leases if not keeps or x.past_s(slack_s) > now_s]
+    later_kw = [x.kw for x in leases if not keeps or x.until_s == FOREVER]
+    return Booking(max([evse.floor_kw, *soon_kw, *left_kw]), max([evse.floor_kw, *later_kw]))
+
+
+def is_unbound(station: Station, evse: Evse) -> bool:
+    """Whether nothing that it was told bounds what it may draw once the link drops."""
+    if station.keeps is Keeps.NOTHING:
+        return evse.transaction is not None or not station.online
+    # Nothing is proven yet: its word counts while we hear it, or before it was ever heard.
+    return station.keeps is None and station.was_heard and not station.online
+
+
+@dataclass(slots=True)
+class Budget:
+    """Room by limit in kW: `soon` and `later`, each as a whole and on phases 1 to 3."""
+
+    soon: dict[str, Draw]
+    later: dict[str, Draw]
     parents: Mapping[str, str | None]
 
     def above(self, circuit: str | None) -> Iterator[str]:
@@ -34,74 +67,60 @@ class Budget:
             circuit = self.parents[circuit]
         yield SITE
 
+    def copy(self) -> Budget:
+        return Budget(soon=dict(self.soon), later=dict(self.later), parents=self.parents)
 
-def budget_of(
-    import_limit_kw: Series, base_load_kw: Series, pv_kw: Series, circuits: Iterable[Circuit]
-) -> Budget:
-    """Base load takes from the site's limit, sunshine adds to it (law 7)."""
-    listed = list(circuits)
-    room = {circuit.id: circuit.limit_kw for circuit in listed}
-    room[SITE] = minus(combine(sum, import_limit_kw, pv_kw), base_load_kw)
-    return Budget(room=room, parents={circuit.id: circuit.parent for circuit in listed})
+    def take(self, evse: Evse, booked: Booking, sign: int = 1) -> None:
+        """Takes a booking off the room; `sign` -1 gives it back."""
+        for room, kw in ((self.soon, booked.soon_kw), (self.later, booked.later_kw)):
+            parts = draw(evse, kw)
+            for limit in self.above(evse.spec.circuit):
+                a, b, c, d = room[limit]
+                room[limit] = (
+                    a - sign * parts[0],
+                    b - sign * parts[1],
+                    c - sign * parts[2],
+                    d - sign * parts[3],
+                )
+
+    def give_back(self, evse: Evse, booked: Booking) -> None:
+        self.take(evse, booked, -1)
+
+    def most_kw(self, station: Station, evse: Evse) -> float:
+        """The most that all limits above leave; what outlasts us has to fit later too."""
+        rooms = (self.soon,) if station.keeps_leases else (self.soon, self.later)
+        return min(
+            phases.most_kw(evse, room[limit])
+            for room in rooms
+            for limit in self.above(evse.spec.circuit)
+        )
+
+    def overload_kw(self) -> dict[str, float]:
+        """By how much each limit is exceeded, as a whole or on three times its worst phase."""
+        lows = {limit: min(whole, 3 * min(each)) for limit, (whole, *each) in self.soon.items()}
+        return {limit: -low for limit, low in lows.items() if low < -ROUNDING_KW}
 
 
-def left(budget: Budget, stations: Iterable[Station], without: Iterable[Key] = ()) -> Budget:
-    """The room that the bookings of all EVSEs but `without` leave; negative where they exceed."""
-    excepted = set(without)
-    taken: dict[str, list[Series]] = {}
-    for station in stations:
-        for evse in station.evses.values():
-            if (station.id, evse.spec.connector) in excepted:
-                continue
-            booking = evse.booking()
-            for limit in budget.above(evse.spec.circuit):
-                taken.setdefault(limit, []).append(booking)
-    room = {limit: minus(all_, *taken.get(limit, [])) for limit, all_ in budget.room.items()}
-    return Budget(room=room, parents=budget.parents)
+def granted(station: Station, evse: Evse, kw: float) -> Booking:
+    """What is booked for `kw` lent to an EVSE."""
+    floor_kw = evse.spec.max_kw if is_unbound(station, evse) else evse.floor_kw
+    soon_kw = max(kw, floor_kw)
+    return Booking(soon_kw, floor_kw if station.keeps_leases else soon_kw)
 
 
-def available(budget: Budget, circuit: str | None) -> Series:
-    """The least room of all limits above, never below 0."""
-    return combine(lambda v: max(0.0, min(v)), *(budget.room[at] for at in budget.above(circuit)))
-
-
-def fit(budget: Budget, wishes: Iterable[tuple[Evse, Series]]) -> list[Series]:
+def fit(budget: Budget, wishes: Iterable[tuple[Station, Evse, float]], told: Told) -> list[float]:
     """What each wish gets of the room, the first one first, none more than is left.
 
     Every floor is booked before the first wish is heard. A wish that would get less than its
-    connector can charge with gets nothing for that time, so that the rest stays for others.
+    connector can charge with gets nothing, so that the rest stays for others.
     """
-    listed = list(wishes)
-    for evse, _ in listed:
-        budget = less(budget, evse, Series.constant(evse.floor_kw))
-    granted: list[Series] = []
-    for evse, wish in listed:
-        budget = less(budget, evse, Series.constant(-evse.floor_kw))
-        most = combine(min, wish, available(budget, evse.spec.circuit))
-        grant = _usable(most, evse.spec.min_kw)
-        granted.append(grant)
-        budget = less(budget, evse, combine(max, grant, Series.constant(evse.floor_kw)))
-    return granted
-
-
-def less(budget: Budget, evse: Evse, kw: Series) -> Budget:
-    """The room that is left when `evse` draws `kw`."""
-    room = dict(budget.room)
-    for limit in budget.above(evse.spec.circuit):
-        room[limit] = minus(room[limit], kw)
-    return Budget(room=room, parents=budget.parents)
-
-
-def _usable(power: Series, min_kw: float) -> Series:
-    return Series(
-        points=tuple(
-            Point(at=p.at, value=p.value if p.value >= min_kw - ROUNDING_KW else 0.0)
-            for p in power.points
-        )
-    )
-
-
-def overload_kw(budget: Budget, start: datetime) -> dict[str, float]:
-    """By how much bookings exceed each limit at worst, from `start` on; empty when all hold."""
-    lows = {name: lowest_from(room, start) for name, room in budget.room.items()}
-    return {name: -low for name, low in lows.items() if low < -ROUNDING_KW}
+    listed, room = list(wishes), budget.copy()
+    for station, evse, _ in listed:
+        room.take(evse, granted(station, evse, 0.0))
+    grants: list[float] = []
+    for station, evse, kw in listed:
+        room.give_back(evse, granted(station, evse, 0.0))
+        grant = told(station, evse, min(kw, max(0.0, room.most_kw(station, evse))))
+        grants.append(grant)
+        room.take(evse, granted(station, evse, grant))
+    return grants

@@ -15,7 +15,7 @@ from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.meters import keep_samples, take_samples
 from daemon.core.records import TransactionRecord
 from daemon.core.station import DISOBEYS, Evse, Station
-from planner.series import Series, format_instant
+from planner.series import format_instant
 from protocol.ocpp.events import Reply, TransactionEnded, TransactionReply
 from protocol.ocpp.model import Measurand, MeterSample
 from protocol.ocpp.values import register_wh
@@ -103,7 +103,7 @@ def close(
     yield Save(record=closed)
     evse = station.evses[record.connector]
     if evse.transaction == record.id:
-        forget_profile(evse)
+        forget(evse)
         evse.transaction = None
         yield save_evse(station, evse)
         depot.dirty = True
@@ -114,16 +114,16 @@ def close(
     ask(depot, station, "unplug", device_stopped_at, now)
 
 
-def forget_profile(evse: Evse) -> None:
-    """A transaction's profile ends with it (1.6 section 3.13.1, 2.0.1 K01.FR.09)."""
-    evse.confirmed = Series.constant(evse.floor_kw)
-    evse.unconfirmed = ()
-    evse.asked = None
-    evse.target = None
+def forget(evse: Evse) -> None:
+    """What belonged to the transaction."""
+    evse.forget_profile()
+    evse.target = evse.targeted = None
     evse.failures = 0
     evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
     evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0
+    evse.silence = evse.unjudged = None
+    evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
 
 
 def _correct(

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.core.budget import Budget, budget_of
+from daemon.core.clocks import OwnClock
 from daemon.core.curves import combine
 from daemon.core.fleet import VehicleBelief
+from daemon.core.keeps import Kind
 from daemon.core.records import AlertRecord, Json, TransactionRecord
 from daemon.core.site import SiteSpec
+from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Station
 from daemon.core.trigger import Trigger
 from planner.plan import Plan
@@ -48,10 +50,11 @@ class Applied:
 
 @dataclass(slots=True, kw_only=True)
 class Depot:
-    """`dirty` says that what was sent may no longer be what is wanted; `revision` is the newest
-    snapshot's, `planning` the one being planned on, `candidate` the best plan for it yet;
-    `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is why this run
-    knows nothing of the ones before, until that is told."""
+    """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
+    itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
+    the best plan for it yet. `unarmed`: why nothing may charge. `kinds`: what was learned of each
+    kind of station. `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is
+    why this run knows nothing of the ones before, until that is told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -71,6 +74,12 @@ class Depot:
     generation: int = 0
     last_number: int = 0
     dirty: bool = False
+    look_s: float | None = None
+    since_s: float | None = None
+    unarmed: str | None = None
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    meter: SiteMeter = field(default_factory=SiteMeter)
+    clock: OwnClock = field(default_factory=OwnClock)
     overloaded: bool = False
     store_trouble: str | None = None
     memory_lost: str | None = None
@@ -113,10 +122,5 @@ class Depot:
         declared: Series = getattr(self.site, key)
         return self.series.get(key, declared)
 
-    def budget(self) -> Budget:
-        return budget_of(
-            self.limit_kw()[0],
-            self.site_series("base_load_kw"),
-            self.site_series("pv_kw"),
-            self.site.circuits,
-        )
+    def base_load_kw(self) -> Series:
+        return self.site_series("base_load_kw")

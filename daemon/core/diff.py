@@ -1,27 +1,27 @@
-"""What must differ at the chargers: reductions, and the increases that the budget has room for."""
+"""What must differ at the chargers: reductions, the increases that there is room for, renewals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from daemon.core.budget import Budget, available, fit, left, less
-from daemon.core.curves import combine, exceeds
+from daemon.core.budget import Booking, Budget, Told, fit, granted
 from daemon.core.station import Evse, Station
-from planner.series import Series
 
-# A raise that is due later than this is sent later: fewer profiles, fewer spikes at replacement.
-AHEAD = timedelta(hours=1)
-
-Told = Callable[[Station, Evse, Series], Series]
+# What can be asked of stations lies on a grid of 10 W or 0.1 A, so less than half of its finest
+# step is the same.
+TOLERANCE_KW = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
+    """What an EVSE is to draw, in kW, and what it is booked at as things are."""
+
     station: Station
     evse: Evse
-    power: Series
+    kw: float
+    booked: Booking
 
     @property
     def key(self) -> tuple[str, int]:
@@ -30,67 +30,85 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one EVSE is to follow instead; `reduces` where it never allows more than before."""
+    """What one EVSE is to be lent instead of what it holds."""
 
     station: Station
     evse: Evse
-    power: Series
-    reduces: bool
+    kw: float
 
 
 def diff(
-    budget: Budget,
-    stations: Iterable[Station],
-    wishes: Iterable[Wish],
-    now: datetime,
-    told: Told,
+    budget: Budget, wishes: Iterable[Wish], now_s: float, told: Told, *, raises: bool = True
 ) -> list[Change]:
-    """The changes that may be sent now, reductions before increases.
+    """The changes that may be sent now: reductions, increases where `raises`, renewals.
 
-    `wishes` come in order of their claim on the room; `told` gives what of a power an EVSE can be
-    told exactly. Who must go down is told so at once, and only the part that goes down; who may go
-    up waits until the bookings of those who go down, confirmed and settled, leave the room.
+    `budget` is what all who have no wish leave; `wishes` come in order of their claim on it, and
+    `told` gives what of a power an EVSE can be told exactly. Who must go down is told so at once.
+    Who may go up waits until the bookings of those who go down, confirmed and settled, leave the
+    room. What neither goes up nor down is lent again before it runs out.
     """
     listed = list(wishes)
-    everyone = list(stations)
-    free = left(budget, everyone, without=[wish.key for wish in listed])
-    grants = fit(free, [(wish.evse, wish.power) for wish in listed])
+    grants = fit(budget, [(w.station, w.evse, w.kw) for w in listed], told)
     reductions: list[Change] = []
-    increases: list[Wish] = []
-    for wish, grant in zip(listed, grants, strict=True):
-        exact, held = told(wish.station, wish.evse, grant), wish.evse.held()
-        if exceeds(held, exact, now):
-            lower = combine(min, held, exact)
-            reductions.append(
-                Change(station=wish.station, evse=wish.evse, power=lower, reduces=True)
-            )
-        elif exceeds(exact, wish.evse.confirmed, now, now + AHEAD):
-            increases.append(Wish(station=wish.station, evse=wish.evse, power=exact))
-    pending = bool(reductions) or any(w.evse.unconfirmed or w.evse.settling for w in listed)
-    return reductions + _affordable(budget, everyone, increases, now, told, pending=pending)
+    raised: list[tuple[Wish, float]] = []
+    kept: list[Change] = []
+    for wish, kw in zip(listed, grants, strict=True):
+        station, evse = wish.station, wish.evse
+        held_kw = evse.held_kw(now_s, keeps_leases=station.keeps_leases)
+        follows_kw = evse.follows_kw(now_s)
+        if max(held_kw, follows_kw) > kw + TOLERANCE_KW:
+            reductions.append(Change(station=station, evse=evse, kw=kw))
+        elif kw > follows_kw + TOLERANCE_KW:
+            raised.append((wish, kw))
+        elif is_due(wish, kw, now_s):
+            kept.append(Change(station=station, evse=evse, kw=kw))
+    pending = bool(reductions) or any(wish.evse.settling for wish in listed)
+    room = budget.copy()
+    for wish in listed:
+        room.take(wish.evse, wish.booked)
+    for wish, kw in raised:
+        change = _raise(room, wish, kw, now_s, told, pending=pending) if raises else None
+        if change is None and is_due(wish, wish.evse.follows_kw(now_s), now_s):
+            change = Change(station=wish.station, evse=wish.evse, kw=wish.evse.follows_kw(now_s))
+        if change is not None:
+            kept.append(change)
+    return reductions + kept
 
 
-def _affordable(
-    budget: Budget,
-    stations: list[Station],
-    wishes: list[Wish],
-    now: datetime,
-    told: Told,
-    *,
-    pending: bool,
-) -> list[Change]:
-    """Each increase as far as there is room; one that would get more once a reduction has settled
-    waits for it, as every replaced profile may make a station spike."""
-    granted: list[Change] = []
-    for wish in wishes:
-        excepted = {wish.key, *((c.station.id, c.evse.spec.connector) for c in granted)}
-        room = left(budget, stations, without=excepted)
-        for change in granted:
-            room = less(room, change.evse, combine(max, change.evse.booking(), change.power))
-        fitting = combine(min, wish.power, available(room, wish.evse.spec.circuit))
-        most = told(wish.station, wish.evse, fitting)
-        if pending and exceeds(wish.power, most, now):
-            continue
-        if exceeds(most, wish.evse.confirmed, now, now + AHEAD):
-            granted.append(Change(station=wish.station, evse=wish.evse, power=most, reduces=False))
-    return granted
+def _raise(
+    room: Budget, wish: Wish, kw: float, now_s: float, told: Told, *, pending: bool
+) -> Change | None:
+    """An increase as far as there is room; one that would get more once a reduction has settled
+    waits for it, as every replaced profile may make a station spike. Takes what it gives."""
+    room.give_back(wish.evse, wish.booked)
+    most_kw = told(
+        wish.station, wish.evse, min(kw, max(0.0, room.most_kw(wish.station, wish.evse)))
+    )
+    waits = pending and most_kw < kw - TOLERANCE_KW
+    rises = most_kw > wish.evse.follows_kw(now_s) + TOLERANCE_KW
+    if waits or not rises:
+        room.take(wish.evse, wish.booked)
+        return None
+    lent = granted(wish.station, wish.evse, most_kw)
+    room.take(
+        wish.evse,
+        Booking(max(lent.soon_kw, wish.booked.soon_kw), max(lent.later_kw, wish.booked.later_kw)),
+    )
+    return Change(station=wish.station, evse=wish.evse, kw=most_kw)
+
+
+def is_due(wish: Wish, kw: float, now_s: float) -> bool:
+    """Whether what is lent must be lent again: it is past its half-life, and what comes after it is
+    not what is wanted."""
+    due_s = renewal_s(wish.station, wish.evse)
+    return due_s is not None and now_s >= due_s and abs(kw - wish.evse.fallback_kw) > TOLERANCE_KW
+
+
+def renewal_s(station: Station, evse: Evse) -> float | None:
+    """When a lease is due to be lent again, in monotonic seconds; None where none runs out."""
+    lease = evse.confirmed
+    if lease is None or abs(lease.kw - evse.fallback_kw) <= TOLERANCE_KW:
+        return None
+    # One that came back unanswered is retried by its own pause and not by the clock of the last.
+    lateness = zlib.crc32(f"{station.id}/{evse.spec.connector}".encode()) / 2**32
+    return lease.renewal_s(lateness)

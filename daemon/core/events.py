@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from planner.plan import Plan
 from protocol.mqtt.messages import Message
@@ -91,6 +92,16 @@ class PlanFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteMetered:
+    """A sample of the site's own meter: import in kW (negative: export), and the current of each
+    phase in A where it tells them; `at` None: now."""
+
+    import_kw: float
+    phases_a: tuple[float, float, float] | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerConnected:
     """The broker is there (again): what is retained must be told anew."""
 
@@ -126,6 +137,7 @@ Event = (
     | MessageRefused
     | PlanReady
     | PlanFailed
+    | SiteMetered
     | BrokerConnected
     | StoreChanged
     | Noticed

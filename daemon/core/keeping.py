@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+from daemon.core.arming import refusal
 from daemon.core.depot import Applied, Depot, LimitOverride
 from daemon.core.effects import Effect, Publish, Save
 from daemon.core.fleet import SERIES, VehicleBelief, believe, read_route, read_series
+from daemon.core.keeps import Keeps, Kind
+from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.records import Fact, Json, Memory
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec
-from daemon.core.station import Capabilities, Evse, Reading, Station, new_evse, new_station
+from daemon.core.site_meter import SiteMeter
+from daemon.core.station import Evse, Reading, Station, new_evse, new_station
 from daemon.core.trigger import Trigger
 from planner.codec import load_plan, load_snapshot
 from planner.series import Series, format_instant, parse_instant
@@ -22,9 +27,12 @@ from protocol.ocpp.model import RateUnit, Version
 def new_depot(site: SiteSpec) -> Depot:
     """What the settings alone say."""
     trigger = Trigger(quiet_s=site.quiet_s, quiet_max_s=site.quiet_max_s, period_s=site.period_s)
-    depot = Depot(site=site, trigger=trigger)
+    depot = Depot(site=site, trigger=trigger, meter=SiteMeter(expected=site.metered))
+    depot.unarmed = refusal(site)
+    depot.clock.tolerance_s = site.skew_s
     for station in site.stations:
-        depot.stations[station.id] = new_station(station)
+        held = station if depot.unarmed is None else replace(station, fallback_kw=0.0)
+        depot.stations[station.id] = new_station(held, site.skew_s)
     for vehicle in site.vehicles:
         depot.vehicles[vehicle.id] = believe({**vehicle.values, "id": vehicle.id}, None)
     return depot
@@ -43,9 +51,9 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     for record in memory.transactions:
         if record.stopped_at is None and record.station in depot.stations:
             station = depot.stations[record.station]
-            evse = station.evses.setdefault(
-                record.connector, new_evse(station.spec, EvseSpec(connector=record.connector))
-            )
+            spec = EvseSpec(connector=record.connector)
+            new = new_evse(station.spec, spec, station.capabilities)
+            evse = station.evses.setdefault(record.connector, new)
             evse.transaction = record.id
     if memory.applied is not None:
         snapshot, plan = memory.applied
@@ -64,7 +72,7 @@ def without_memory(site: SiteSpec, why: str) -> Depot:
     depot.memory_lost = why
     depot.dirty = True
     for _, evse in depot.evses():
-        evse.unconfirmed = (Series.constant(evse.spec.max_kw),)
+        evse.doubt(Lease(kw=evse.spec.max_kw, given_s=UNDATED, until_s=UNDATED))
     return depot
 
 
@@ -91,19 +99,23 @@ def publish_vehicle(vehicle: str, belief: VehicleBelief) -> Publish:
 
 
 def save_evse(station: Station, evse: Evse) -> Save:
+    """What was still settling when we die may be drawn when we are back."""
     reading = evse.reading
+    powers = [lease.kw for lease in evse.leases()]
+    lasts = [lease.until_s == FOREVER for lease in evse.leases()]
     value = {
-        "confirmed": _json_series(evse.confirmed),
-        # What was still settling when we died may be drawn when we are back.
-        "unconfirmed": [
-            _json_series(one) for one in (*evse.unconfirmed, *(s for _, s in evse.settling))
-        ],
+        "held_kw": max([*powers, *(kw for _, kw in evse.settling)]) if powers else None,
+        "lasts": any(lasts),
         "floor_kw": evse.floor_kw,
         "fixed": evse.fixed,
         "override": evse.override,
         "reading": None
         if reading is None
-        else {"energy_wh": reading.energy_wh, "at": format_instant(reading.at)},
+        else {
+            "energy_wh": reading.energy_wh,
+            "at": format_instant(reading.at),
+            "factor": reading.factor,
+        },
     }
     key = f"{station.id}/{evse.spec.connector}"
     return Save(record=Fact(kind="evse", key=key, value=_json(value)))
@@ -120,11 +132,22 @@ def save_station(station: Station) -> Save:
         "model": station.model,
         "firmware": station.firmware,
         "unit": capabilities.unit.value,
+        "relative": capabilities.relative,
+        "proven": capabilities.proven,
+        "tried": capabilities.tried,
         "max_periods": capabilities.max_periods,
-        "unit_tried": capabilities.unit_tried,
         "max_stack_level": capabilities.max_stack_level,
+        "triggers": capabilities.triggers,
     }
     return Save(record=Fact(kind="station", key=station.id, value=value))
+
+
+def save_kind(name: str, kind: Kind) -> Save:
+    value: Json = {
+        "class": kind.keeps.value if kind.keeps is not None else None,
+        "proofs_wanted": kind.proofs_wanted,
+    }
+    return Save(record=Fact(kind="class", key=name, value=value))
 
 
 def save_override(override: LimitOverride | None) -> Save:
@@ -142,17 +165,27 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
         if value["declared"]:
             return  # the settings no longer name it
         spec = StationSpec(id=fact.key, fallback_kw=value["fallback_kw"], declared=False)
-        station = depot.stations[fact.key] = new_station(spec)
+        station = depot.stations[fact.key] = new_station(spec, depot.site.skew_s)
     station.version = Version(value["version"]) if value["version"] is not None else None
     station.booted = value["booted"]
     station.vendor, station.model = value["vendor"], value["model"]
     station.firmware = value["firmware"]
-    station.capabilities = Capabilities(
-        unit=RateUnit(value["unit"]),
-        unit_tried=value["unit_tried"],
-        max_periods=value["max_periods"],
-        max_stack_level=value["max_stack_level"],
-    )
+    told = station.capabilities
+    told.unit = RateUnit(value["unit"])
+    # What a store of an earlier version does not tell is as it was before it was learned.
+    told.relative = value.get("relative", False)
+    told.proven = value.get("proven", value.get("unit_tried", False))
+    told.tried = value.get("tried", 0)
+    told.max_periods, told.max_stack_level = value["max_periods"], value["max_stack_level"]
+    told.triggers = value.get("triggers", True)
+    if station.spec.pinned is None:
+        station.keeps = depot.kinds.get(station.kind, Kind()).keeps
+
+
+def _restore_class(depot: Depot, fact: Fact) -> None:
+    value = _object(fact)
+    keeps = Keeps(value["class"]) if value["class"] is not None else None
+    depot.kinds[fact.key] = Kind(keeps=keeps, proofs_wanted=value["proofs_wanted"])
 
 
 def _restore_evse(depot: Depot, fact: Fact) -> None:
@@ -165,15 +198,21 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     if evse is None:
         if station.spec.declared:
             return  # the settings no longer name it
-        evse = new_evse(station.spec, EvseSpec(connector=int(number)))
+        evse = new_evse(station.spec, EvseSpec(connector=int(number)), station.capabilities)
         station.evses[int(number)] = evse
-    evse.confirmed = read_series(value["confirmed"])
-    evse.unconfirmed = tuple(read_series(one) for one in value["unconfirmed"])
+    held_kw, lasts = value.get("held_kw"), value.get("lasts", False)
+    if "confirmed" in value:  # kept by an earlier version, which told whole plans
+        held = [read_series(one) for one in (value["confirmed"], *value["unconfirmed"])]
+        held_kw, lasts = max(p.value for one in held for p in one.points), True
+    if held_kw is not None:
+        until_s = FOREVER if lasts else UNDATED
+        evse.unconfirmed = Lease(kw=held_kw, given_s=0.0, until_s=until_s)
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]
     if value["reading"] is not None:
         at = parse_instant(value["reading"]["at"])
-        evse.reading = Reading(energy_wh=value["reading"]["energy_wh"], at=at)
+        told = value["reading"]
+        evse.reading = Reading(energy_wh=told["energy_wh"], at=at, factor=told.get("factor", 1.0))
 
 
 def _restore_vehicle(depot: Depot, fact: Fact) -> None:
@@ -213,8 +252,9 @@ def _restore_number(depot: Depot, fact: Fact) -> None:
     depot.last_number = int(cast(int, fact.value))
 
 
-# Stations before their EVSEs: an EVSE is kept by its station.
+# Classes before stations, stations before their EVSEs: one belongs to the other.
 _RESTORE = {
+    "class": _restore_class,
     "station": _restore_station,
     "evse": _restore_evse,
     "vehicle": _restore_vehicle,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
@@ -13,12 +14,10 @@ from daemon.core.effects import Effect, Note, Publish
 from daemon.core.events import StationConnected, StationLost
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
-from daemon.core.profiles import Electrics, standing
-from daemon.core.site import EvseSpec
-from daemon.core.station import Evse, Station
-from planner.series import Series
+from daemon.core.silence import begin_silence, class_of
+from daemon.core.standing import submit_fallback, submit_maximum, submit_standing
+from daemon.core.station import REFUSES, SILENT, Station
 from protocol.mqtt import topics
-from protocol.ocpp.commands import GetVariables, SetChargingProfile, SetVariable, TriggerMessage
 from protocol.ocpp.events import (
     AuthorizeReply,
     AuthorizeRequested,
@@ -28,20 +27,11 @@ from protocol.ocpp.events import (
     StationBooted,
     StatusNotified,
 )
-from protocol.ocpp.model import (
-    MAX_PERIODS,
-    MAX_STACK_LEVEL,
-    RATE_UNITS,
-    SAMPLE_INTERVAL_S,
-    ConnectorStatus,
-    ProfilePurpose,
-)
+from protocol.ocpp.model import ConnectorStatus
 
 # Two of four stations tried in the field reconnect without booting: after this they are set up.
 BOOT_AWAITED_S = 5.0
 SPREAD = 0.1
-STATION_MAX_ID = 1
-FALLBACK_ID = 100
 
 
 def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Effect]:
@@ -50,10 +40,12 @@ def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Ef
     station = depot.stations[event.station]
     if station.session is not None and event.session < station.session:
         return
-    _unlink(station)
+    _unlink(depot, station, now)
     station.session = event.session
     station.version = event.version
     station.last_seen = now.utc
+    station.clock.forget()
+    depot.dirty = True
     station.setup_due_s = now.monotonic_s + BOOT_AWAITED_S
     station.online_since_s = now.monotonic_s
     yield save_station(station)
@@ -65,7 +57,7 @@ def on_lost(depot: Depot, event: StationLost, now: Now) -> Iterator[Effect]:
     station = depot.stations.get(event.station)
     if station is None or station.session != event.session:
         return  # an older socket of a station that has come back since
-    _unlink(station)
+    _unlink(depot, station, now)
     depot.dirty = True
     depot.trigger.ask("station lost", now.monotonic_s)
     for evse in station.evses.values():
@@ -80,16 +72,21 @@ def on_lost(depot: Depot, event: StationLost, now: Now) -> Iterator[Effect]:
     yield publish_station(station)
 
 
-def _unlink(station: Station) -> None:
-    """What was under way may or may not have been done: it stays booked as unconfirmed."""
-    station.session = None
+def _unlink(depot: Depot, station: Station, now: Now) -> None:
+    """What was under way may or may not have been done: it stays booked as unconfirmed. What runs
+    there goes on in silence, and its meter will tell how."""
+    was_linked, station.session = station.online, None
     station.ready = False
     station.setup_due_s = None
     station.online_since_s = None
     station.backlog_until_s = None
     station.lane.reset()
     for evse in station.evses.values():
-        evse.asked = None
+        if evse.asked is not None:
+            evse.doubt(evse.asked[1])
+            evse.asked = None
+        if was_linked and evse.transaction is not None and evse.silence is None:
+            evse.silence = begin_silence(evse, now)
 
 
 def on_boot(
@@ -98,6 +95,7 @@ def on_boot(
     station.vendor, station.model = event.vendor, event.model
     station.firmware = event.firmware_version or ""
     station.booted = True
+    station.keeps = class_of(depot, station)
     yield save_station(station)
     yield Note(
         name="station_booted",
@@ -115,75 +113,26 @@ def _heartbeat_s(depot: Depot, station: Station) -> int:
 
 
 def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
-    """Queues what a station must hold before anything else: its maximum and its fallback, as
-    profiles that outlive our silence. Then it is asked what it takes."""
+    """Queues what a station must hold before anything else, as profiles that outlive our
+    silence. Then what runs there is told again."""
     station.setup_due_s = None
     for evse in station.evses.values():
         evse.failures = 0
         if evse.fixed in {REFUSES, SILENT}:
             evse.fixed = None
-        if evse.transaction is not None:
+        if evse.silence is not None:
+            evse.silence = replace(evse.silence, until=now.utc)
+        if evse.confirmed is not None:
             # Some lose the transaction's profile when they boot, some when the socket drops: it
             # may hold or not, so it stays booked and is told again.
-            evse.unconfirmed = (*evse.unconfirmed, evse.confirmed)
-            evse.confirmed = Series.constant(evse.floor_kw)
+            evse.doubt(evse.confirmed)
+            evse.confirmed = None
             yield save_evse(station, evse)
-    if any(evse.spec.max_kw > 0 for evse in station.evses.values()):
-        submit_maximum(depot, station, now)
-    for evse in station.evses.values():
-        submit_fallback(depot, station, evse, now)
-    names = (RATE_UNITS, MAX_PERIODS, MAX_STACK_LEVEL)
-    station.lane.submit("variables", GetVariables(names=names))
-    interval = SetVariable(name=SAMPLE_INTERVAL_S, value=str(depot.site.sample_s))
-    station.lane.submit("sample interval", interval)
-    for number in station.evses:
-        ask = TriggerMessage(message="StatusNotification", evse_id=number)
-        station.lane.submit(("status", number), ask)
+    submit_standing(depot, station, now)
     station.ready = True
     depot.dirty = True
     depot.trigger.ask("station connected", now.monotonic_s)
     yield publish_station(station)
-
-
-REFUSES = "refuses charging profiles"
-SILENT = "does not answer charging profiles"
-
-
-def submit_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> None:
-    electrics = electrics_of(depot, station, evse.spec)
-    profile = standing(
-        ProfilePurpose.TX_DEFAULT,
-        evse.fallback_kw,
-        now=now.utc,
-        electrics=electrics,
-        profile_id=FALLBACK_ID + evse.spec.connector,
-    )
-    command = SetChargingProfile(evse_id=evse.spec.connector, profile=profile)
-    station.lane.submit(("fallback", evse.spec.connector), command)
-
-
-def submit_maximum(depot: Depot, station: Station, now: Now) -> None:
-    """The station as a whole: the sum of its connectors, on the phases of the widest one."""
-    specs = [evse.spec for evse in station.evses.values()]
-    total = EvseSpec(
-        connector=1,
-        min_kw=0.0,
-        max_kw=sum(spec.max_kw for spec in specs),
-        phases=max(spec.phases for spec in specs),
-    )
-    profile = standing(
-        ProfilePurpose.STATION_MAX,
-        total.max_kw,
-        now=now.utc,
-        electrics=electrics_of(depot, station, total),
-        profile_id=STATION_MAX_ID,
-    )
-    station.lane.submit("maximum", SetChargingProfile(evse_id=0, profile=profile))
-
-
-def electrics_of(depot: Depot, station: Station, spec: EvseSpec) -> Electrics:
-    unit = station.capabilities.unit
-    return Electrics(spec=spec, unit=unit, voltage_v=depot.site.voltage_v)
 
 
 def on_status(
@@ -203,9 +152,9 @@ def on_status(
         evse.charging_state = event.charging_state
     if event.status is ConnectorStatus.AVAILABLE and evse.transaction is not None:
         yield from close_estimated(depot, station, evse, now, "the connector became available")
-    elif event.status is ConnectorStatus.AVAILABLE and evse.unconfirmed:
+    elif event.status is ConnectorStatus.AVAILABLE and evse.unconfirmed is not None:
         # Nobody charges: whatever profile it was left with ended with its transaction.
-        evse.unconfirmed = ()
+        evse.forget_profile()
         depot.dirty = True
         yield save_evse(station, evse)
     if changed:
@@ -225,6 +174,7 @@ def publish_station(station: Station) -> Publish:
         topic=topics.station_state(station.id),
         payload={
             "online": station.online,
+            "capability_class": station.keeps.value if station.keeps is not None else None,
             "connectors": [
                 {
                     "connector": evse.spec.connector,

@@ -10,16 +10,23 @@ from daemon.core.alerts import alert
 from daemon.core.curves import combine, exceeds
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish, Save
-from daemon.core.events import MessageReceived, MessageRefused
+from daemon.core.events import MessageReceived, MessageRefused, SiteMetered
 from daemon.core.fleet import Refusal, VehicleBelief, believe, read_route, read_series
 from daemon.core.instant import Now
 from daemon.core.keeping import publish_vehicle, tell_vehicle
 from daemon.core.operator import answer, on_command
 from daemon.core.records import Fact, InboxDone, Json
+from daemon.core.site_metering import on_metered
 from daemon.core.transactions import identify_strangers
 from planner.series import Series
 from protocol.mqtt import topics
-from protocol.mqtt.messages import CommandMessage, RouteMessage, SeriesMessage, VehicleMessage
+from protocol.mqtt.messages import (
+    CommandMessage,
+    MeterMessage,
+    RouteMessage,
+    SeriesMessage,
+    VehicleMessage,
+)
 
 
 def on_message(depot: Depot, event: MessageReceived, now: Now) -> Iterator[Effect]:
@@ -32,6 +39,11 @@ def on_message(depot: Depot, event: MessageReceived, now: Now) -> Iterator[Effec
                 yield from _on_route(depot, message, now)
             case SeriesMessage():
                 yield from _on_series(depot, message, now)
+            case MeterMessage():
+                sample = SiteMetered(
+                    import_kw=message.import_kw, phases_a=message.phases_a, at=message.at
+                )
+                yield from on_metered(depot, sample, now)
             case CommandMessage():
                 yield from on_command(depot, message, now)
     except Refusal as refusal:

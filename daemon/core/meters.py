@@ -10,13 +10,18 @@ from daemon.core.device_clock import believed, is_past, plausible
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
-from daemon.core.obedience import judge
+from daemon.core.obedience import judge, judge_power
+from daemon.core.phases import learn
 from daemon.core.records import MeterRecord
+from daemon.core.silence import judge_silence
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.model import Measurand, MeterSample
 
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
+# What a station may lag behind in its register, or tell of a moment before.
+SLACK_KWH = 1.0
+DOUBTS = {"time": "meter_time_wrong", "register": "meter_register_jumped"}
 # What a van drives in a quarter of an hour: below it a new plan would hardly differ.
 OFF_PLAN_KWH = 2.0
 
@@ -33,14 +38,20 @@ def take_samples(
         doubt = _doubt(evse, at, register, now)
         yield _kept(station.id, evse.spec.connector, evse.transaction, at, group, doubt, now)
         if doubt is not None:
-            yield _doubtful(station.id, evse.spec.connector, doubt)
+            yield _note(DOUBTS[doubt], station, evse)
         past = is_past(station, at, now)
+        taken_at = believed(at, now)
+        if learn(evse, _currents_a(group)):
+            depot.dirty = True
+        evse.told_register |= register is not None
+        if register is None and power is not None:
+            register = _integrated_wh(evse, power, taken_at, past=past)
         if power is not None and not past:
             evse.power_kw = power / 1000
+            yield from judge_power(depot, station, evse, taken_at, power / 1000, now)
         # Of several readings without a usable time the last one told is the newest.
         overtaken = doubt == "time" and i + 1 < len(groups)
         if register is not None and not overtaken:
-            taken_at = believed(at, now)
             yield from _take_register(depot, station, evse, register, taken_at, now, past=past)
 
 
@@ -89,20 +100,14 @@ def _doubt(evse: Evse, at: datetime | None, register_wh: float | None, now: Now)
     before = evse.reading
     if register_wh is None:
         return None
-    newer = before is not None and believed(at, now) > before.at
+    taken_at = believed(at, now)
+    newer = before is not None and taken_at > before.at
+    wh = register_wh * _factor(evse, register_wh, taken_at)
     if register_wh < 0 or (
-        before is not None
-        and newer
-        and not 0 <= register_wh - before.energy_wh <= PLAUSIBLE_KWH * 1000
+        before is not None and newer and not 0 <= wh - before.energy_wh <= PLAUSIBLE_KWH * 1000
     ):
         return "register"
     return None
-
-
-def _doubtful(station: str, connector: int, doubt: str) -> Note:
-    name = "meter_time_wrong" if doubt == "time" else "meter_register_jumped"
-    fields: dict[str, object] = {"station": station, "connector": connector}
-    return Note(name=name, level="warning", fields=fields)
 
 
 def _take_register(
@@ -118,11 +123,14 @@ def _take_register(
     before = evse.reading
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
-    evse.reading = Reading(energy_wh=register_wh, at=taken_at)
+    factor = _factor(evse, register_wh, taken_at)
+    evse.reading = Reading(energy_wh=register_wh * factor, at=taken_at, factor=factor)
     yield save_evse(station, evse)
     if before is None:
         return
-    metered_kwh = (register_wh - before.energy_wh) / 1000
+    metered_kwh = (evse.reading.energy_wh - before.energy_wh) / 1000
+    if factor != before.factor:
+        yield _note("meter_unit_changed", station, evse, factor=factor)
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
         return  # another meter, or one that began anew: the next reading counts from here
     hours = (taken_at - before.at) / timedelta(hours=1)
@@ -134,10 +142,46 @@ def _take_register(
         if belief.at is None or belief.at < taken_at:
             belief.carry(metered_kwh)
             yield from tell_vehicle(vehicle, belief)
-    if past:
-        return  # what it was to follow then is not what is known of it now
-    _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
-    yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    silence = evse.silence
+    if silence is not None and taken_at > silence.since:
+        yield from judge_silence(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    elif not past:
+        # What it was to follow in the past is not what is known of it now.
+        yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    if not past:
+        _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
+
+
+def _factor(evse: Evse, register_wh: float, taken_at: datetime) -> float:
+    """What turns the register into Wh. One station changes from Wh to kWh, and keeps saying Wh: of
+    the units that it may mean the one counts by which the vehicle has drawn what it could."""
+    before = evse.reading
+    if before is None:
+        return 1.0
+    hours = (taken_at - before.at) / timedelta(hours=1)
+    most_wh = 1000 * (3 * evse.spec.max_kw * hours + SLACK_KWH)
+    for factor in (before.factor, *(f for f in (1.0, 1000.0) if f != before.factor)):
+        # A register in kWh may stand still for a while.
+        least_wh = -1000.0 if factor == 1000.0 else 0.0
+        if least_wh <= register_wh * factor - before.energy_wh <= most_wh:
+            return factor
+    return before.factor
+
+
+def _integrated_wh(evse: Evse, power_w: float, at: datetime, *, past: bool) -> float | None:
+    """A register for a station that tells power only: the trapeze of its samples."""
+    before = evse.reading
+    if before is None or evse.told_register:
+        return None if evse.told_register else 0.0
+    hours = (at - before.at) / timedelta(hours=1)
+    # What is drawn now is not what was drawn before a sample of the past.
+    before_w = power_w if past else evse.power_kw * 1000
+    return before.energy_wh + (before_w + power_w) / 2 * max(hours, 0.0)
+
+
+def _note(name: str, station: Station, evse: Evse, **more: float) -> Note:
+    fields = {"station": station.id, "connector": evse.spec.connector, **more}
+    return Note(name=name, level="warning", fields=fields)
 
 
 def _watch_plan(
@@ -170,6 +214,15 @@ def _register_wh(samples: list[MeterSample]) -> float | None:
 
 def _power_w(samples: list[MeterSample]) -> float | None:
     return _total(samples, Measurand.POWER_IMPORT)
+
+
+def _currents_a(samples: list[MeterSample]) -> dict[str, float]:
+    """The current of each phase that is told by its name; a sum of phases tells nothing of them."""
+    return {
+        s.phase: s.value
+        for s in samples
+        if s.measurand is Measurand.CURRENT_IMPORT and s.phase and s.location == "Outlet"
+    }
 
 
 def _total(samples: list[MeterSample], measurand: Measurand) -> float | None:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from daemon.core.alerts import alert
-from daemon.core.curves import combine
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.station import DISOBEYS, Evse, Station
-from planner.series import Series
+from daemon.core.standing import ask_meter
+from daemon.core.station import DISOBEYS, STUCK, Evse, Station
 
 # Class 1 meters err by 1 %, stations regulate within 5 %; a register of whole Wh over a short
 # sample adds more.
@@ -21,6 +20,8 @@ ABSOLUTE_KWH = 0.02
 ABSOLUTE_KW = 0.3
 SAMPLES_TO_FLAG = 3
 SAMPLES_TO_CLEAR = 5
+# One sample above what was told is doubt enough to book the maximum until the next ones.
+DOUBT_S = 90.0
 
 
 def judge(
@@ -32,38 +33,87 @@ def judge(
     metered_kwh: float,
     now: Now,
 ) -> Iterator[Effect]:
-    """Holds one metered interval against what the station said it would follow.
+    """Holds one metered interval against what the station said it would follow, be that its
+    fallback or nothing at all.
 
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
     """
-    settled = timedelta(seconds=depot.site.settle_s)
-    if evse.changed_at is not None and start < evse.changed_at + settled:
+    if not _has_settled(depot, evse, start):
+        evse.unjudged = None
         return
-    allowed_kw = combine(max, evse.held(), Series.constant(evse.floor_kw)).mean(start, end)
+    if evse.unjudged is not None:
+        start, metered_kwh = evse.unjudged[0], evse.unjudged[1] + metered_kwh
+    allowed_kw = _allowed_kw(evse, now)
     hours = (end - start) / timedelta(hours=1)
-    if metered_kwh > (allowed_kw * RELATIVE + ABSOLUTE_KW) * hours + ABSOLUTE_KWH:
+    most_kwh = (allowed_kw * RELATIVE + ABSOLUTE_KW) * hours + ABSOLUTE_KWH
+    if evse.spec.max_kw * hours < most_kwh and hours * 3600 < depot.site.sample_s / 2:
+        evse.unjudged = (start, metered_kwh)  # too short for a register of whole Wh
+        return
+    evse.unjudged = None
+    above = metered_kwh > most_kwh
+    yield from _count(depot, station, evse, metered_kwh / hours, allowed_kw, now, above=above)
+
+
+def judge_power(
+    depot: Depot, station: Station, evse: Evse, at: datetime, power_kw: float, now: Now
+) -> Iterator[Effect]:
+    """A power by itself proves nothing good, as some stations always tell 0; one above what was
+    told is evidence long before the register shows it."""
+    allowed_kw = _allowed_kw(evse, now)
+    if _has_settled(depot, evse, at) and power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
+        yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
+
+
+def _has_settled(depot: Depot, evse: Evse, at: datetime) -> bool:
+    settled = timedelta(seconds=depot.site.settle_s)
+    return evse.changed_at is None or at >= evse.changed_at + settled
+
+
+def _allowed_kw(evse: Evse, now: Now) -> float:
+    """The most of what it may be following; with nothing told, what it falls back to."""
+    if evse.leases():
+        return evse.held_kw(now.monotonic_s, keeps_leases=False)
+    return evse.floor_kw
+
+
+def _count(
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    metered_kw: float,
+    allowed_kw: float,
+    now: Now,
+    *,
+    above: bool,
+) -> Iterator[Effect]:
+    if above:
         evse.disobedient_samples += 1
         evse.obedient_samples = 0
+        if metered_kw > evse.floor_kw * RELATIVE + ABSOLUTE_KW:
+            evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, evse.spec.max_kw))
+            depot.dirty = True
+        ask_meter(station, evse)
     else:
         evse.obedient_samples += 1
         evse.disobedient_samples = 0
     if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
-        evse.fixed = DISOBEYS
-        depot.dirty = True
+        stuck = metered_kw <= evse.floor_kw * RELATIVE + ABSOLUTE_KW
+        evse.fixed = STUCK if stuck else DISOBEYS
         depot.trigger.ask("station disobeys", now.monotonic_s)
         yield save_evse(station, evse)
         yield from alert(
             depot,
             now,
             "station_disobeys",
-            f"station {station.id} connector {evse.spec.connector} {DISOBEYS}: "
-            f"{metered_kwh / hours:.1f} kW metered, {allowed_kw:.1f} kW allowed; "
-            f"it is booked at its {evse.spec.max_kw:g} kW and planned around",
+            f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
+            f"{metered_kw:.1f} kW metered, {allowed_kw:.1f} kW allowed; it is booked at its "
+            f"{evse.floor_kw if stuck else evse.spec.max_kw:g} kW and planned around",
             station=station.id,
             severity="critical",
         )
-    elif evse.fixed == DISOBEYS and evse.obedient_samples >= SAMPLES_TO_CLEAR:
+    elif evse.fixed in {DISOBEYS, STUCK} and evse.obedient_samples >= SAMPLES_TO_CLEAR:
         evse.fixed = None
+        evse.settling = ()
         depot.dirty = True
         depot.trigger.ask("station obeys again", now.monotonic_s)
         yield save_evse(station, evse)

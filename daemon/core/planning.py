@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from daemon.core.alerts import alert
+from daemon.core.clocks import EARLIEST
 from daemon.core.depot import Applied, Depot
 from daemon.core.effects import Effect, Note, Publish, Save, StartPlanning
 from daemon.core.events import PlanFailed, PlanReady
@@ -31,10 +32,12 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
     due_s = depot.trigger.due_s()
     if depot.planning is not None or due_s is None or now.monotonic_s < due_s:
         return
+    if now.utc < EARLIEST:
+        return  # told once at the start; the reasons wait until the clock is right
     reasons = depot.trigger.take(now.monotonic_s)
     revision = depot.revision + 1
     try:
-        snapshot = take(depot, revision, now.utc)
+        snapshot = take(depot, revision, now)
     except ValueError as error:
         text = f"no snapshot can be taken, the last plan stands: {error}"
         yield from alert(depot, now, "snapshot_invalid", text, severity="critical")
@@ -132,6 +135,9 @@ def set_targets(depot: Depot) -> None:
     seen = {(v.id, v.plugged.key) for v in snapshot.vehicles if v.plugged is not None}
     for station, evse in depot.evses():
         vehicle = depot.vehicle_at(evse)
+        if evse.targeted is not None and evse.targeted[0] is plan and evse.targeted[1] == vehicle:
+            continue
+        evse.targeted = (plan, vehicle)
         if vehicle is None:
             evse.target = None
             continue

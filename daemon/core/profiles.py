@@ -1,4 +1,4 @@
-"""From a power over time to a charging profile, and back to what that profile really allows.
+"""From a power to a charging profile, and back to what that profile really allows.
 
 The only place where kW become amperes or watts. Every rounding is downward, and whatever would lie
 between 0 and what a connector can charge with becomes 0 (IEC 61851-1: 0 or at least 6 A).
@@ -7,14 +7,11 @@ between 0 and what a connector can charge with becomes 0 (IEC 61851-1: 0 or at l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.core.curves import after
 from daemon.core.site import EvseSpec
 from daemon.core.station import Capabilities
-from planner.series import Point, Series
 from protocol.ocpp.model import (
     ChargingProfile,
     ProfileKind,
@@ -25,17 +22,11 @@ from protocol.ocpp.model import (
 
 MIN_CURRENT_A = 6.0
 # A start in the past: a future validFrom or startSchedule leaves a gap in which no limit holds.
-START_BEFORE = timedelta(seconds=60)
+START_BEFORE_S = 60
 # Guards the downward rounding against 16.0 arriving as 15.999999999.
 ROUNDING = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Shaped:
-    """A profile and the power it allows, which is never more than what was asked for."""
-
-    profile: ChargingProfile
-    allows: Series
+# A direct-current outlet told amperes may deliver them at up to this voltage.
+DIRECT_V = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +41,18 @@ class Electrics:
     def kw_per_unit(self) -> float:
         if self.unit is RateUnit.WATTS:
             return 0.001
-        return self.voltage_v * max(self.spec.phases, 1) / 1000
+        if self.spec.phases == 0:
+            return DIRECT_V / 1000
+        return self.voltage_v * self.spec.phases / 1000
 
     def limit(self, kw: float) -> float:
         """The limit in the station's unit, in steps of 0.1 A or 10 W, rounded down; 0 below the
         minimum."""
         limit = self._step_down(min(kw, self.spec.max_kw))
         # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
-        least = self._step_down(self.spec.min_kw)
-        if self.unit is RateUnit.AMPERES:
-            least = max(least, MIN_CURRENT_A)
+        # Told watts or amperes, a vehicle on alternating current takes nothing below 6 A a phase.
+        least_kw = MIN_CURRENT_A * self.voltage_v * self.spec.phases / 1000
+        least = self._step_down(max(self.spec.min_kw, least_kw))
         return limit if limit >= least else 0.0
 
     def _step_down(self, kw: float) -> float:
@@ -70,68 +63,64 @@ class Electrics:
     def allows_kw(self, limit: float) -> float:
         return limit * self.kw_per_unit
 
+    def read_kw(self, period: SchedulePeriod) -> float:
+        """What a period that a station tells allows; A is per phase, on as many as it says."""
+        if self.unit is RateUnit.AMPERES and self.spec.phases and period.number_phases:
+            return period.limit * self.voltage_v * period.number_phases / 1000
+        return self.allows_kw(period.limit)
 
-def shape(
-    power: Series,
+    def told_kw(self, kw: float) -> float:
+        """What of `kw` can be told exactly."""
+        return self.allows_kw(self.limit(kw))
+
+
+def lend(
+    kw: float,
+    tail_kw: float,
     *,
+    lease_s: float | None,
     now: datetime,
     electrics: Electrics,
     capabilities: Capabilities,
     profile_id: int,
     transaction_id: str,
-) -> Shaped:
-    """A TxProfile that follows `power` from now on and ends as it does, in the fallback.
-
-    Where the station takes fewer periods than needed, the last but one holds the least of what it
-    stands for until the end.
-    """
-    start = (now - START_BEFORE).replace(microsecond=0)
-    steps = _fewer(_quantised(after(power, now), electrics), max(capabilities.max_periods, 1))
-    periods = tuple(_periods(steps, start, electrics.spec.phases or None))
-    allows = Series(
-        points=tuple(Point(at=at, value=electrics.allows_kw(value)) for at, value in steps)
-    )
-    profile = ChargingProfile(
+) -> ChargingProfile:
+    """A TxProfile that allows `kw` for `lease_s` from now on, and `tail_kw` after it; `lease_s`
+    None: for good. Its start lies in the past, before the midnight where it has no end, so that no
+    clock of a station can be ahead of it."""
+    start = _whole_second(now) - timedelta(seconds=START_BEFORE_S)
+    limits = [electrics.limit(kw)]
+    if lease_s is None:
+        start = _midnight(now) - timedelta(days=1)
+    elif electrics.limit(tail_kw) != limits[0]:
+        limits.append(electrics.limit(tail_kw))
+    starts_s = (0, START_BEFORE_S + math.floor(lease_s or 0.0))
+    phases = electrics.spec.phases or None
+    return ChargingProfile(
         profile_id=profile_id,
         stack_level=min(1, capabilities.max_stack_level),
         purpose=ProfilePurpose.TX,
-        kind=ProfileKind.ABSOLUTE,
+        kind=ProfileKind.RELATIVE if capabilities.relative else ProfileKind.ABSOLUTE,
         unit=electrics.unit,
-        periods=periods,
-        start=start,
+        periods=tuple(
+            SchedulePeriod(start_s=start_s, limit=limit, number_phases=phases)
+            for start_s, limit in zip(starts_s, limits, strict=False)
+        ),
+        start=None if capabilities.relative else start,
         transaction_id=transaction_id,
     )
-    return Shaped(profile, allows)
-
-
-def _fewer(steps: list[tuple[datetime, float]], most: int) -> list[tuple[datetime, float]]:
-    if len(steps) <= most:
-        return steps
-    if most == 1:
-        return [(steps[0][0], min(limit for _, limit in steps))]
-    held = most - 2
-    least = min(limit for _, limit in steps[held:-1])
-    return _merged([*steps[:held], (steps[held][0], least), steps[-1]])
-
-
-def _periods(
-    steps: list[tuple[datetime, float]], start: datetime, phases: int | None
-) -> Iterator[SchedulePeriod]:
-    """Whole seconds: a lower limit begins rather too early, a higher one rather too late."""
-    before_s, before = 0, math.inf
-    for i, (at, limit) in enumerate(steps):
-        exact_s = (at - start).total_seconds()
-        rounded_s = math.floor(exact_s) if limit < before else math.ceil(exact_s)
-        start_s = 0 if i == 0 else max(rounded_s, before_s + 1)
-        yield SchedulePeriod(start_s=start_s, limit=limit, number_phases=phases)
-        before_s, before = start_s, limit
 
 
 def standing(
-    purpose: ProfilePurpose, kw: float, *, now: datetime, electrics: Electrics, profile_id: int
+    purpose: ProfilePurpose,
+    kw: float,
+    *,
+    now: datetime,
+    electrics: Electrics,
+    profile_id: int,
+    relative: bool = False,
 ) -> ChargingProfile:
     """A profile that holds one power for ever: the fallback, or a station's maximum."""
-    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
     period = SchedulePeriod(
         start_s=0, limit=electrics.limit(kw), number_phases=electrics.spec.phases or None
     )
@@ -139,17 +128,16 @@ def standing(
         profile_id=profile_id,
         stack_level=0,
         purpose=purpose,
-        kind=ProfileKind.ABSOLUTE,
+        kind=ProfileKind.RELATIVE if relative else ProfileKind.ABSOLUTE,
         unit=electrics.unit,
         periods=(period,),
-        start=start,
+        start=None if relative else _midnight(now),
     )
 
 
-def _quantised(power: Series, electrics: Electrics) -> list[tuple[datetime, float]]:
-    return _merged([(point.at, electrics.limit(point.value)) for point in power.points])
+def _whole_second(at: datetime) -> datetime:
+    return at.replace(microsecond=0)
 
 
-def _merged(steps: list[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
-    """Without those that only repeat the limit before them."""
-    return [step for i, step in enumerate(steps) if i == 0 or step[1] != steps[i - 1][1]]
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -24,7 +24,7 @@ Json = dict[str, object] | list[object] | str | float | int | bool | None
 class Fact:
     """A belief by kind and key, the newest one only; `value` None forgets it.
 
-    Kinds: station, evse, vehicle, route, series, limit, pin, reply, number (see `keeping.py`)."""
+    Kinds: class, station, evse, vehicle, route, series, limit, pin, reply, number (keeping.py)."""
 
     kind: str
     key: str

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from daemon.core.curves import combine, highest_from
+from daemon.core.budget import booking, is_unbound
+from daemon.core.curves import combine
 from daemon.core.depot import Depot
+from daemon.core.instant import Now
 from daemon.core.station import Evse, Station
 from planner.series import Series
 from planner.snapshot import (
@@ -26,16 +28,14 @@ from protocol.ocpp.model import ConnectorStatus
 OUT_OF_USE = {ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED}
 
 
-def take(depot: Depot, revision: int, now: datetime) -> Snapshot:
-    """The depot at `now`, to the second, under a new revision.
+def take(depot: Depot, revision: int, at: Now) -> Snapshot:
+    """The depot at `at`, to the second, under a new revision.
 
     What EVSEs may draw without being told (their floors) is taken off the limits, as the budget
     books it whatever the plan says. Raises ValueError where beliefs contradict each other.
     """
-    taken_at = now.replace(microsecond=0)
-    connectors = tuple(
-        _connector(depot, station, evse, taken_at) for station, evse in depot.evses()
-    )
+    taken_at = at.utc.replace(microsecond=0)
+    connectors = tuple(_connector(depot, station, evse, at) for station, evse in depot.evses())
     reserved = _reserved(depot, connectors)
     return Snapshot(
         revision=revision,
@@ -78,11 +78,12 @@ def _site(depot: Depot, reserved_kw: float) -> Site:
     )
 
 
-def _connector(depot: Depot, station: Station, evse: Evse, now: datetime) -> Connector:
+def _connector(depot: Depot, station: Station, evse: Evse, now: Now) -> Connector:
     """One that cannot be told what to do counts with the most it may draw."""
     controllable = (
         station.ready
         and evse.fixed is None
+        and not is_unbound(station, evse)
         and evse.override is None
         and evse.status not in OUT_OF_USE
         and (evse.transaction is None or depot.vehicle_at(evse) is not None)
@@ -95,14 +96,14 @@ def _connector(depot: Depot, station: Station, evse: Evse, now: datetime) -> Con
         max_kw=evse.spec.max_kw,
         plugs=evse.spec.plugs,
         controllable=controllable,
-        load_kw=0.0 if controllable else _fixed_load_kw(evse, now),
+        load_kw=0.0 if controllable else _fixed_load_kw(depot, station, evse, now),
     )
 
 
-def _fixed_load_kw(evse: Evse, now: datetime) -> float:
+def _fixed_load_kw(depot: Depot, station: Station, evse: Evse, now: Now) -> float:
     if evse.override == "charge_now":
         return evse.spec.max_kw
-    return highest_from(evse.booking(), now)
+    return booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
 
 
 def _reserved(depot: Depot, connectors: Iterable[Connector]) -> dict[str | None, float]:

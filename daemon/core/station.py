@@ -5,50 +5,80 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.core.curves import combine
+from daemon.core.clocks import StationClock
 from daemon.core.fallback import evse_fallback_kw
+from daemon.core.keeps import Keeps
 from daemon.core.lane import Lane
+from daemon.core.lease import Lease, either
 from daemon.core.site import EvseSpec, StationSpec
+from planner.plan import Plan
 from planner.series import Series
 from protocol.ocpp.model import ChargingState, ConnectorStatus, RateUnit, Version
+
+# Why an EVSE is a fixed load.
+REFUSES = "refuses charging profiles"
+SILENT = "does not answer charging profiles"
+DISOBEYS = "draws more than it was told"
+STUCK = "draws its fallback, though it was told less"
 
 
 @dataclass(slots=True, kw_only=True)
 class Capabilities:
     """What a station takes. The defaults are the least that field stations took; what it reads
-    out, and what it refuses, replaces them."""
+    out, and what it refuses, replaces them. `relative`: it refuses schedules with a start;
+    `triggers`: it tells its meter when asked.
+
+    `proven` once it has accepted a profile as it is written now: a later refusal is about
+    something else."""
 
     unit: RateUnit
-    unit_tried: bool = False
+    relative: bool = False
+    proven: bool = False
+    tried: int = 0
     max_periods: int = 6
     max_stack_level: int = 1
+    triggers: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """The newest register of an EVSE: Wh, and the instant it was taken."""
+    """The newest register of an EVSE: Wh, and the instant it was taken. `factor` turns what it
+    shows into Wh: one station in the field changes to kWh inside a transaction."""
 
     energy_wh: float
     at: datetime
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A link that broke while a transaction ran: what was held then, and until when it was lent."""
+
+    since: datetime
+    kw: float
+    lent_until: datetime
+    until: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Evse:
     """`confirmed` is what the station promised to follow, `unconfirmed` what it may follow as well
-    because an answer is missing, `settling` what it has promised to leave but may still draw (until
-    a monotonic instant), `asked` the order under way with its generation, `wish` the one that
-    waits in the lane, `target` what the plan wants; `floor_kw` is what it draws
-    with no transaction profile at all."""
+    because an answer is missing, `asked` the order under way with its generation, `settling` what
+    it has promised to leave but may still draw (until a monotonic second, in kW), `wish` the order
+    that waits in the lane, `target` what the plan `targeted` wants for a vehicle; `floor_kw` is
+    what it draws with no transaction profile at all. `capabilities` are its station's."""
 
     spec: EvseSpec
+    capabilities: Capabilities
     fallback_kw: float
     floor_kw: float
-    confirmed: Series
-    unconfirmed: tuple[Series, ...] = ()
-    settling: tuple[tuple[float, Series], ...] = ()
-    asked: tuple[int, Series] | None = None
+    confirmed: Lease | None = None
+    unconfirmed: Lease | None = None
+    asked: tuple[int, Lease] | None = None
+    settling: tuple[tuple[float, float], ...] = ()
+    wish: Lease | None = None
     target: Series | None = None
-    wish: Series | None = None
+    targeted: tuple[Plan, str | None] | None = None
     status: ConnectorStatus = ConnectorStatus.AVAILABLE
     charging_state: ChargingState | None = None
     transaction: str | None = None
@@ -57,25 +87,43 @@ class Evse:
     failures: int = 0
     override: str | None = None
     reading: Reading | None = None
+    told_register: bool = False
     power_kw: float = 0.0
     changed_at: datetime | None = None
+    silence: Silence | None = None
+    readbacks: int = 0
+    phases_used: frozenset[int] | None = None
+    phase_seen: frozenset[int] = frozenset()
+    phase_samples: int = 0
     off_plan_kwh: float = 0.0
+    unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0
     obedient_samples: int = 0
 
-    def held(self) -> Series:
-        """The most it may be following now: every profile it may have, the highest at each time."""
-        return combine(max, self.confirmed, *self.unconfirmed)
+    def leases(self) -> list[Lease]:
+        """All it may be following."""
+        may = (self.confirmed, self.unconfirmed, self.asked[1] if self.asked else None)
+        return [lease for lease in may if lease is not None]
 
-    def booking(self) -> Series:
-        """The most it may draw: what it holds, or the floor should it lose its profile."""
-        if self.fixed == DISOBEYS:
-            return Series.constant(self.spec.max_kw)
-        settling = (series for _, series in self.settling)
-        return combine(max, self.held(), Series.constant(self.floor_kw), *settling)
+    def held_kw(self, now_s: float, *, keeps_leases: bool) -> float:
+        """The most it may be following."""
+        over = [keeps_leases and lease.is_over(now_s) for lease in self.leases()]
+        held = [x.kw for x, is_over in zip(self.leases(), over, strict=True) if not is_over]
+        return max(held, default=self.floor_kw)
 
+    def follows_kw(self, now_s: float) -> float:
+        """What it has promised to follow."""
+        if self.confirmed is None or self.confirmed.is_over(now_s):
+            return self.floor_kw
+        return self.confirmed.kw
 
-DISOBEYS = "draws more than it was told"
+    def doubt(self, lease: Lease) -> None:
+        """It may follow `lease` or not: it stays booked until a newer order is confirmed."""
+        self.unconfirmed = either(lease, self.unconfirmed)
+
+    def forget_profile(self) -> None:
+        """A transaction's profile ends with it (1.6 section 3.13.1, 2.0.1 K01.FR.09)."""
+        self.confirmed = self.unconfirmed = self.asked = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +143,8 @@ class Station:
     model: str = ""
     firmware: str = ""
     last_seen: datetime | None = None
+    keeps: Keeps | None = None
+    clock: StationClock = field(default_factory=StationClock)
 
     @property
     def id(self) -> str:
@@ -103,6 +153,28 @@ class Station:
     @property
     def online(self) -> bool:
         return self.session is not None
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether it ever connected; before that the settings' word is all there is."""
+        return self.version is not None
+
+    @property
+    def kind(self) -> str:
+        """What capability classes are learned of."""
+        return "/".join((self.vendor, self.model, self.firmware))
+
+    @property
+    def takes_leases(self) -> bool:
+        """Whether it can be told an end: it keeps time as we do, and takes a schedule of two
+        periods with a start."""
+        told = self.capabilities
+        return not (self.clock.is_wrong or told.relative or told.max_periods < 2)
+
+    @property
+    def keeps_leases(self) -> bool:
+        """Whether a lease may be booked as over when its time is."""
+        return self.keeps is Keeps.LEASES and self.takes_leases and self.clock.is_right
 
     def commandable(self, evse: Evse) -> bool:
         """Whether a transaction profile can be expected to reach this EVSE and be followed. While a
@@ -113,20 +185,16 @@ class Station:
         )
 
 
-def new_evse(station: StationSpec, spec: EvseSpec) -> Evse:
+def new_evse(station: StationSpec, spec: EvseSpec, capabilities: Capabilities) -> Evse:
     fallback_kw = evse_fallback_kw(station, spec)
-    return Evse(
-        spec=spec,
-        fallback_kw=fallback_kw,
-        floor_kw=fallback_kw,
-        confirmed=Series.constant(fallback_kw),
-    )
+    return Evse(spec=spec, capabilities=capabilities, fallback_kw=fallback_kw, floor_kw=fallback_kw)
 
 
-def new_station(spec: StationSpec) -> Station:
+def new_station(spec: StationSpec, skew_s: float = 5.0) -> Station:
     direct = bool(spec.evses) and all(evse.phases == 0 for evse in spec.evses)
     unit = RateUnit.WATTS if direct else RateUnit.AMPERES
-    station = Station(spec=spec, capabilities=Capabilities(unit=unit))
+    station = Station(spec=spec, capabilities=Capabilities(unit=unit), keeps=spec.pinned)
+    station.clock.tolerance_s = skew_s
     for evse in spec.evses:
-        station.evses[evse.connector] = new_evse(spec, evse)
+        station.evses[evse.connector] = new_evse(spec, evse, station.capabilities)
     return station

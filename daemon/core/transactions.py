@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.admission import admit_evse, token_accepted
-from daemon.core.closing import close_estimated, forget_profile, transaction_id
+from daemon.core.closing import close_estimated, forget, transaction_id
 from daemon.core.depot import Depot
 from daemon.core.device_clock import ask, believed
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
+from daemon.core.lease import Lease
 from daemon.core.meters import keep_samples, take_samples
 from daemon.core.records import CLOSED_KEPT, Fact, TransactionRecord
 from daemon.core.station import Evse, Reading, Station
-from planner.series import Series
 from protocol.ocpp.events import (
     Reply,
     TransactionReply,
@@ -109,7 +109,8 @@ def adopt(
     )
     yield from _open(depot, station, evse, station_transaction_id, began, now)
     # It may hold any profile of an earlier run of ours, until it has taken a new one.
-    evse.unconfirmed = (Series.constant(evse.spec.max_kw),)
+    now_s = now.monotonic_s
+    evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now_s, until_s=now_s + depot.site.lease_s))
     yield save_evse(station, evse)
 
 
@@ -138,7 +139,7 @@ def _open(
         )
     _forget_old(depot, now)
     depot.transactions[record.id] = record
-    forget_profile(evse)
+    forget(evse)
     evse.transaction = record.id
     evse.charging_state = event.charging_state
     evse.reading = None

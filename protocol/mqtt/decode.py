@@ -11,6 +11,7 @@ from protocol.mqtt import strict_json, topics
 from protocol.mqtt.messages import (
     CommandMessage,
     Message,
+    MeterMessage,
     RouteMessage,
     SeriesMessage,
     VehicleMessage,
@@ -63,6 +64,8 @@ def decode(
             return _vehicle(topic, vehicle, payload)
         case ["fleet", "routes", route]:
             return _route(topic, route, payload)
+        case ["site", "meter"]:
+            return _meter(topic, payload)
         case ["site", key]:
             return _series(topic, key, payload)
         case ["commands", name]:
@@ -113,6 +116,28 @@ def _series(topic: str, key: str, payload: bytes) -> SeriesMessage:
             f'payload {shown(value)}: wants a number or a list of {{"from", "value"}}'
         )
     return SeriesMessage(topic=topic, key=key, value=value)
+
+
+def _meter(topic: str, payload: bytes) -> MeterMessage:
+    values = _json_object(payload) if payload else {}
+    if unknown := sorted(values.keys() - {"at", "import_kw", "phases_a"}):
+        raise MessageError(f"unknown key {shown(unknown[0])}, wants at, import_kw, phases_a")
+    phases = values.get("phases_a")
+    if phases is not None and not (isinstance(phases, list) and len(phases) == 3):
+        raise MessageError(f"phases_a: {shown(phases)} wants a list of three currents in A")
+    amperes = [_number("phases_a", value) for value in phases] if phases else None
+    return MeterMessage(
+        topic=topic,
+        at=_instant("at", values.get("at")),
+        import_kw=_number("import_kw", values.get("import_kw")),
+        phases_a=(amperes[0], amperes[1], amperes[2]) if amperes else None,
+    )
+
+
+def _number(where: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MessageError(f"{where}: {shown(value)} wants a number")
+    return float(value)
 
 
 def _command(

@@ -39,6 +39,16 @@ class SeriesMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeterMessage:
+    """`site/meter`: one sample of the site's own meter, in kW and A; positive is import."""
+
+    topic: str
+    at: datetime
+    import_kw: float
+    phases_a: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandMessage:
     """`commands/{name}`: the envelope; `retained` ones are refused by the core, with a reply."""
 
@@ -53,4 +63,4 @@ class CommandMessage:
     correlation_data: bytes | None = None
 
 
-Message = VehicleMessage | RouteMessage | SeriesMessage | CommandMessage
+Message = VehicleMessage | RouteMessage | SeriesMessage | CommandMessage | MeterMessage

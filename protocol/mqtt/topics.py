@@ -10,6 +10,7 @@ from typing import Final
 VEHICLES: Final = "fleet/vehicles"
 ROUTES: Final = "fleet/routes"
 SITE: Final = "site"
+METER: Final = "site/meter"
 COMMANDS: Final = "commands"
 
 SERIES_KEYS: Final = frozenset({"import_limit_kw", "base_load_kw", "pv_kw", "import_price_per_kwh"})
@@ -97,6 +98,10 @@ def path_of(site: str, topic: str) -> str | None:
 
 def is_command(site: str, topic: str) -> bool:
     return topic.startswith(f"{prefix(site)}{COMMANDS}/")
+
+
+def is_meter(site: str, topic: str) -> bool:
+    return path_of(site, topic) == METER
 
 
 def is_publishable(topic: str) -> bool:

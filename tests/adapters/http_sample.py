@@ -159,6 +159,7 @@ def _station(name: str, connector: ConnectorState, **known: Any) -> StationState
         online=True,
         vendor="Alder",
         model="AC 22",
+        capability_class="A",
         connectors=[connector],
     )
     return cast(StationState, {**default, **known})

@@ -12,7 +12,8 @@ from config.example import text
 from config.schema import schema
 from config.settings import Settings
 from config.sources import load
-from config.worst_case import worst_cases
+from daemon.core.arming import worst_cases
+from daemon.site_of import site_of
 
 
 def uncommented(toml: str) -> str:
@@ -28,14 +29,14 @@ def test_the_example_loads_and_its_worst_case_holds(tmp_path: Path) -> None:
 
     assert settings.site.id == "north"
     assert len(settings.stations) == 3
-    assert all(case.holds for case in worst_cases(settings))
+    assert all(case.holds for case in worst_cases(site_of(settings)))
 
 
 def test_the_example_shows_every_key_there_is() -> None:
     shown = tomllib.loads(uncommented(text()))
 
     assert set(shown) == set(Settings.model_fields)
-    for name in ("site", "ocpp", "mqtt", "http", "store", "planner", "rules"):
+    for name in ("site", "ocpp", "mqtt", "http", "store", "planner", "rules", "meter"):
         section = schema()["$defs"][schema()["properties"][name]["$ref"].rsplit("/")[-1]]
         assert set(shown[name]) == set(section["properties"]), name
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.apply import apply
+from daemon.core.budget import booking
 from daemon.core.depot import Applied, Depot
 from daemon.core.effects import Effect, Reply, Save, Send
 from daemon.core.events import (
@@ -169,12 +170,35 @@ class Bench:
             self.answer(send)
         return told
 
+    def live(self, seconds: float, step_s: float = 1.0) -> list[Command]:
+        """Lets time pass second by second, everybody accepting at once what they are told."""
+        told: list[Command] = []
+        for _ in range(round(seconds / step_s)):
+            for station in self.depot.stations:
+                told += self.answer_all(station)
+            self.wait(step_s)
+        for station in self.depot.stations:
+            told += self.answer_all(station)
+        return told
+
+    def booked_kw(self, station: str) -> float:
+        """The most that its first connector may draw soon."""
+        at = self.depot.stations[station]
+        slack_s = self.depot.site.slack_s
+        return booking(at, at.evses[1], self.monotonic_s, slack_s).soon_kw
+
+    def follows_kw(self, station: str) -> float:
+        return self.depot.stations[station].evses[1].follows_kw(self.monotonic_s)
+
+    def alerts(self) -> list[str]:
+        return [alert.kind for alert in self.depot.alerts]
+
     def follow(
         self, powers: Mapping[tuple[str, str], Sequence[float]], *, minutes: int = 15
     ) -> None:
         """Applies a plan: by (vehicle, station) the kW of each step from now on."""
         self.depot.revision += 1
-        snapshot = take(self.depot, self.depot.revision, self.utc)
+        snapshot = take(self.depot, self.depot.revision, self.now)
         step = timedelta(minutes=minutes)
         stays = tuple(
             _stay(vehicle, station, kw, snapshot.taken_at, step)

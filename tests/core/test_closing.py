@@ -157,11 +157,11 @@ def test_an_adopted_transaction_is_booked_at_the_maximum_until_it_has_taken_a_pr
         MeterValuesReported(evse_id=1, transaction_id="42", samples=(register(bench, 7000.0),)),
     )
     evse = bench.depot.stations["CP01"].evses[1]
-    assert evse.booking().at(bench.utc) == evse.spec.max_kw
+    assert evse.held_kw(bench.monotonic_s, keeps_leases=False) == evse.spec.max_kw
     bench.answer_all("CP01")
     bench.wait(bench.depot.site.settle_s + 1)
     bench.answer_all("CP01")
-    assert evse.booking().at(bench.utc) < evse.spec.max_kw
+    assert evse.held_kw(bench.monotonic_s, keeps_leases=False) < evse.spec.max_kw
 
 
 def test_a_transaction_id_of_none_in_meter_values_opens_nothing() -> None:

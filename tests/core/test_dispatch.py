@@ -12,7 +12,6 @@ import pytest
 from daemon.core.depot import LimitOverride
 from daemon.core.effects import Send
 from daemon.core.events import StationConnected
-from planner.series import Series
 from protocol.ocpp.commands import Answered, Lost, SetChargingProfile, TimedOut
 from protocol.ocpp.model import ChargingProfile, ProfilePurpose, RateUnit, Version
 from tests.core.bench import Bench, profile_kw, site, tx_profile
@@ -46,7 +45,7 @@ def test_a_station_is_told_its_maximum_and_its_fallback_before_anything_else() -
     assert isinstance(bench.sent[1].command, SetChargingProfile)
 
 
-def test_a_plan_becomes_a_profile_that_ends_in_the_fallback() -> None:
+def test_a_plan_becomes_a_lease_that_ends_in_the_fallback() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0, 22.0]})
     send = bench.pending("CP01")
@@ -56,37 +55,32 @@ def test_a_plan_becomes_a_profile_that_ends_in_the_fallback() -> None:
     assert profile.start is not None
     assert profile.start <= bench.utc
     assert profile.transaction_id == "T1"
-    quarter = timedelta(minutes=15)
+    lease = timedelta(seconds=bench.depot.site.lease_s)
     assert profile_kw(profile, bench.utc) == pytest.approx(11.0, abs=0.07)
-    assert profile_kw(profile, bench.utc + quarter) == pytest.approx(22.0, abs=0.07)
-    assert profile_kw(profile, bench.utc + 2 * quarter) == 0.0
-    assert profile.periods[-1].limit == 0.0
+    assert profile_kw(profile, bench.utc + lease - timedelta(seconds=1)) > 10.0
+    assert profile_kw(profile, bench.utc + lease) == 0.0
+    assert len(profile.periods) == 2
 
 
 @pytest.mark.fault(9)
 def test_a_raise_waits_until_the_cut_is_confirmed_and_settled() -> None:
     bench = plugged()
     bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [7.0] * 8})
-    for station in ("CP01", "CP02"):
-        bench.answer_all(station)
-    bench.wait(60)
+    bench.live(60)
     bench.follow({("V01", "CP01"): [7.0] * 8, ("V02", "CP02"): [22.0] * 8})
     assert told_kw(bench, "CP01") == pytest.approx(7.0, abs=0.07)
-    assert told_kw(bench, "CP02") is None
-    bench.answer_all("CP01")
-    bench.wait(9)
-    assert told_kw(bench, "CP02") is None
-    bench.wait(2)
-    assert told_kw(bench, "CP02") == pytest.approx(22.0, abs=0.07)
+    bench.live(9)
+    assert bench.follows_kw("CP01") == pytest.approx(7.0, abs=0.07)
+    assert bench.follows_kw("CP02") == pytest.approx(7.0, abs=0.07)
+    bench.live(2)
+    assert bench.follows_kw("CP02") == pytest.approx(22.0, abs=0.07)
 
 
 @pytest.mark.fault(28)
 def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() -> None:
     bench = plugged()
     bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [14.0] * 8})
-    for station in ("CP01", "CP02"):
-        bench.answer_all(station)
-    bench.wait(60)
+    bench.live(20)
     bench.depot.override = LimitOverride(import_limit_kw=20.0, until=None)
     bench.depot.dirty = True
     bench.wait(0)
@@ -101,9 +95,8 @@ def test_a_lost_answer_keeps_both_profiles_booked() -> None:
     send = bench.pending("CP01")
     assert send is not None
     bench.answer(send, TimedOut())
-    evse = bench.depot.stations["CP01"].evses[1]
-    assert evse.confirmed == Series.constant(0.0)
-    assert evse.booking().at(bench.utc) == pytest.approx(22.0, abs=0.07)
+    assert bench.follows_kw("CP01") == 0.0
+    assert bench.booked_kw("CP01") == pytest.approx(22.0, abs=0.07)
 
 
 @pytest.mark.fault(3)
@@ -112,7 +105,7 @@ def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -
     bench.follow({("V01", "CP01"): [22.0] * 8})
     bench.answer_all("CP01")
     bench.lose("CP01")
-    bench.wait(60)
+    bench.live(60)
     bench.follow({("V02", "CP02"): [22.0] * 8})
     assert told_kw(bench, "CP02") == pytest.approx(30.0 - 22.0, abs=0.14)
 
@@ -127,11 +120,11 @@ def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_me
     bench.apply(StationConnected(station="CP01", session=bench.sessions, version=Version.V201))
     bench.wait(6.0)
     evse = bench.depot.stations["CP01"].evses[1]
-    assert evse.booking().at(bench.utc) == pytest.approx(11.0, abs=0.07)
+    assert bench.booked_kw("CP01") == pytest.approx(11.0, abs=0.07)
     told = [tx_profile(command) for command in bench.answer_all("CP01")]
     (profile,) = [one for one in told if one is not None]
     assert profile_kw(profile, bench.utc) == pytest.approx(11.0, abs=0.07)
-    assert evse.unconfirmed == ()
+    assert evse.unconfirmed is None
 
 
 @pytest.mark.fault(7)
@@ -166,15 +159,14 @@ def test_a_station_that_goes_on_refusing_is_asked_less_often_and_then_is_a_fixed
     assert pauses[1] >= 10
     evse = bench.depot.stations["CP01"].evses[1]
     assert evse.fixed is not None
-    assert evse.booking().at(bench.utc) == 0.0
+    assert bench.booked_kw("CP01") == 0.0
     assert any(alert.kind == "station_not_controllable" for alert in bench.depot.alerts)
 
 
 def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})
-    bench.answer_all("CP01")
-    bench.wait(60)
+    bench.live(20)
     bench.follow({("V01", "CP01"): [7.0] * 8})
     send = bench.pending("CP01")
     assert send is not None
@@ -205,7 +197,7 @@ def test_a_late_answer_confirms_nothing() -> None:
     assert newer is not None
     assert newer.generation > old.generation
     bench.answer(old)
-    assert bench.depot.stations["CP01"].evses[1].confirmed == Series.constant(0.0)
+    assert bench.follows_kw("CP01") == 0.0
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -274,34 +266,26 @@ def test_the_last_step_of_room_is_freed_first_and_not_asked_for_again_and_again(
     ampere_kw = 0.69
     bench = plugged(limit_kw=(19.3 + 6.1) * ampere_kw)
     bench.follow({("V01", "CP01"): [19.4 * ampere_kw] * 8})
-    bench.answer_all("CP01")
-    bench.wait(60)
-    before = len(bench.sent)
+    bench.live(20)
     bench.follow({("V01", "CP01"): [19.3 * ampere_kw] * 8, ("V02", "CP02"): [6.1 * ampere_kw] * 8})
-    for _ in range(20):
-        bench.answer_all("CP01")
-        bench.answer_all("CP02")
-        bench.wait(10)
-    assert len(bench.sent) - before == 2
-    assert bench.depot.stations["CP02"].evses[1].confirmed.at(bench.utc) == pytest.approx(
-        6.1 * ampere_kw
-    )
+    told = [tx_profile(command) for command in bench.live(25)]
+    assert len([profile for profile in told if profile is not None]) == 2
+    assert bench.follows_kw("CP02") == pytest.approx(6.1 * ampere_kw)
 
 
-def test_a_plan_costs_each_station_one_or_two_profiles_however_often_it_is_looked_at() -> None:
+def test_a_plan_costs_each_station_one_profile_and_then_one_renewal_every_half_lease() -> None:
     bench = plugged(4, limit_kw=40.0)
     powers = {f"CP{n:02d}": kw for n, kw in enumerate([13.37, 7.77, 10.01, 8.85], 1)}
     bench.follow({(s.replace("CP", "V"), s): [kw] * 8 for s, kw in powers.items()})
-    before = len(bench.sent)
-    for _ in range(40):
-        for station in powers:
-            bench.answer_all(station)
+    lease_s = bench.depot.site.lease_s
+    told = []
+    for _ in range(round(4 * lease_s)):
+        told += [profile for c in bench.live(1) if (profile := tx_profile(c)) is not None]
         bench.depot.dirty = True
-        bench.wait(10)
-    assert len(bench.sent) - before <= 4
+    # Renewed between two fifths and half of the lease: 8 to 10 times in four leases.
+    assert 4 * 8 <= len(told) <= 4 * 11
     for station, kw in powers.items():
-        confirmed = bench.depot.stations[station].evses[1].confirmed.at(bench.utc)
-        assert kw - 0.07 <= confirmed <= kw
+        assert kw - 0.07 <= bench.follows_kw(station) <= kw
 
 
 def test_a_limit_below_what_stations_fall_back_to_is_told_once_and_its_end_too() -> None:

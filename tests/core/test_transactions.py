@@ -229,7 +229,7 @@ def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() 
     minutes(5, 11.0)
     flagged = evse.fixed
     assert flagged is not None
-    assert evse.booking().at(bench.utc) == evse.spec.max_kw
+    assert bench.booked_kw("CP01") == evse.spec.max_kw
     assert [a.kind for a in bench.depot.alerts] == ["station_disobeys"]
     minutes(6, 0.0)
     assert bench.depot.stations["CP01"].evses[1].fixed is None

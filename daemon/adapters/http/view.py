@@ -33,13 +33,17 @@ class ConnectorState(TypedDict):
 
 
 class StationState(TypedDict):
-    """`version` is the subprotocol of the last connection, None before the first."""
+    """`version` is the subprotocol of the last connection, None before the first.
+
+    `capability_class` is that of its kind, None while nothing is proven: "A" honours the end of a
+    lease, "B" keeps what it was told last, "C" keeps nothing and is booked at its maximum."""
 
     id: str
     version: str | None
     online: bool
     vendor: str | None
     model: str | None
+    capability_class: Literal["A", "B", "C"] | None
     connectors: list[ConnectorState]
 
 

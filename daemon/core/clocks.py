@@ -1,0 +1,66 @@
+"""Whose clock can be trusted: an absolute lease starts and ends by the station's own."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from daemon.core.instant import Now
+
+# Before this release no clock can be right: a machine without a battery wakes up in 1970.
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOW = 5
+
+
+@dataclass(slots=True)
+class StationClock:
+    """By how many seconds a station's newest messages were dated ahead of our clock.
+
+    What is told late looks like a clock that is behind, so the least late message counts.
+    """
+
+    tolerance_s: float = 5.0
+    ahead_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+
+    def heard(self, at: datetime | None, now: Now) -> bool:
+        """Takes note of a message dated `at`; True where it changes whether the clock is wrong."""
+        if at is None:
+            return False
+        was_wrong = self.is_wrong
+        self.ahead_s.append((at - now.utc).total_seconds())
+        return self.is_wrong is not was_wrong
+
+    def forget(self) -> None:
+        """One of the two clocks was set: what was known of them says nothing."""
+        self.ahead_s.clear()
+
+    @property
+    def skew_s(self) -> float | None:
+        return max(self.ahead_s, default=None)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Nobody dates the future; that all is dated into the past may be lateness for a while."""
+        if self.skew_s is None:
+            return False
+        late = len(self.ahead_s) == WINDOW and self.skew_s < -self.tolerance_s
+        return self.skew_s > self.tolerance_s or late
+
+    @property
+    def is_right(self) -> bool:
+        return self.skew_s is not None and abs(self.skew_s) <= self.tolerance_s
+
+
+@dataclass(slots=True)
+class OwnClock:
+    """Our wall clock against the monotonic one."""
+
+    tolerance_s: float = 5.0
+    epoch: datetime | None = None
+
+    def was_set(self, now: Now) -> bool:
+        """True at the first look after the wall clock was set."""
+        epoch = now.utc - timedelta(seconds=now.monotonic_s)
+        before, self.epoch = self.epoch, epoch
+        return before is not None and abs(epoch - before) > timedelta(seconds=self.tolerance_s)

@@ -1,0 +1,90 @@
+"""Which phases an EVSE loads, and how much of its power each of them may carry at worst."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daemon.core.station import Evse
+from protocol.ocpp.model import RateUnit
+
+Draw = tuple[float, float, float, float]
+"""kW as a whole, and on phases 1, 2 and 3."""
+
+UNLIMITED = float("inf")
+# A phase that carries nothing shows less than this; no vehicle charges with less than 6 A.
+USED_A = 2.0
+SAMPLES_TO_LEARN = 3
+
+
+def of_limit(kw: float, site_phases: int) -> Draw:
+    """A limit as room: a third of it on each phase, or all of it where there is but one."""
+    each_kw = kw / 3 if site_phases == 3 else UNLIMITED
+    return (kw, each_kw, each_kw, each_kw)
+
+
+def shares(evse: Evse) -> Draw:
+    """What of each kW that an EVSE is told may flow as a whole and on each phase, at worst.
+
+    Amperes are told per phase, so whatever vehicle stands there, none carries more than its part.
+    Watts are told as a sum, which a single-phase vehicle may take from one phase alone. Until it is
+    known which one that is, every phase is booked.
+    """
+    wired, unit = evse.spec.phases, evse.capabilities.unit
+    if wired in (0, 3) and (unit is RateUnit.AMPERES or wired == 0 or _balanced(evse)):
+        each = 1 / 3
+    else:
+        each = 1 / (wired or 1) if unit is RateUnit.AMPERES else 1.0
+    used = _site_phases(evse)
+    first, second, third = (each if phase in used else 0.0 for phase in (1, 2, 3))
+    return (1.0, first, second, third)
+
+
+def draw(evse: Evse, kw: float) -> Draw:
+    """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for."""
+    wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
+    whole, *each = shares(evse)
+    first, second, third = (min(kw * share, wired_kw) for share in each)
+    return (kw * whole, first, second, third)
+
+
+def most_kw(evse: Evse, room: Draw) -> float:
+    """The most that `evse` may be told so that it fits `room`."""
+    wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
+    most = room[0]
+    for share, left in zip(shares(evse)[1:], room[1:], strict=True):
+        if share > 0 and left < wired_kw:
+            most = min(most, left / share)
+    return most
+
+
+def learn(evse: Evse, currents_a: Mapping[str, float]) -> bool:
+    """Notes which of the station's phases carry a vehicle's current; True where that is news.
+
+    A phase counts at once when it carries something, and no longer only after several samples in
+    a row in which others did. One phase alone tells nothing of a vehicle that is not charging.
+    """
+    carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
+    if not carrying or len(currents_a) < evse.spec.phases:
+        return False
+    before = evse.phases_used
+    if before is not None and not carrying <= before:
+        evse.phases_used, evse.phase_samples = None, 0
+    evse.phase_seen |= carrying
+    evse.phase_samples += 1
+    if evse.phase_samples >= SAMPLES_TO_LEARN:
+        evse.phases_used = evse.phase_seen
+        evse.phase_seen, evse.phase_samples = frozenset(), 0
+    return evse.phases_used != before
+
+
+def _balanced(evse: Evse) -> bool:
+    return evse.phases_used == frozenset({1, 2, 3})
+
+
+def _site_phases(evse: Evse) -> frozenset[int]:
+    """The site's phases that may carry current: those used, where it is known which is which."""
+    rotation = evse.spec.rotation
+    if rotation is None:
+        return frozenset({1, 2, 3})
+    used = evse.phases_used or frozenset(range(1, (evse.spec.phases or 3) + 1))
+    return frozenset(rotation[phase - 1] for phase in used)

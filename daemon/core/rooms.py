@@ -1,0 +1,78 @@
+"""The room below each limit: what the fuse takes, less what draws besides charging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from daemon.core import phases
+from daemon.core.budget import SITE, Budget
+from daemon.core.depot import Depot
+from daemon.core.instant import Now
+from daemon.core.phases import Draw
+from planner.series import Series
+
+
+def budget_of(depot: Depot, now: Now) -> Budget:
+    """Room for all chargers. Soon: the lowest limit and the highest base load while what is lent
+    now may be drawn. Later: the lowest and highest of all that was told, and no sun."""
+    site = depot.site
+    end = now.utc + timedelta(seconds=window_s(depot))
+    limit, base = depot.limit_kw()[0], depot.base_load_kw()
+    pv, measured = depot.site_series("pv_kw"), depot.meter.base_kw
+    limit_kw = limit.lowest(now.utc, end)
+    net_kw = _highest_net_kw(base, pv, now.utc, end)
+    if depot.meter.is_blind:
+        net_kw = base.highest(now.utc, end)
+    soon = _less(phases.of_limit(limit_kw, site.phases), net_kw, measured)
+    least_kw = min(limit_kw, *(p.value for p in limit.points if p.at > now.utc), limit_kw)
+    most_kw = max(base.at(now.utc), *(p.value for p in base.points if p.at > now.utc), net_kw)
+    later = _less(phases.of_limit(least_kw, site.phases), most_kw, measured)
+    budget = Budget(
+        soon={SITE: soon},
+        later={SITE: later},
+        parents={circuit.id: circuit.parent for circuit in site.circuits},
+    )
+    for circuit in site.circuits:
+        kw = circuit.limit_kw.lowest(now.utc, end)
+        budget.soon[circuit.id] = phases.of_limit(kw, site.phases)
+        coming = (p.value for p in circuit.limit_kw.points if p.at > now.utc)
+        budget.later[circuit.id] = phases.of_limit(min(kw, *coming, kw), site.phases)
+    return budget
+
+
+def window_s(depot: Depot) -> float:
+    """For how long what is lent now may be drawn."""
+    return depot.site.lease_s + depot.site.slack_s
+
+
+def next_change_s(depot: Depot, now: Now) -> float | None:
+    """The monotonic second of the next change of a limit (seen so early that nothing lent outlasts
+    it), of the base load, or of what is planned."""
+    early = timedelta(seconds=window_s(depot))
+    changes = [p.at for series in _limits(depot) for p in series.points if p.at > now.utc]
+    coming = changes + [at - early for at in changes]
+    coming += [p.at for _, e in depot.evses() if e.target is not None for p in e.target.points]
+    at = min((at for at in coming if at > now.utc), default=None)
+    return None if at is None else now.monotonic_s + (at - now.utc).total_seconds()
+
+
+def _limits(depot: Depot) -> Iterator[Series]:
+    yield depot.limit_kw()[0]
+    yield depot.base_load_kw()
+    yield depot.site_series("pv_kw")
+    yield from (circuit.limit_kw for circuit in depot.site.circuits)
+
+
+def _highest_net_kw(base: Series, pv: Series, start: datetime, end: datetime) -> float:
+    """Base load less sunshine, at its worst in `[start, end)`."""
+    instants = {start, *(p.at for s in (base, pv) for p in s.points if start < p.at < end)}
+    return max(base.at(t) - pv.at(t) for t in instants)
+
+
+def _less(limit: Draw, base_kw: float, measured: Draw) -> Draw:
+    """A limit less the base load, as it is declared or as it was measured, whichever is more."""
+    declared = (base_kw, base_kw / 3, base_kw / 3, base_kw / 3)
+    taken = [max(a, b) for a, b in zip(declared, measured, strict=True)]
+    a, b, c, d = (have - take for have, take in zip(limit, taken, strict=True))
+    return (a, b, c, d)

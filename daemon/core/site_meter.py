@@ -1,0 +1,56 @@
+"""The site's own meter: the truth about the sum, where chargers' meters are hints."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Powers = tuple[float, float, float, float]
+Amperes = tuple[float, float, float]
+# So many leaps in a short time are no meter's.
+LEAPS = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class SiteMeter:
+    """What is believed of the meter; `expected`: the settings name one.
+
+    `base_kw` is the site's draw besides charging, as a whole and by phase, the highest of a while
+    (`bases`). `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot
+    be trusted."""
+
+    expected: bool = False
+    heard_s: float | None = None
+    since_s: float | None = None
+    at: datetime | None = None
+    import_kw: float | None = None
+    phases_a: Amperes | None = None
+    base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
+    bases: deque[tuple[float, Powers]] = field(default_factory=deque)
+    blind: str | None = None
+    same_s: float = 0.0
+    same_kw: float = 0.0
+    stands_still: bool = False
+    leaps: deque[float] = field(default_factory=lambda: deque(maxlen=LEAPS))
+    over_s: float | None = None
+    calm_s: float | None = None
+    stage: int = 0
+    residual_s: float | None = None
+    residual_told: bool = False
+
+    @property
+    def is_blind(self) -> bool:
+        return self.blind is not None
+
+    @property
+    def allows_raises(self) -> bool:
+        return not self.expected or (self.heard_s is not None and self.blind is None)
+
+    @property
+    def forces_fallback(self) -> bool:
+        return self.stage >= 1
+
+    @property
+    def forces_zero(self) -> bool:
+        return self.stage >= 2

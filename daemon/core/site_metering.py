@@ -1,0 +1,206 @@
+"""What follows from a sample of the site's own meter, and from none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from daemon.core.alerts import alert
+from daemon.core.budget import booking
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect, Note
+from daemon.core.events import SiteMetered
+from daemon.core.instant import Now
+from daemon.core.phases import Draw, draw
+from daemon.core.site_meter import LEAPS
+from daemon.core.station import Evse, Station
+
+# The base load counts with its highest measurement of this time: what was cut is not given back
+# to the next lull.
+HOLD_S = 60.0
+# A cut has reached vehicles after some seconds; an overload that lasts is met with more than cuts.
+FALLBACK_AFTER_S = 15.0
+ZERO_AFTER_S = 30.0
+CALM_S = 60.0
+# A meter of class 1, and noise that is no overload.
+TOLERANCE = 0.01
+# A reading that stays the same to the last digit while chargers change by this much stands still.
+FROZEN_KW = 2.0
+# A charger's reading is as good as this many of its samples are long.
+FRESH_SAMPLES = 2.5
+# A reading outside this many times the limit is none; three leaps of half of it are no meter's.
+PLAUSIBLE, LEAPS_S = 4.0, 30.0
+# What nobody declared, before somebody is told.
+RESIDUAL_SHARE, RESIDUAL_KW, RESIDUAL_S = 0.05, 2.0, 60.0
+
+
+def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
+    """One sample: corrects what is left for chargers in this very round."""
+    meter = depot.meter
+    if not depot.site.metered:
+        yield Note(name="site_meter_unwanted", level="warning")
+        return
+    if not _is_plausible(depot, event, now):
+        yield Note(name="site_meter_refused", level="warning", fields={"kw": event.import_kw})
+        return
+    _watch_standstill(depot, event, now)
+    _watch_leaps(depot, event, now)
+    meter.heard_s, meter.at = now.monotonic_s, event.at
+    meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
+    base = _base(depot, event, now)
+    held = [b for s, b in meter.bases if s > now.monotonic_s - HOLD_S]
+    meter.bases.append((now.monotonic_s, base))
+    while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
+        meter.bases.popleft()
+    before = meter.base_kw
+    a, b, c, d = (max(values) for values in zip(base, *held, strict=True))
+    meter.base_kw = (a, b, c, d)
+    if any(abs(x - y) > 0.05 for x, y in zip(before, meter.base_kw, strict=True)):
+        depot.dirty = True
+    yield from _watch_excess(depot, event, now)
+    yield from _watch_residual(depot, now)
+    yield from watch(depot, now)
+
+
+def watch(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Tells once when the meter cannot be trusted, and once when it can again. Blind, the site
+    falls to what is declared, and nothing is raised."""
+    meter = depot.meter
+    if not depot.site.metered:
+        return
+    if meter.since_s is None:
+        meter.since_s = now.monotonic_s
+    why = _blindness(depot, now)
+    if why == meter.blind:
+        return
+    was, meter.blind = meter.blind, why
+    depot.dirty = True
+    depot.trigger.ask("site meter", now.monotonic_s)
+    if why is not None:
+        text = f"the site's meter {why}: the declared base load counts, and nothing is raised"
+        yield from alert(depot, now, "meter_blind", text, severity="critical")
+    elif was is not None:
+        yield from alert(depot, now, "meter_back", "the site's meter is back", severity="info")
+
+
+def due_s(depot: Depot) -> float | None:
+    meter = depot.meter
+    if not depot.site.metered or meter.blind is not None or meter.heard_s is None:
+        return None
+    return meter.heard_s + depot.site.meter_stale_s
+
+
+def _blindness(depot: Depot, now: Now) -> str | None:
+    meter = depot.meter
+    heard_s = meter.heard_s if meter.heard_s is not None else meter.since_s
+    if heard_s is not None and now.monotonic_s >= heard_s + depot.site.meter_stale_s:
+        return f"has said nothing for {depot.site.meter_stale_s:g} s"
+    if meter.stands_still:
+        return "shows the same while chargers change"
+    recent = [s for s in meter.leaps if s > now.monotonic_s - LEAPS_S]
+    return "leaps to and fro" if len(recent) >= LEAPS else None
+
+
+def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
+    """A sample that is old, repeated, or more than the site could carry is none."""
+    most_kw = PLAUSIBLE * max(depot.site.import_limit_kw, 10.0)
+    if not abs(event.import_kw) <= most_kw:
+        return False
+    if event.at is None:
+        return True
+    too_old = now.utc - event.at > timedelta(seconds=depot.site.meter_stale_s)
+    last = depot.meter.at
+    return not too_old and (last is None or event.at > last)
+
+
+def _watch_standstill(depot: Depot, event: SiteMetered, now: Now) -> None:
+    meter = depot.meter
+    charging_kw = sum(evse.power_kw for _, evse in depot.evses())
+    if (event.import_kw, event.phases_a) != (meter.import_kw, meter.phases_a):
+        meter.same_s, meter.same_kw, meter.stands_still = now.monotonic_s, charging_kw, False
+    elif now.monotonic_s < meter.same_s + FRESH_SAMPLES * depot.site.sample_s:
+        meter.same_kw = charging_kw  # chargers tell late what the meter has shown already
+    else:
+        meter.stands_still |= abs(charging_kw - meter.same_kw) > FROZEN_KW
+
+
+def _watch_leaps(depot: Depot, event: SiteMetered, now: Now) -> None:
+    meter = depot.meter
+    leap_kw = 0.0 if meter.import_kw is None else abs(event.import_kw - meter.import_kw)
+    if leap_kw > depot.site.import_limit_kw / 2:
+        meter.leaps.append(now.monotonic_s)
+
+
+def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
+    """What the site draws besides charging: the meter less all chargers."""
+    charging = [_drawn(depot, station, evse, now) for station, evse in depot.evses()]
+    a, b, c, d = (sum(part) for part in zip((0.0,) * 4, *charging, strict=True))
+    if event.phases_a is not None:
+        kw = [amperes * depot.site.voltage_v / 1000 for amperes in event.phases_a]
+    else:
+        kw = [event.import_kw / 3] * 3
+    return (event.import_kw - a, kw[0] - b, kw[1] - c, kw[2] - d)
+
+
+def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
+    """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
+    else the most that is booked for it."""
+    if station.online and evse.transaction is None:
+        return (0.0, 0.0, 0.0, 0.0)
+    fresh = timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
+    settled = timedelta(seconds=depot.site.settle_s)
+    reading = evse.reading
+    if reading is not None and evse.changed_at is not None and station.online:
+        since = max(now.utc - fresh, evse.changed_at + settled)
+        kw = evse.power_kw if reading.at >= since else None
+    else:
+        kw = None
+    if kw is not None:
+        return draw(evse, kw)
+    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw)
+
+
+def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
+    """An overload that outlasts the first cuts: all fall back, and then to nothing."""
+    meter = depot.meter
+    limit_kw = depot.limit_kw()[0].at(now.utc)
+    over = event.import_kw > limit_kw * (1 + TOLERANCE)
+    if event.phases_a is not None and depot.site.phases == 3:
+        each_a = limit_kw * 1000 / 3 / depot.site.voltage_v
+        over |= max(event.phases_a) > each_a * (1 + TOLERANCE)
+    if over:
+        meter.calm_s = None
+        meter.over_s = meter.over_s if meter.over_s is not None else now.monotonic_s
+    elif meter.over_s is not None:
+        meter.calm_s = meter.calm_s if meter.calm_s is not None else now.monotonic_s
+        if now.monotonic_s >= meter.calm_s + CALM_S or meter.stage == 0:
+            meter.over_s = meter.calm_s = None
+    lasted_s = 0.0 if meter.over_s is None else now.monotonic_s - meter.over_s
+    stage = (lasted_s >= FALLBACK_AFTER_S) + (lasted_s >= ZERO_AFTER_S) if over else meter.stage
+    stage = 0 if meter.over_s is None else max(stage, meter.stage)
+    if stage != meter.stage:
+        depot.dirty = True
+        meter.stage = stage
+        what = ("the plan holds again", "all chargers fall back", "all chargers are stopped")[stage]
+        text = f"the site draws {event.import_kw:.1f} kW, its limit is {limit_kw:g} kW: {what}"
+        severity = "critical" if stage else "info"
+        yield from alert(depot, now, "site_overload", text, severity=severity)
+
+
+def _watch_residual(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Somebody draws what nobody declared: a load, or a charger whose meter shows too little."""
+    meter = depot.meter
+    declared_kw = max(point.value for point in depot.base_load_kw().points)
+    slack_kw = max(RESIDUAL_KW, RESIDUAL_SHARE * depot.site.import_limit_kw)
+    if meter.base_kw[0] <= declared_kw + slack_kw:
+        meter.residual_s, meter.residual_told = None, False
+        return
+    meter.residual_s = meter.residual_s if meter.residual_s is not None else now.monotonic_s
+    if not meter.residual_told and now.monotonic_s >= meter.residual_s + RESIDUAL_S:
+        meter.residual_told = True
+        text = (
+            f"the site draws {meter.base_kw[0]:.1f} kW that no charger has metered, declared are "
+            f"{declared_kw:g} kW: a load is missing in the settings or a charger's meter is wrong; "
+            "chargers get so much less"
+        )
+        yield from alert(depot, now, "residual", text)

@@ -1,0 +1,239 @@
+"""What a station holds while it hears nothing: its maximum and fallbacks, told and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daemon.core.alerts import alert
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect, Note
+from daemon.core.events import CommandAnswered
+from daemon.core.instant import Now
+from daemon.core.keeping import save_evse, save_station
+from daemon.core.profiles import Electrics, standing
+from daemon.core.site import EvseSpec
+from daemon.core.station import Evse, Station
+from protocol.ocpp.commands import (
+    Answered,
+    ClearChargingProfile,
+    GetCompositeSchedule,
+    GetVariables,
+    Refused,
+    SetChargingProfile,
+    SetVariable,
+    TriggerMessage,
+)
+from protocol.ocpp.model import (
+    MAX_PERIODS,
+    MAX_STACK_LEVEL,
+    RATE_UNITS,
+    SAMPLE_INTERVAL_S,
+    CompositeSchedule,
+    ProfilePurpose,
+    RateUnit,
+    VariableName,
+)
+
+STATION_MAX_ID = 1
+FALLBACK_ID = 100
+# How a profile may be written: amperes or watts, with a start or without.
+RUNGS = 4
+# A fallback that something else outranks is cleared of that and told again this often.
+READBACKS = 2
+# What is read back is rounded by the station: 0.1 A on three phases are 0.07 kW.
+READ_KW = 0.1
+
+
+def submit_standing(depot: Depot, station: Station, now: Now) -> None:
+    """The maximum and the fallbacks come before anything else; then it is asked what it holds,
+    what it takes, and how it is."""
+    if any(evse.spec.max_kw > 0 for evse in station.evses.values()):
+        submit_maximum(depot, station, now)
+    for evse in station.evses.values():
+        submit_fallback(depot, station, evse, now)
+    names = (RATE_UNITS, MAX_PERIODS, MAX_STACK_LEVEL)
+    station.lane.submit("variables", GetVariables(names=names))
+    interval = SetVariable(name=SAMPLE_INTERVAL_S, value=str(depot.site.sample_s))
+    station.lane.submit("sample interval", interval)
+    for number, evse in station.evses.items():
+        ask = TriggerMessage(message="StatusNotification", evse_id=number)
+        station.lane.submit(("status", number), ask)
+        evse.readbacks = 0
+        read_back(depot, station, evse)
+
+
+def submit_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> None:
+    profile = standing(
+        ProfilePurpose.TX_DEFAULT,
+        evse.fallback_kw,
+        now=now.utc,
+        electrics=electrics_of(depot, station, evse.spec),
+        profile_id=FALLBACK_ID + evse.spec.connector,
+        relative=station.capabilities.relative,
+    )
+    command = SetChargingProfile(evse_id=evse.spec.connector, profile=profile)
+    station.lane.submit(("fallback", evse.spec.connector), command)
+
+
+def submit_maximum(depot: Depot, station: Station, now: Now) -> None:
+    """The station as a whole: the sum of its connectors, on the phases of the widest one."""
+    specs = [evse.spec for evse in station.evses.values()]
+    total = EvseSpec(
+        connector=1,
+        min_kw=0.0,
+        max_kw=sum(spec.max_kw for spec in specs),
+        phases=max(spec.phases for spec in specs),
+    )
+    profile = standing(
+        ProfilePurpose.STATION_MAX,
+        total.max_kw,
+        now=now.utc,
+        electrics=electrics_of(depot, station, total),
+        profile_id=STATION_MAX_ID,
+    )
+    station.lane.submit("maximum", SetChargingProfile(evse_id=0, profile=profile))
+
+
+def read_back(depot: Depot, station: Station, evse: Evse) -> None:
+    """Asks what an EVSE will follow until well after any lease is over."""
+    command = GetCompositeSchedule(
+        evse_id=evse.spec.connector,
+        duration_s=round(2 * depot.site.lease_s) + 60,
+        unit=station.capabilities.unit,
+    )
+    station.lane.submit(("read back", evse.spec.connector), command)
+
+
+def ask_meter(station: Station, evse: Evse) -> None:
+    """A cut has had its time: the meter is to show it, and not only at its next turn."""
+    if station.ready and evse.transaction is not None and station.capabilities.triggers:
+        ask = TriggerMessage(message="MeterValues", evse_id=evse.spec.connector)
+        station.lane.submit(("meter", evse.spec.connector), ask)
+
+
+def electrics_of(depot: Depot, station: Station, spec: EvseSpec) -> Electrics:
+    unit = station.capabilities.unit
+    return Electrics(spec=spec, unit=unit, voltage_v=depot.site.voltage_v)
+
+
+def try_next_rung(station: Station) -> bool:
+    """One station in the field takes watts only, another refuses what starts at an instant: each
+    way of writing a profile is tried once, until one was accepted."""
+    told = station.capabilities
+    if told.proven or told.tried + 1 >= RUNGS:
+        return False
+    told.tried += 1
+    told.unit = RateUnit.AMPERES if told.unit is RateUnit.WATTS else RateUnit.WATTS
+    told.relative = told.tried >= 2
+    return True
+
+
+def on_standing_answered(
+    depot: Depot, station: Station, subject: object, event: CommandAnswered, now: Now
+) -> Iterator[Effect]:
+    """How anything but a transaction's profile was answered."""
+    result = event.result
+    accepted = isinstance(result, Answered) and result.accepted
+    match subject:
+        case "variables" if isinstance(result, Answered):
+            yield from _learn(depot, station, result, now)
+        case ("fallback", int(number)):
+            yield from _fallback_answered(depot, station, station.evses[number], event, now)
+        case ("read back", int(number)) if isinstance(result, Answered):
+            if result.schedule is not None and result.schedule.periods:
+                evse = station.evses[number]
+                yield from _read(depot, station, evse, result.schedule, now)
+        case ("meter", _) if not accepted:
+            station.capabilities.triggers = not isinstance(result, Answered | Refused)
+        case _ if not accepted:
+            yield Note(
+                name="command_refused",
+                level="warning",
+                fields={"station": station.id, "what": str(subject), "result": str(result)},
+            )
+
+
+def _fallback_answered(
+    depot: Depot, station: Station, evse: Evse, event: CommandAnswered, now: Now
+) -> Iterator[Effect]:
+    """Only an accepted fallback bounds what an EVSE draws without us; else it is its maximum."""
+    accepted = isinstance(event.result, Answered) and event.result.accepted
+    if not accepted and isinstance(event.result, Answered | Refused) and try_next_rung(station):
+        submit_maximum(depot, station, now)
+        for other in station.evses.values():
+            submit_fallback(depot, station, other, now)
+        yield save_station(station)
+        return
+    if accepted:
+        station.capabilities.proven = True
+        if evse.readbacks == 0:  # else it was outranked before, and has to be read back
+            yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+        return
+    text = (
+        f"station {station.id} connector {evse.spec.connector} took no fallback "
+        f"({event.result}); it is booked at its {evse.spec.max_kw:g} kW"
+    )
+    yield from alert(depot, now, "no_fallback", text, station=station.id)
+    yield from _set_floor(depot, station, evse, evse.spec.max_kw, now)
+
+
+def _set_floor(
+    depot: Depot, station: Station, evse: Evse, floor_kw: float, now: Now
+) -> Iterator[Effect]:
+    if evse.floor_kw != floor_kw:
+        evse.floor_kw = floor_kw
+        depot.trigger.ask("fallback changed", now.monotonic_s)
+    yield save_evse(station, evse)
+
+
+def _read(
+    depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule, now: Now
+) -> Iterator[Effect]:
+    """The last of what it says it will follow is what it falls back to. Where that is too much,
+    something of old outranks the fallback: it is cleared once, and the fallback told again."""
+    electrics = electrics_of(depot, station, evse.spec)
+    unit = schedule.unit or electrics.unit
+    read = Electrics(spec=evse.spec, unit=unit, voltage_v=electrics.voltage_v)
+    falls_to_kw = read.read_kw(schedule.periods[-1])
+    if falls_to_kw <= evse.fallback_kw + READ_KW:
+        if evse.readbacks > 0:
+            yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+        return
+    if falls_to_kw <= max((lease.kw for lease in evse.leases()), default=0.0) + READ_KW:
+        return  # a lease without an end, which says nothing of what lies below it
+    evse.readbacks += 1
+    yield Note(
+        name="fallback_outranked",
+        level="warning",
+        fields={"station": station.id, "connector": evse.spec.connector, "kw": falls_to_kw},
+    )
+    yield from _set_floor(depot, station, evse, evse.spec.max_kw, now)
+    if evse.readbacks < READBACKS:
+        clear = ClearChargingProfile(purpose=ProfilePurpose.TX_DEFAULT)
+        station.lane.submit("clear", clear)
+        for other in station.evses.values():
+            submit_fallback(depot, station, other, now)
+        read_back(depot, station, evse)
+        return
+    text = (
+        f"station {station.id} connector {evse.spec.connector} says it falls back to "
+        f"{falls_to_kw:.1f} kW, though it was told {evse.fallback_kw:g} kW; it is booked at its "
+        f"{evse.spec.max_kw:g} kW"
+    )
+    yield from alert(depot, now, "no_fallback", text, station=station.id)
+
+
+def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterator[Effect]:
+    values: dict[VariableName, str] = dict(answer.variables)
+    capabilities = station.capabilities
+    if (periods := values.get(MAX_PERIODS, "")).isdigit():
+        capabilities.max_periods = max(int(periods), 1)
+    if (level := values.get(MAX_STACK_LEVEL, "")).isdigit():
+        capabilities.max_stack_level = int(level)
+    units = {unit.strip() for unit in values.get(RATE_UNITS, "").split(",")} & {"W", "A"}
+    if units and capabilities.unit.value not in units and not capabilities.proven:
+        capabilities.unit = RateUnit(units.pop())
+        submit_maximum(depot, station, now)
+        for evse in station.evses.values():
+            submit_fallback(depot, station, evse, now)
+    yield save_station(station)

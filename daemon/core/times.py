@@ -1,0 +1,80 @@
+"""Clocks that disagree: ours that was set, a station's that is skewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from daemon.core.alerts import alert
+from daemon.core.clocks import EARLIEST
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect
+from daemon.core.instant import Now
+from daemon.core.station import Station
+from protocol.ocpp.events import (
+    MeterValuesReported,
+    StationEvent,
+    StatusNotified,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+
+
+def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
+    """At the first look, what the last run had lent is dated by this run's clock. When our wall
+    clock is set, what was known of the stations' clocks says nothing any more, and what was lent by
+    the old time is lent again."""
+    if depot.clock.epoch is None:
+        for _, evse in depot.evses():
+            if evse.unconfirmed is not None:
+                evse.unconfirmed = evse.unconfirmed.dated(now.monotonic_s, depot.site.lease_s)
+        if depot.unarmed is not None:
+            yield from alert(depot, now, "not_armed", depot.unarmed, severity="critical")
+        if now.utc < EARLIEST:
+            text = f"it cannot be {now.utc:%Y-%m-%d}: nothing is planned until the clock is right"
+            yield from alert(depot, now, "clock_wrong", text, severity="critical")
+    if depot.clock.was_set(now):
+        depot.dirty = True
+        for station, evse in depot.evses():
+            station.clock.forget()
+            if evse.confirmed is not None:
+                evse.doubt(evse.confirmed)
+                evse.confirmed = None
+        depot.trigger.ask("clock set", now.monotonic_s)
+        text = f"the clock was set; it is {now.utc:%Y-%m-%d %H:%M:%S} UTC"
+        yield from alert(depot, now, "clock_set", text)
+
+
+def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -> Iterator[Effect]:
+    """A station whose clock is skewed would start and end a lease at the wrong time: it is told
+    powers without an end, and stays booked at them until it is told another."""
+    changed = False
+    for at in _times(event):
+        changed |= station.clock.heard(at, now)
+    if not changed:
+        return
+    depot.dirty = True
+    for evse in station.evses.values():
+        if evse.confirmed is not None:
+            evse.doubt(evse.confirmed)
+            evse.confirmed = None
+    if station.clock.is_wrong:
+        text = (
+            f"the clock of station {station.id} is {station.clock.skew_s:+.0f} s from ours, more "
+            f"than {depot.site.skew_s:g} s: it is lent nothing, and booked at what it was told last"
+        )
+        yield from alert(depot, now, "station_clock_wrong", text, station=station.id)
+
+
+def _times(event: StationEvent) -> Iterator[datetime | None]:
+    """When a station says that something happened which it tells as it happens."""
+    match event:
+        case StatusNotified():
+            yield event.at
+        case TransactionStarted() | TransactionUpdated() if not event.offline:
+            yield event.at
+        case TransactionEnded() if not event.offline:
+            yield event.at
+        case MeterValuesReported():
+            yield max((s.at for s in event.samples if s.at is not None), default=None)

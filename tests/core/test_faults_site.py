@@ -1,0 +1,204 @@
+"""Faults of the site: its meter, its other loads, its phases, and orders from outside."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from daemon.core.events import SiteMetered
+from daemon.core.phases import draw, learn
+from daemon.core.site import EvseSpec, StationSpec
+from daemon.core.station import new_station
+from planner.series import Series
+from tests.core.bench import Bench, site
+from tests.core.test_faults_stations import charge
+from tests.core.yard import Toy, Yard
+
+BASE_KW = 5.0
+
+
+class Site:
+    """A yard with a base load and a meter that samples once a second, well or badly."""
+
+    def __init__(self, *toys: Toy, limit_kw: float = 60.0, fallback_kw: float = 0.0) -> None:
+        spec = site(
+            len(toys), limit_kw=limit_kw, base_load_kw=Series.constant(BASE_KW), metered=True
+        )
+        stations = tuple(
+            StationSpec(id=t.name, fallback_kw=fallback_kw, evses=(EvseSpec(connector=1),))
+            for t in toys
+        )
+        self.yard = Yard(replace(spec, stations=stations), list(toys), random.Random(1))
+        self.limit_kw = limit_kw
+        self.base_kw = BASE_KW
+        self.samples = True
+        self.frozen: float | None = None
+        self.noise = 0.0
+        self.over_s = 0.0
+        self.yard.on_second = self._second
+        for n, toy in enumerate(toys, 1):
+            self.yard.connect(toy.name)
+            self.yard.plug_in(toy.name, f"V{n:02d}")
+        self.yard.run(2)
+
+    @property
+    def bench(self) -> Bench:
+        return self.yard.bench
+
+    @property
+    def import_kw(self) -> float:
+        return self.base_kw + self.yard.total_kw
+
+    def _second(self, yard: Yard) -> None:
+        self.over_s += self.import_kw > self.limit_kw * 1.01
+        if self.samples and not yard.dead:
+            kw = self.frozen if self.frozen is not None else self.import_kw
+            kw += self.noise * (-1 if round(yard.now_s) % 2 else 1)
+            yard.bench.apply(SiteMetered(import_kw=kw, at=yard.bench.utc))
+            yard._carry()
+
+
+def three(**more: float) -> Site:
+    return Site(Toy("CP01"), Toy("CP02"), Toy("CP03"), **more)
+
+
+def test_fault_12_a_silent_meter_leaves_what_is_declared_and_raises_nothing() -> None:
+    """Fault 12: site meter stale for more than 5 s."""
+    world = three()
+    charge(world.yard, 11.0, 0.0, 0.0)
+    world.samples = False
+    world.yard.run(6)
+    assert world.bench.depot.meter.is_blind
+    assert "meter_blind" in world.bench.alerts()
+    charge(world.yard, 6.9, 22.0, 0.0)
+    assert world.bench.follows_kw("CP01") == pytest.approx(6.9, abs=0.07)
+    assert world.bench.follows_kw("CP02") == 0.0
+    world.yard.run(100)
+    assert world.bench.follows_kw("CP01") == pytest.approx(6.9, abs=0.07), "leases are renewed"
+    world.samples = True
+    world.yard.run(10)
+    assert world.bench.follows_kw("CP02") == pytest.approx(22.0, abs=0.07)
+    assert "meter_back" in world.bench.alerts()
+
+
+def test_fault_12_a_frozen_meter_is_seen_by_what_chargers_do() -> None:
+    """Fault 12: site meter frozen: the same to the last digit while chargers change."""
+    world = three()
+    charge(world.yard, 6.9, 6.9, 6.9)
+    world.frozen = world.import_kw
+    world.yard.run(200)
+    assert not world.bench.depot.meter.is_blind, "nothing changes, so nothing has to move"
+    charge(world.yard, 0.0, 6.9, 6.9)
+    world.yard.run(90)
+    assert world.bench.depot.meter.blind == "shows the same while chargers change"
+
+
+@pytest.mark.parametrize("kw", [float("nan"), float("inf"), 1e6, -1e6])
+def test_fault_12_what_no_meter_can_show_is_no_sample(kw: float) -> None:
+    """Fault 12: NaN, and numbers that no site has."""
+    world = three()
+    charge(world.yard, 11.0, 11.0, 11.0)
+    world.frozen = kw
+    before = world.bench.depot.meter.base_kw
+    world.yard.run(10)
+    assert world.bench.depot.meter.base_kw == before
+    assert world.bench.depot.meter.is_blind
+
+
+def test_fault_12_a_meter_that_leaps_to_and_fro_is_blind() -> None:
+    """Fault 12: site meter jumps."""
+    world = three()
+    charge(world.yard, 11.0, 11.0, 11.0)
+    world.noise = 40.0
+    world.yard.run(5)
+    assert world.bench.depot.meter.blind == "leaps to and fro"
+
+
+def test_fault_13_a_step_of_the_base_load_cuts_the_last_first_at_the_sample() -> None:
+    """Fault 13: base load step. The orders leave with the sample; what is over lasts as long as
+    the vehicles take to follow."""
+    world = three()
+    charge(world.yard, 18.0, 18.0, 18.0)
+    world.yard.run(60)
+    assert world.over_s == 0
+    sent = len(world.bench.sent)
+    world.base_kw += 12.0
+    world.yard.run(1)
+    cut = {send.station for send in world.bench.sent[sent:]}
+    assert cut == {"CP03"}, "nobody has a departure, so the last by name goes first"
+    world.yard.run(120)
+    assert world.over_s <= 7, "as long as the vehicle's lag, and the second until the sample"
+    assert world.bench.follows_kw("CP03") == pytest.approx(6.0, abs=0.3)
+    assert world.bench.follows_kw("CP01") == pytest.approx(18.0, abs=0.07)
+
+
+def test_fault_13_an_overload_that_lasts_has_all_fall_back_and_then_stop() -> None:
+    """Fault 13: persistent overload: all to fallback, then to nothing."""
+    world = three(fallback_kw=4.2)
+    charge(world.yard, 11.0, 11.0, 11.0)
+    world.base_kw = 70.0
+    world.yard.run(14)
+    stages = []
+    for _ in range(40):
+        world.yard.run(1)
+        stages.append(world.bench.depot.meter.stage)
+    assert stages == sorted(stages)
+    assert stages[-1] == 2
+    assert all(world.bench.follows_kw(f"CP0{n}") == 0.0 for n in (1, 2, 3))
+    assert world.yard.total_kw == 0.0
+    world.base_kw = BASE_KW
+    world.yard.run(160)
+    assert world.bench.depot.meter.stage == 0
+    assert world.yard.total_kw > 30.0
+
+
+def test_fault_14_a_charger_that_meters_too_little_shows_in_what_is_left_over() -> None:
+    """Fault 14: charger meter lies: the site's meter less the sum of the chargers."""
+    liar = Toy("CP01", meter=0.5, obeys=False)
+    world = Site(liar, Toy("CP02"), Toy("CP03"))
+    charge(world.yard, 11.0, 18.0, 18.0)
+    world.yard.run(200)
+    assert "residual" in world.bench.alerts()
+    world.over_s = 0
+    world.yard.run(300)
+    assert world.over_s == 0
+    assert world.import_kw <= world.limit_kw * 1.01
+
+
+def test_fault_15_phases_are_learned_from_their_currents_and_forgotten_on_evidence() -> None:
+    """Fault 15: single-phase vehicle, on a connector whose wiring is known."""
+    spec = EvseSpec(connector=1, rotation=(2, 3, 1))
+    evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
+    single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
+    for _ in range(2):
+        learn(evse, single)
+    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
+    assert learn(evse, single)
+    assert draw(evse, 11.0)[1:] == pytest.approx((0.0, 3.67, 0.0), abs=0.01)
+    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0})
+    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
+
+
+def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:
+    """Fault 15: imbalance. The sum is within the limit, one phase is not."""
+    world = three(limit_kw=66.0)
+    charge(world.yard, 20.0, 20.0, 20.0)
+    world.samples = False
+    bench, before = world.bench, world.bench.follows_kw("CP03")
+    third_a = world.import_kw / 3 * 1000 / 230
+    high_a = (third_a + 25.0, third_a - 20.0, third_a - 20.0)
+    bench.apply(SiteMetered(import_kw=world.import_kw, phases_a=high_a))
+    world.yard._carry()
+    world.yard.run(2)
+    assert bench.follows_kw("CP03") < before - 5.0
+
+
+def test_fault_20_an_order_above_the_ceiling_changes_no_booking() -> None:
+    """Fault 20: MQTT orders above the limit are clamped to it."""
+    from daemon.core.depot import LimitOverride
+
+    world = three()
+    world.bench.depot.override = LimitOverride(import_limit_kw=500.0, until=None)
+    assert world.bench.depot.limit_kw()[0].at(world.bench.utc) == 60.0
