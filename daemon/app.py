@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from config.services import Register
 from config.settings import Settings
 from daemon.adapters.broker import EmbeddedBroker
 from daemon.adapters.clock import Clock, ScaledClock
@@ -39,6 +40,10 @@ STOP_S = 8.0
 class _Part(Protocol):
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+
+class Runs(Protocol):
+    async def run(self) -> None: ...
 
 
 _PartT = TypeVar("_PartT", bound=_Part)
@@ -119,6 +124,8 @@ class App:
                     tasks.create_task(upkeep.watch_room(), name="room"),
                     tasks.create_task(upkeep.tidy(), name="tidy"),
                 ]
+                if (meter := self._meter(controller)) is not None:
+                    running.append(tasks.create_task(meter.run(), name="meter"))
                 if broker is not None:
                     running.append(tasks.create_task(broker.run(), name="broker"))
                 self.notifier.ready()
@@ -267,6 +274,32 @@ class App:
             protocol_version="3.1.1" if broker is not None else "5",
             user=mqtt.user,
             password=mqtt.password.get_secret_value() if mqtt.password is not None else None,
+        )
+
+    def _meter(self, controller: Controller) -> Runs | None:
+        """Raises OSError where pymodbus is wanted and not installed."""
+        meter = self.settings.meter
+        if meter.source != "modbus" or meter.host is None or meter.import_kw is None:
+            return None
+        try:
+            from daemon.adapters.modbus import ModbusMeter, Quantity
+        except ImportError as error:
+            text = "[meter] source: modbus wants the extra depotd[modbus], which is not installed"
+            raise OSError(text) from error
+
+        def quantity(at: Register) -> Quantity:
+            return Quantity(address=at.address, type=at.type, scale=at.scale)
+
+        return ModbusMeter(
+            host=meter.host,
+            port=meter.port,
+            unit=meter.unit,
+            function=meter.function,
+            period_s=meter.period_s,
+            import_kw=quantity(meter.import_kw),
+            phases_a=tuple(map(quantity, meter.phases_a)) if meter.phases_a else None,
+            emit=controller.put,
+            log=self.log,
         )
 
     def _mqtt_url(self) -> str | None:

@@ -203,6 +203,7 @@ def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now)
         evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before_kw))
     if before_kw != lease.kw:
         evse.changed_at = now.utc
+    evse.peak_kw = max(evse.peak_kw, before_kw, lease.kw)
     evse.confirmed, evse.unconfirmed, evse.failures = lease, None, 0
     # A later refusal is about a transaction that is over, say, and not about how it is written.
     station.capabilities.proven = True

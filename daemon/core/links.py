@@ -15,7 +15,12 @@ from daemon.core.events import StationConnected, StationLost
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.silence import begin_silence, class_of
-from daemon.core.standing import submit_fallback, submit_maximum, submit_standing
+from daemon.core.standing import (
+    ask_meter,
+    submit_fallback,
+    submit_maximum,
+    submit_standing,
+)
 from daemon.core.station import REFUSES, SILENT, Station
 from protocol.mqtt import topics
 from protocol.ocpp.events import (
@@ -130,6 +135,8 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
             yield save_evse(station, evse)
     submit_standing(depot, station, now)
     station.ready = True
+    for evse in station.evses.values():
+        ask_meter(station, evse)
     depot.dirty = True
     depot.trigger.ask("station connected", now.monotonic_s)
     yield publish_station(station)

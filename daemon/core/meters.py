@@ -124,11 +124,12 @@ def _take_register(
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
     factor = _factor(evse, register_wh, taken_at)
-    evse.reading = Reading(energy_wh=register_wh * factor, at=taken_at, factor=factor)
+    reading = Reading(energy_wh=register_wh * factor, at=taken_at, factor=factor)
+    evse.reading = reading
     yield save_evse(station, evse)
     if before is None:
         return
-    metered_kwh = (evse.reading.energy_wh - before.energy_wh) / 1000
+    metered_kwh = (reading.energy_wh - before.energy_wh) / 1000
     if factor != before.factor:
         yield _note("meter_unit_changed", station, evse, factor=factor)
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
@@ -150,6 +151,7 @@ def _take_register(
         yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
     if not past:
         _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
+    evse.peak_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
 
 
 def _factor(evse: Evse, register_wh: float, taken_at: datetime) -> float:

@@ -52,10 +52,8 @@ def judge_silence(
     lent = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until))
     lingers = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until + late))
     static_kw = max(silence.kw, evse.fallback_kw)
-    # Before the silence it followed the same, unless that was new; after it, anything.
-    told = evse.changed_at is not None and start < evse.changed_at + late
-    before_kw = evse.spec.max_kw if told else static_kw
-    heard_kwh = before_kw * _hours(start, min(silence.since, end))
+    # Before the silence it followed what it was told then; after it, anything.
+    heard_kwh = max(evse.peak_kw, static_kw) * _hours(start, min(silence.since, end))
     heard_kwh += evse.spec.max_kw * _hours(max(heard_again, start), end)
     seen = shown(
         metered_kwh,

@@ -21,6 +21,7 @@ from protocol.ocpp.commands import (
     Refused,
     SetChargingProfile,
     SetVariable,
+    TimedOut,
     TriggerMessage,
 )
 from protocol.ocpp.model import (
@@ -38,6 +39,8 @@ STATION_MAX_ID = 1
 FALLBACK_ID = 100
 # How a profile may be written: amperes or watts, with a start or without.
 RUNGS = 4
+# An answer that is lost says nothing: it is asked for again this often.
+TRIES = 3
 # A fallback that something else outranks is cleared of that and told again this often.
 READBACKS = 2
 # What is read back is rounded by the station: 0.1 A on three phases are 0.07 kW.
@@ -58,7 +61,7 @@ def submit_standing(depot: Depot, station: Station, now: Now) -> None:
     for number, evse in station.evses.items():
         ask = TriggerMessage(message="StatusNotification", evse_id=number)
         station.lane.submit(("status", number), ask)
-        evse.readbacks = 0
+        evse.readbacks = evse.unheard = 0
         read_back(depot, station, evse)
 
 
@@ -165,9 +168,14 @@ def _fallback_answered(
         yield save_station(station)
         return
     if accepted:
+        evse.unheard = 0
         station.capabilities.proven = True
         if evse.readbacks == 0:  # else it was outranked before, and has to be read back
             yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+        return
+    if isinstance(event.result, TimedOut) and evse.unheard < TRIES:
+        evse.unheard += 1
+        submit_fallback(depot, station, evse, now)
         return
     text = (
         f"station {station.id} connector {evse.spec.connector} took no fallback "

@@ -66,7 +66,8 @@ class Evse:
     because an answer is missing, `asked` the order under way with its generation, `settling` what
     it has promised to leave but may still draw (until a monotonic second, in kW), `wish` the order
     that waits in the lane, `target` what the plan `targeted` wants for a vehicle; `floor_kw` is
-    what it draws with no transaction profile at all. `capabilities` are its station's."""
+    what it draws with no transaction profile at all; `peak_kw` is the most that it followed since
+    the newest `reading`. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -90,8 +91,10 @@ class Evse:
     told_register: bool = False
     power_kw: float = 0.0
     changed_at: datetime | None = None
+    peak_kw: float = 0.0
     silence: Silence | None = None
     readbacks: int = 0
+    unheard: int = 0
     phases_used: frozenset[int] | None = None
     phase_seen: frozenset[int] = frozenset()
     phase_samples: int = 0

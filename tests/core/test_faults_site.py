@@ -130,7 +130,7 @@ def test_fault_13_a_step_of_the_base_load_cuts_the_last_first_at_the_sample() ->
     assert cut == {"CP03"}, "nobody has a departure, so the last by name goes first"
     world.yard.run(120)
     assert world.over_s <= 7, "as long as the vehicle's lag, and the second until the sample"
-    assert world.bench.follows_kw("CP03") == pytest.approx(6.0, abs=0.3)
+    assert 6.0 < world.bench.follows_kw("CP03") <= 7.0
     assert world.bench.follows_kw("CP01") == pytest.approx(18.0, abs=0.07)
 
 
