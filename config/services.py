@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from config.model import Host, Password, Port, Section, is_loopback
+from planner.numbers import NonNegative, Positive
 from planner.params import Params
-from planner.snapshot import Horizon, Mode, NonNegative, Positive
+from planner.snapshot import Horizon, Mode
 
 Policy = Literal["accept", "reject"]
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from config.model import Password, Section
+from planner.numbers import Identifier, NonNegative, Positive, Share
 from planner.series import Instant, Series
-from planner.snapshot import Identifier, NonNegative, Plugged, Positive, Share
+from planner.snapshot import Plugged
 
 # The last segment of a WebSocket address: RFC 3986's unreserved characters and what OCPP-J's
 # examples use, at most 48 of them (OCPP 2.0.1 part 4, 3.1.1).

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from config.settings import Settings
 from config.site import StationTable, VehicleTable
 from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
+from planner.snapshot import Rules
 
 
 def site_of(settings: Settings) -> SiteSpec:
@@ -24,7 +27,7 @@ def site_of(settings: Settings) -> SiteSpec:
         circuits=settings.circuits,
         stations=tuple(_station(settings, table) for table in settings.stations),
         vehicles=tuple(_vehicle(table) for table in settings.vehicles),
-        rules=settings.rules,
+        rules=_rules(settings),
         mode=planner.mode,
         horizon=planner.horizon,
         params=planner.params,
@@ -45,6 +48,16 @@ def site_of(settings: Settings) -> SiteSpec:
         default_fallback_kw=ocpp.default_fallback_kw,
         accept_unknown_tokens=ocpp.unknown_tokens == "accept",
     )
+
+
+def _rules(settings: Settings) -> Rules:
+    """A time of the day is the site's, unless it says whose."""
+    rules = settings.rules
+    wish = rules.soft.charger_preference
+    if wish is None or wish.timezone is not None:
+        return rules
+    there = replace(wish, timezone=settings.site.timezone)
+    return replace(rules, soft=replace(rules.soft, charger_preference=there))
 
 
 def _station(settings: Settings, table: StationTable) -> StationSpec:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from planner.energy.averages import with_estimates
 from planner.model import FieldError
 from planner.plan import FORMAT as PLAN_FORMAT
 from planner.plan import Plan
@@ -53,8 +54,8 @@ class InputError(ValueError):
 
 
 def load_snapshot(text: str | bytes) -> Snapshot:
-    """Raises InputError."""
-    return _load(text, _SNAPSHOT, SNAPSHOT_FORMAT)
+    """With an estimate where a route does not know a vehicle's energy. Raises InputError."""
+    return with_estimates(_load(text, _SNAPSHOT, SNAPSHOT_FORMAT))
 
 
 def load_plan(text: str | bytes) -> Plan:

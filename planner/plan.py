@@ -11,8 +11,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from planner.model import MODEL
+from planner.numbers import Identifier
 from planner.series import Instant, Number
-from planner.snapshot import Allocation, Identifier
+from planner.snapshot import Allocation
 
 FORMAT: Final = "depotd.plan/1"
 Status = Literal["optimal", "feasible", "fallback"]
@@ -115,7 +116,8 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Plan:
-    """`iterations`: the steps of a search that led to it; see `Params.iterations`."""
+    """`iterations`: the steps of a search that led to it; see `Params.iterations`. `notes`: what it
+    rests on that an operator should know, one sentence each."""
 
     format: Literal["depotd.plan/1"] = FORMAT
     revision: Annotated[int, Field(ge=0)]
@@ -133,3 +135,4 @@ class Plan:
     bound: Bound | None = None
     binding: tuple[Binding, ...] = ()
     iterations: Annotated[int, Field(ge=0)] | None = None
+    notes: tuple[str, ...] = ()

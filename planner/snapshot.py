@@ -6,15 +6,17 @@ from the grid, and into a vehicle or battery. The JSON form is `codec.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
+from planner.consistency import at_most, check_plugged, check_tree, check_unique
 from planner.model import MODEL, FieldError
-from planner.series import MAX_NUMBER, MAX_YEAR, Instant, NonNegativeSeries, Series
+from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive, Share
+from planner.series import MAX_YEAR, Instant, NonNegativeSeries, Series
+from planner.soft import Soft
 
 FORMAT: Final = "depotd.snapshot/1"
 MAX_STEPS: Final = 100_000
@@ -23,17 +25,10 @@ MAX_STEPS: Final = 100_000
 MAX_VEHICLES: Final = 1000
 MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
-_YEAR_H: Final = 24 * 366
 # The largest number that every store and every JSON reader carries whole.
 MAX_REVISION: Final = 2**53 - 1
 
 Mode = Literal["integrated", "allocation", "charging"]
-Identifier = Annotated[str, Field(min_length=1, max_length=128)]
-NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
-Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Hours = Annotated[float, Field(ge=0, le=_YEAR_H)]
-Minutes = Annotated[float, Field(ge=0, le=_YEAR_H * 60)]
 
 
 def _zero() -> Series:
@@ -42,8 +37,11 @@ def _zero() -> Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Horizon:
+    """`limited_by` says why it is shorter than somebody wanted it, None where it is not."""
+
     hours: Annotated[Hours, Field(gt=0)]
     step_minutes: Annotated[Minutes, Field(gt=0)]
+    limited_by: str | None = None
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:
@@ -75,7 +73,7 @@ class Battery:
     def _fits(self) -> Self:
         # Below `min_kwh` it may begin: law 9 then asks that it sinks no further.
         for key in ("energy_kwh", "min_kwh"):
-            _at_most(key, getattr(self, key), "capacity_kwh", self.capacity_kwh)
+            at_most(key, getattr(self, key), "capacity_kwh", self.capacity_kwh)
         return self
 
 
@@ -118,7 +116,7 @@ class Connector:
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        _at_most("min_kw", self.min_kw, "max_kw", self.max_kw)
+        at_most("min_kw", self.min_kw, "max_kw", self.max_kw)
         return self
 
     @property
@@ -158,7 +156,7 @@ class Vehicle:
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for key in ("energy_kwh", "reserve_kwh", "target_kwh"):
-            _at_most(key, getattr(self, key), "battery_kwh", self.battery_kwh)
+            at_most(key, getattr(self, key), "battery_kwh", self.battery_kwh)
         before = -1.0
         for i, (share, power) in enumerate(self.charge_curve):
             if not (0 <= share <= 1 and 0 <= power <= 1):
@@ -170,22 +168,25 @@ class Vehicle:
 
 
 def _shape(value: object) -> str:
+    if value is None:
+        return "unknown"
     return "object" if isinstance(value, dict) else "number"
 
 
 RouteEnergy = Annotated[
-    Annotated[NonNegative, Tag("number")] | Annotated[dict[Identifier, NonNegative], Tag("object")],
+    Annotated[NonNegative, Tag("number")]
+    | Annotated[dict[Identifier, NonNegative | None], Tag("object")]
+    | Annotated[None, Tag("unknown")],
     Discriminator(_shape),
 ]
-Penalty = Annotated[
-    Annotated[NonNegative, Tag("number")] | Annotated[dict[str, Any], Tag("object")],
-    Discriminator(_shape),
-]
+Estimate = Literal["type", "fleet", "default"]
+"""Whose average an energy is: the vehicle type's, the fleet's, or that of vans at large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Route:
-    """A service trip; `energy_kwh` is one number or by vehicle id, `*` for the others."""
+    """A service trip; `energy_kwh` is one number or by vehicle id, `*` for the others; None where
+    it is not known (`energy/averages.py`). `estimated` tells which of its numbers are averages."""
 
     id: Identifier
     depart: Instant
@@ -195,6 +196,7 @@ class Route:
     priority: Positive = 1.0
     vehicle_types: tuple[Identifier, ...]
     vehicle: Identifier | None = None
+    estimated: dict[Identifier, Estimate] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -208,6 +210,18 @@ class Route:
             return self.energy_kwh.get(vehicle, self.energy_kwh.get("*"))
         return self.energy_kwh
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the energy of some vehicle is not known."""
+        told = self.energy_kwh
+        return told is None or (isinstance(told, dict) and None in told.values())
+
+    def wants_estimate(self, vehicle: str) -> bool:
+        """Whether `vehicle` may drive it and nobody knows with what energy."""
+        told = self.energy_kwh
+        named = not isinstance(told, dict) or vehicle in told or "*" in told
+        return named and self.energy_for(vehicle) is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Rules:
@@ -218,7 +232,21 @@ class Rules:
     max_shift_hours: Annotated[Hours, Field(gt=0)] | None = None
     rest_hours: Hours | None = None
     incompatible_routes: tuple[tuple[Identifier, Identifier], ...] = ()
-    soft: dict[str, Penalty] = Field(default_factory=dict)
+    soft: Soft = Field(default_factory=Soft)
+
+    @property
+    def spare_kwh(self) -> float:
+        """What a departure needs beyond its route's energy and the vehicle's reserve."""
+        margin = self.soft.energy_feasibility
+        return margin.safety_margin_kwh if margin is not None and margin.hard else 0.0
+
+    @property
+    def gap_minutes(self) -> float:
+        """What lies at least between a return and the next departure."""
+        buffer = self.soft.route_sequence_buffer
+        if buffer is None or not buffer.hard:
+            return self.turnaround_minutes
+        return self.turnaround_minutes + buffer.minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -229,7 +257,10 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Previous:
+    """`at`: when that plan was made; None counts as just now."""
+
     allocations: tuple[Allocation, ...] = ()
+    at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -257,15 +288,17 @@ class Snapshot:
     def _whole(self) -> Self:
         if self.taken_at.year >= MAX_YEAR:
             raise FieldError("taken_at", f"wants an instant before the year {MAX_YEAR}")
-        _unique("circuits", "id", (c.id for c in self.circuits))
-        _unique("connectors", "connector", (f"{c.station}/{c.connector}" for c in self.connectors))
-        _unique("vehicles", "id", (v.id for v in self.vehicles))
-        _unique("routes", "id", (r.id for r in self.routes))
+        check_unique("circuits", "id", (c.id for c in self.circuits))
+        check_unique(
+            "connectors", "connector", (f"{c.station}/{c.connector}" for c in self.connectors)
+        )
+        check_unique("vehicles", "id", (v.id for v in self.vehicles))
+        check_unique("routes", "id", (r.id for r in self.routes))
         if self.previous is not None:
             routes = (a.route for a in self.previous.allocations)
-            _unique("previous.allocations", "route", routes)
-        _check_tree(self.circuits, self.connectors)
-        _check_plugged(self.vehicles, self.connectors)
+            check_unique("previous.allocations", "route", routes)
+        check_tree(self.circuits, self.connectors)
+        check_plugged(self.vehicles, self.connectors)
         return self
 
     @property
@@ -280,56 +313,3 @@ class Snapshot:
     @property
     def end(self) -> datetime:
         return self.taken_at + self.steps * self.step
-
-
-def _at_most(key: str, value: float, bound: str, most: float) -> None:
-    if value > most:
-        text = f"wants at most the {bound} of {most:g}, not {value:g}"
-        raise FieldError(key, text, quantity=True)
-
-
-def _unique(where: str, key: str, names: Iterable[str]) -> None:
-    first: dict[str, int] = {}
-    for i, name in enumerate(names):
-        if first.setdefault(name, i) != i:
-            text = f'wants a name of its own, "{name}" is taken by {where}[{first[name]}]'
-            raise FieldError(f"{where}[{i}].{key}", text)
-
-
-def _check_tree(circuits: tuple[Circuit, ...], connectors: tuple[Connector, ...]) -> None:
-    """Every circuit named is there, and no circuit hangs below itself."""
-    parents = {c.id: c.parent for c in circuits}
-    named = [(f"circuits[{i}].parent", c.parent) for i, c in enumerate(circuits)]
-    named += [(f"connectors[{i}].circuit", c.circuit) for i, c in enumerate(connectors)]
-    for path, name in named:
-        if name is not None and name not in parents:
-            raise FieldError(path, f'wants the id of a circuit, "{name}" is none')
-    rooted: set[str] = set()
-    for i, circuit in enumerate(circuits):
-        trail: set[str] = set()
-        at: str | None = circuit.id
-        while at is not None and at not in rooted:
-            if at in trail:
-                raise FieldError(f"circuits[{i}].parent", f'makes a circle through "{at}"')
-            trail.add(at)
-            at = parents[at]
-        rooted |= trail
-
-
-def _check_plugged(vehicles: tuple[Vehicle, ...], connectors: tuple[Connector, ...]) -> None:
-    """Every plugged vehicle stands alone at a connector that is there and fits."""
-    there = {c.key: c for c in connectors}
-    taken: dict[tuple[str, int], str] = {}
-    for i, vehicle in enumerate(vehicles):
-        if vehicle.plugged is None:
-            continue
-        path, key = f"vehicles[{i}].plugged", vehicle.plugged.key
-        name = f"{key[0]}/{key[1]}"
-        if key not in there:
-            raise FieldError(path, f'wants a connector of the depot, "{name}" is none')
-        if not set(there[key].plugs) & set(vehicle.plugs):
-            fits = ", ".join(there[key].plugs) or "none"
-            raise FieldError(path, f"wants a connector that fits the vehicle, {name} has {fits}")
-        if key in taken:
-            raise FieldError(path, f'wants a free connector, {name} is taken by "{taken[key]}"')
-        taken[key] = vehicle.id

@@ -100,7 +100,7 @@ def _narrowed(snapshot: Snapshot, plan: Plan) -> Iterator[Snapshot]:
 def _without(route: Route, vehicle: str, snapshot: Snapshot) -> Route:
     """A route that `vehicle` cannot drive: its consumption there is unknown (law 2)."""
     known = {v.id: route.energy_for(v.id) for v in snapshot.vehicles if v.id != vehicle}
-    energy_kwh = {name: kwh for name, kwh in known.items() if kwh is not None}
+    energy_kwh: dict[str, float | None] = {n: kwh for n, kwh in known.items() if kwh is not None}
     return replace(route, energy_kwh=energy_kwh)
 
 

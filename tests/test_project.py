@@ -26,7 +26,9 @@ def test_the_lock_is_made_from_these_dependencies() -> None:
     def name_of(requirement: str) -> str:
         return requirement.split("[")[0].split(">")[0].split("<")[0].split("=")[0]
 
-    wanted = {(name_of(r), requirement_range(r)) for r in project["project"]["dependencies"]}
+    extras = project["project"].get("optional-dependencies", {}).values()
+    asked = [*project["project"]["dependencies"], *(r for extra in extras for r in extra)]
+    wanted = {(name_of(r), requirement_range(r)) for r in asked}
     assert {
         (r["name"], ordered(r["specifier"])) for r in locked["metadata"]["requires-dist"]
     } == wanted

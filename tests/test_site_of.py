@@ -47,6 +47,15 @@ def test_every_field_of_the_site_follows_its_setting() -> None:
     assert untouched == []
 
 
+def test_a_time_of_the_day_is_the_sites_unless_it_says_whose() -> None:
+    site = {"timezone": "America/New_York"}
+    for told, meant in ((None, "America/New_York"), ("UTC", "UTC")):
+        wish = {"costs": {"CP01": 1}, **({} if told is None else {"timezone": told})}
+        rules = site_of(settings_of(site=site, rules={"soft": {"charger_preference": wish}})).rules
+        assert rules.soft.charger_preference is not None
+        assert rules.soft.charger_preference.timezone == meant
+
+
 def test_a_station_gets_its_defaults() -> None:
     site = site_of(
         settings_of(

@@ -52,9 +52,10 @@ class Applied:
 class Depot:
     """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
-    the best plan for it yet. `unarmed`: why nothing may charge. `kinds`: what was learned of each
-    kind of station. `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is
-    why this run knows nothing of the ones before, until that is told."""
+    the best plan for it yet. `known_until` holds the end of each of `series` that has one.
+    `unarmed`: why nothing may charge. `kinds`: what was learned of each kind of station.
+    `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is why this run
+    knows nothing of the ones before, until that is told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -63,6 +64,7 @@ class Depot:
     vehicles: dict[str, VehicleBelief] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     series: dict[str, Series] = field(default_factory=dict)
+    known_until: dict[str, datetime] = field(default_factory=dict)
     override: LimitOverride | None = None
     pins: dict[str, str] = field(default_factory=dict)
     replies: OrderedDict[str, Json] = field(default_factory=OrderedDict)
@@ -116,6 +118,16 @@ class Depot:
         if self.override is not None:
             limit, source = combine(min, limit, self.override.series(ceiling)), "operator"
         return limit, source
+
+    def tell_series(self, key: str, series: Series, until: datetime | None) -> None:
+        self.series[key] = series
+        self.known_until.pop(key, None)
+        if until is not None:
+            self.known_until[key] = until
+
+    def forget_series(self, key: str) -> None:
+        self.series.pop(key, None)
+        self.known_until.pop(key, None)
 
     def site_series(self, key: str) -> Series:
         """What was told by MQTT, else what the settings declare."""

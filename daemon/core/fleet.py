@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from planner.series import Series
+from planner.series import Series, parse_instant
 from planner.snapshot import Route, Vehicle
 
 VEHICLE: TypeAdapter[Vehicle] = TypeAdapter(Vehicle)
@@ -86,6 +86,22 @@ def read_series(value: object) -> Series:
     except ValidationError as error:
         first = error.errors()[0]
         raise Refusal(_sentence(first["loc"], first["msg"])) from error
+
+
+def read_forecast(value: object) -> tuple[Series, datetime | None]:
+    """A series, and until when it is known: a last value of null says that it is not from there on,
+    and where something must be put in its place, the value before it holds. Raises Refusal."""
+    match value:
+        case [*known, {"from": end, "value": None, **more}] if known and not more:
+            series = read_series(known)
+            try:
+                until = parse_instant(end)
+            except ValueError as error:
+                raise Refusal(f"[{len(known)}].from: {error}") from error
+            if until <= series.points[-1].at:
+                raise Refusal(f"[{len(known)}].from: wants an instant after the one before it")
+            return series, until
+    return read_series(value), None
 
 
 def _sentence(loc: tuple[int | str, ...], message: str) -> str:

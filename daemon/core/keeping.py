@@ -10,7 +10,14 @@ from typing import Any, cast
 from daemon.core.arming import refusal
 from daemon.core.depot import Applied, Depot, LimitOverride
 from daemon.core.effects import Effect, Publish, Save
-from daemon.core.fleet import SERIES, VehicleBelief, believe, read_route, read_series
+from daemon.core.fleet import (
+    SERIES,
+    VehicleBelief,
+    believe,
+    read_forecast,
+    read_route,
+    read_series,
+)
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.records import Fact, Json, Memory
@@ -231,7 +238,7 @@ def _restore_route(depot: Depot, fact: Fact) -> None:
 
 
 def _restore_series(depot: Depot, fact: Fact) -> None:
-    depot.series[fact.key] = read_series(fact.value)
+    depot.tell_series(fact.key, *read_forecast(fact.value))
 
 
 def _restore_limit(depot: Depot, fact: Fact) -> None:

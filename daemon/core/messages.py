@@ -11,7 +11,7 @@ from daemon.core.curves import combine, exceeds
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish, Save
 from daemon.core.events import MessageReceived, MessageRefused, SiteMetered
-from daemon.core.fleet import Refusal, VehicleBelief, believe, read_route, read_series
+from daemon.core.fleet import Refusal, VehicleBelief, believe, read_forecast, read_route
 from daemon.core.instant import Now
 from daemon.core.keeping import publish_vehicle, tell_vehicle
 from daemon.core.operator import answer, on_command
@@ -135,10 +135,12 @@ def _on_route(depot: Depot, message: RouteMessage, now: Now) -> Iterator[Effect]
 def _on_series(depot: Depot, message: SeriesMessage, now: Now) -> Iterator[Effect]:
     key = message.key
     if message.value is None:
-        depot.series.pop(key, None)
+        depot.forget_series(key)
         yield Save(record=Fact(kind="series", key=key, value=None))
     else:
-        series = read_series(message.value)
+        series, until = read_forecast(message.value)
+        if key == "import_limit_kw" and until is not None:
+            raise Refusal("wants a limit at every time, the last one too")
         if key != "import_price_per_kwh" and any(p.value < 0 for p in series.points):
             raise Refusal("wants no value below 0 kW")
         ceiling = Series.constant(depot.site.import_limit_kw)
@@ -148,7 +150,7 @@ def _on_series(depot: Depot, message: SeriesMessage, now: Now) -> Iterator[Effec
                 f"a limit above the settings' {depot.site.import_limit_kw:g} kW was clamped to it"
             )
             yield from alert(depot, now, "limit_clamped", text)
-        depot.series[key] = series
+        depot.tell_series(key, series, until)
         yield Save(record=Fact(kind="series", key=key, value=cast(Json, message.value)))
     depot.dirty = True
     depot.trigger.ask(key, now.monotonic_s)

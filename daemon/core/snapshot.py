@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from daemon.core.budget import booking, is_unbound
 from daemon.core.curves import combine
 from daemon.core.depot import Depot
 from daemon.core.instant import Now
 from daemon.core.station import Evse, Station
-from planner.series import Series
+from planner.energy.averages import with_estimates
+from planner.series import Series, format_instant
 from planner.snapshot import (
     Allocation,
     Circuit,
     Connector,
+    Horizon,
     Plugged,
     Previous,
     Route,
@@ -25,6 +28,7 @@ from planner.snapshot import (
 )
 from protocol.ocpp.model import ConnectorStatus
 
+LEAST_HOURS: Final = 4.0
 OUT_OF_USE = {ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED}
 
 
@@ -37,11 +41,11 @@ def take(depot: Depot, revision: int, at: Now) -> Snapshot:
     taken_at = at.utc.replace(microsecond=0)
     connectors = tuple(_connector(depot, station, evse, at) for station, evse in depot.evses())
     reserved = _reserved(depot, connectors)
-    return Snapshot(
+    snapshot = Snapshot(
         revision=revision,
         taken_at=taken_at,
         mode=depot.site.mode,
-        horizon=depot.site.horizon,
+        horizon=_horizon(depot, taken_at),
         site=_site(depot, reserved.get(None, 0.0)),
         circuits=tuple(
             replace_limit(circuit, reserved.get(circuit.id, 0.0)) for circuit in depot.site.circuits
@@ -52,6 +56,26 @@ def take(depot: Depot, revision: int, at: Now) -> Snapshot:
         rules=depot.site.rules,
         previous=_previous(depot),
     )
+    return with_estimates(snapshot)
+
+
+def _horizon(depot: Depot, taken_at: datetime) -> Horizon:
+    """As set, or as far as all forecasts and prices are known if that is less; but not less than
+    `LEAST_HOURS`: to plan on the last known values is better than not to look ahead."""
+    wanted = depot.site.horizon
+    ends = sorted((until, key) for key, until in depot.known_until.items())
+    if not ends or ends[0][0] >= taken_at + timedelta(hours=wanted.hours):
+        return wanted
+    (until, key), step = ends[0], timedelta(minutes=wanted.step_minutes)
+    least = min(
+        -(-timedelta(hours=LEAST_HOURS) // step), round(wanted.hours * 60 / wanted.step_minutes)
+    )
+    steps = (until - taken_at) // step
+    why = f"{key} is known until {format_instant(until)}"
+    if steps < least:
+        why += ", then its last value stands in"
+    hours = max(steps, least) * wanted.step_minutes / 60
+    return replace(wanted, hours=hours, limited_by=why)
 
 
 def replace_limit(circuit: Circuit, reserved_kw: float) -> Circuit:
@@ -162,7 +186,7 @@ def _underway(depot: Depot, vehicle: Vehicle, told_at: datetime | None, now: dat
     if depot.applied is None:
         return vehicle
     routes = {route.id: route for route in depot.applied.snapshot.routes}
-    turnaround = timedelta(minutes=depot.site.rules.turnaround_minutes)
+    turnaround = timedelta(minutes=depot.site.rules.gap_minutes)
     for allocation in depot.applied.plan.allocations:
         route = routes.get(allocation.route)
         if route is None or allocation.vehicle != vehicle.id or route.depart > now:
@@ -187,4 +211,4 @@ def _previous(depot: Depot) -> Previous | None:
     if depot.applied is None:
         return None
     allocations: tuple[Allocation, ...] = depot.applied.plan.allocations
-    return Previous(allocations=allocations)
+    return Previous(allocations=allocations, at=depot.applied.made_at)

@@ -17,6 +17,7 @@ from typing import Final
 from planner.algorithms.at_hand import UNSERVED, AtHand, better, finish
 from planner.algorithms.lp import cheaper
 from planner.drafts.draft import Draft
+from planner.linear.bound import money_bound
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
 from planner.linear.model import Model
@@ -27,7 +28,6 @@ from planner.linear.tiers import (
     Known,
     Solved,
     refined,
-    relaxed_bound,
     solve_tiers,
     steadied,
 )
@@ -54,7 +54,7 @@ _SMALL_STEPS: Final = 200
 _STALLED: Final = 12
 """After so many blocks in a row that found nothing the search ends."""
 
-_BOUND_SHARE: Final = 0.15
+_BOUND_SHARE: Final = 0.2
 _TOLD_S: Final = 1.0
 """Better plans are told no more often."""
 
@@ -69,6 +69,8 @@ def iter_joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -
     """Better and better plans; the last is the answer, with its bound."""
     run = _Run(snapshot, params, budget_s, seed)
     yield from run.search()
+    # Told before its bound is known: that may take HiGHS longer than it is given.
+    yield run.plan()
     yield run.decided()
 
 
@@ -122,7 +124,7 @@ class _Run:
         """Blocks of steps until time is up, nothing more is found, or all asked for are made."""
         best, most = self._best, self._params.iterations
         self._charge(best.hand.draft)
-        yield self._plan()
+        yield self.plan()
         whole = self._whole()
         if whole is not None:
             most = _SMALL_STEPS if most is None else min(most, _SMALL_STEPS)
@@ -130,7 +132,7 @@ class _Run:
         for _ in self._blocks(most):
             if told.left_s <= 0:
                 told = Deadline.after(_TOLD_S)
-                yield self._plan()
+                yield self.plan()
         if whole is not None and self._params.iterations in (None, _SMALL_STEPS + 1):
             self._prove(whole)
 
@@ -204,7 +206,7 @@ class _Run:
             trial.iterations = _SMALL_STEPS + 1
             self._best = trial
 
-    def _plan(self, bound_money: float | None = None) -> Plan:
+    def plan(self, bound_money: float | None = None) -> Plan:
         best = self._best
         plan = finish(
             best.hand,
@@ -215,13 +217,17 @@ class _Run:
         )
         return replace(plan, iterations=best.iterations)
 
+    def _bound(self) -> float:
+        hand, at = self._best.hand, self._best.reached
+        return money_bound(self._snapshot, hand.line, hand.chosen, at, self._deadline)
+
     def decided(self) -> Plan:
         """The plan with the bound that holds for plans equal in the tiers above."""
         found = self._proof
         bound = found.bound_money if found is not None else -math.inf
         if not math.isfinite(bound):
-            bound = relaxed_bound(self._model(), self._deadline, self._best.reached)
-        plan = self._plan(bound if math.isfinite(bound) else None)
+            bound = self._bound()
+        plan = self.plan(bound if math.isfinite(bound) else None)
         proved = found is not None and found.proved
         if proved and plan.bound is not None and plan.bound.gap <= _OPTIMAL_GAP:
             return replace(plan, status="optimal")

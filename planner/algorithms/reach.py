@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.drafts.choices import Drive
 from planner.drafts.curve import Piece, curve, fading_kwh, highest_kw
-from planner.drafts.draft import Draft, Visit, open_visits, plugged_at
+from planner.drafts.draft import Draft, Visit, open_visits, plugged_at, usable
 from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.snapshot import Snapshot, Vehicle
 
@@ -220,9 +220,8 @@ class Reach:
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
     kinds: dict[tuple[float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
-    for c in snapshot.connectors:
-        if c.controllable:
-            above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
-            key = (c.min_kw, c.max_kw, frozenset(c.plugs), above)
-            kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
+    for c in usable(snapshot):
+        above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
+        key = (c.min_kw, c.max_kw, frozenset(c.plugs), above)
+        kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
     return list(kinds.values())

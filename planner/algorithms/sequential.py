@@ -16,7 +16,7 @@ from planner.algorithms.greedy import greedy_draft
 from planner.algorithms.lp import cheaper
 from planner.algorithms.served import served
 from planner.drafts.choices import choices
-from planner.drafts.draft import Draft
+from planner.drafts.draft import Draft, usable
 from planner.drafts.timeline import timeline
 from planner.linear.clock import Deadline
 from planner.linear.scopes import open_scope
@@ -81,7 +81,7 @@ def _roomy(snapshot: Snapshot) -> Snapshot:
     places: list[Connector] = []
     for i, vehicle in enumerate(snapshot.vehicles):
         own = f"vehicle {i}"
-        fitting = [c for c in snapshot.connectors if _fits(c, vehicle)]
+        fitting = [c for c in usable(snapshot) if _fits(c, vehicle)]
         if fitting:
             best = max(fitting, key=lambda c: min(c.max_kw, vehicle.max_charge_kw))
             places.append(replace(best, station=own, circuit=None, plugs=(own,)))
@@ -93,5 +93,4 @@ def _roomy(snapshot: Snapshot) -> Snapshot:
 
 def _fits(connector: Connector, vehicle: Vehicle) -> bool:
     shared = set(connector.plugs) & set(vehicle.plugs)
-    able = connector.controllable and connector.min_kw <= vehicle.max_charge_kw
-    return able and bool(shared)
+    return connector.min_kw <= vehicle.max_charge_kw and bool(shared)

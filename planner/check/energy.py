@@ -68,10 +68,12 @@ def missing_energy(facts: Facts, traces: Mapping[str, Trace]) -> dict[Claim, Mis
     # Where law 3 judges departures, what it lets pass there is no shortfall either.
     passes = 0.0 if facts.snapshot.mode == "charging" else ENERGY_KWH
     found: dict[Claim, Missing] = {}
+    spare = facts.snapshot.rules.soft.energy_feasibility
+    spare_kwh = spare.safety_margin_kwh if spare is not None and spare.hard else 0.0
     for name, line in traces.items():
         for route, kwh in line.departures:
             need = facts.snapshot.rules.safety_factor * (route.energy_for(name) or 0.0)
-            lack = need + line.vehicle.reserve_kwh - kwh
+            lack = need + line.vehicle.reserve_kwh + spare_kwh - kwh
             if lack > passes:
                 found[name, route.id] = Missing(route.depart, lack)
         lack = line.vehicle.target_kwh - line.end_kwh

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from planner.check.breach import TIME, Breach
 from planner.check.facts import HOUR, Facts, given_drives
-from planner.snapshot import Route, Vehicle
+from planner.snapshot import Allocation, Route, Vehicle
 
 MINUTE = timedelta(minutes=1)
 
@@ -66,7 +66,7 @@ def _check_drivers(facts: Facts) -> Iterator[Breach]:
     for name, routes in facts.drives.items():
         vehicle = facts.vehicles[name]
         for route in routes:
-            for text in _hindrances(route, vehicle):
+            for text in (*_hindrances(route, vehicle), *_wishes(facts, route, vehicle)):
                 where = f"route {route.id} by vehicle {name}"
                 yield Breach(law=2, where=where, at=route.depart, text=text)
         yield from _check_times(facts, vehicle, routes)
@@ -85,8 +85,24 @@ def _hindrances(route: Route, vehicle: Vehicle) -> Iterator[str]:
         yield "the route's energy is not known for the vehicle"
 
 
+def _wishes(facts: Facts, route: Route, vehicle: Vehicle) -> Iterator[str]:
+    """What the operator has made a law of `rules.soft`, for one route."""
+    snapshot, soft = facts.snapshot, facts.snapshot.rules.soft
+    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    if reserve is not None and reserve.hard and vehicle.id in reserve.vehicles:
+        yield "the vehicle is kept in reserve"
+    if soonness is not None and soonness.hard and route.vehicle != vehicle.id:
+        previous = snapshot.previous.allocations if snapshot.previous is not None else ()
+        keeps = Allocation(route=route.id, vehicle=vehicle.id) in previous
+        if not keeps and route.depart - snapshot.taken_at < timedelta(hours=soonness.hours):
+            yield f"it departs within {soonness.hours:g} h and was not the vehicle's before"
+
+
 def _check_times(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
-    turnaround = timedelta(minutes=facts.snapshot.rules.turnaround_minutes)
+    rules, buffer = facts.snapshot.rules, facts.snapshot.rules.soft.route_sequence_buffer
+    turnaround, name = timedelta(minutes=rules.turnaround_minutes), "turnaround"
+    if buffer is not None and buffer.hard:
+        turnaround, name = turnaround + timedelta(minutes=buffer.minutes), "turnaround and buffer"
     free, why = vehicle.available_from, "before the vehicle is available"
     for route in routes:
         if route.depart < free - TIME:
@@ -99,30 +115,53 @@ def _check_times(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Ite
                 text=f"it departs {why}",
             )
         if route.return_ + turnaround > free:
-            free, why = route.return_ + turnaround, f"before the turnaround after {route.id}"
+            free, why = route.return_ + turnaround, f"before the {name} after {route.id}"
 
 
 def _check_shifts(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
-    rules = facts.snapshot.rules
-    if rules.max_shift_hours is None or not routes:
+    """The contract's limit, and the operator's if it is hard: each with its own hours."""
+    if not routes:
         return
-    most = timedelta(hours=rules.max_shift_hours)
-    shifts: list[list[Route]] = [[routes[0]]]
+    rules, rule = facts.snapshot.rules, facts.snapshot.rules.soft.shift_hours
+    shifts = list(_shifts(routes, rules.rest_hours))
+    spans = [(s[0].depart, max(r.return_ for r in s) - s[0].depart) for s in shifts]
+    if rules.max_shift_hours is not None:
+        text = f"a shift is longer than {rules.max_shift_hours:g} h"
+        yield from _too_long(vehicle, spans, rules.max_shift_hours, text)
+    if rule is not None and rule.hard:
+        around = timedelta(hours=rule.before_hours + rule.after_hours)
+        if rule.kind == "cumulative":
+            on_routes = sum((r.return_ - r.depart for r in routes), timedelta())
+            spans = [(routes[0].depart, on_routes)]
+        text = f"a shift with what comes before and after is longer than {rule.hours:g} h"
+        yield from _too_long(vehicle, [(at, x + around) for at, x in spans], rule.hours, text)
+
+
+def _shifts(routes: Sequence[Route], rest_hours: float | None) -> Iterator[list[Route]]:
+    """The routes between two pauses of `rest_hours`."""
+    shift = [routes[0]]
     for route in routes[1:]:
-        pause = route.depart - max(r.return_ for r in shifts[-1])
-        if rules.rest_hours is not None and pause >= timedelta(hours=rules.rest_hours):
-            shifts.append([])
-        shifts[-1].append(route)
-    for shift in shifts:
-        length = max(r.return_ for r in shift) - shift[0].depart
+        pause = route.depart - max(r.return_ for r in shift)
+        if rest_hours is not None and pause >= timedelta(hours=rest_hours):
+            yield shift
+            shift = []
+        shift.append(route)
+    yield shift
+
+
+def _too_long(
+    vehicle: Vehicle, spans: Sequence[tuple[datetime, timedelta]], hours: float, text: str
+) -> Iterator[Breach]:
+    most = timedelta(hours=hours)
+    for at, length in spans:
         if length > most + TIME:
             yield Breach(
                 law=2,
                 where=f"vehicle {vehicle.id}",
-                at=shift[0].depart,
+                at=at,
                 amount=(length - most) / HOUR,
                 unit="hours",
-                text=f"a shift is longer than {rules.max_shift_hours:g} h",
+                text=text,
             )
 
 

@@ -77,8 +77,18 @@ def _check_place(facts: Facts, stay: Stay, vehicle: Vehicle | None) -> Iterator[
         return
     if not connector.controllable:
         yield _amiss(stay, None, f"connector {_name(stay.key)} cannot be controlled")
+    elif _is_barred(facts, connector):
+        text = f"connector {_name(stay.key)} is for direct current, which is not allowed"
+        yield _amiss(stay, None, text)
     if vehicle is not None and not set(connector.plugs) & set(vehicle.plugs):
         yield _amiss(stay, None, f"connector {_name(stay.key)} has no plug of the vehicle")
+
+
+def _is_barred(facts: Facts, connector: Connector) -> bool:
+    rule = facts.snapshot.rules.soft.energy_feasibility
+    if rule is None or rule.dc_allowed:
+        return False
+    return all(plug in rule.dc_plugs for plug in connector.plugs)
 
 
 def _check_periods(stay: Stay) -> Iterator[Breach]:
@@ -110,7 +120,12 @@ def _check_visit(
             text = f"the visit began at connector {_name(visit.stays[0].key)}"
             yield _amiss(stay, None, text)
     standing = _standing_at(vehicle)
-    if number or not visit.stays or standing is None or facts.connectors[standing].controllable:
+    if number or not visit.stays or standing is None:
+        return
+    if _is_barred(facts, facts.connectors[standing]):
+        text = f"the vehicle stands at connector {_name(standing)}, for direct current"
+        yield _amiss(visit.stays[0], None, text)
+    if facts.connectors[standing].controllable:
         return
     # It stands there until its first departure, and nobody can tell what it takes meanwhile.
     text = f"the vehicle stands at connector {_name(standing)}, which cannot be controlled"

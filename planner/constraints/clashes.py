@@ -17,7 +17,7 @@ def applies(snapshot: Snapshot) -> bool:
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     drive = columns["drive"]
-    gap_s = snapshot.rules.turnaround_minutes * 60
+    gap_s = snapshot.rules.gap_minutes * 60
     for vehicle, drives in columns.scope.chosen.drives.items():
         covered: set[frozenset[str]] = set()
         for clique in _busy(drives, gap_s):

@@ -30,6 +30,21 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
                 empty, lift = columns["empty"][name, k], columns["lift"][name, k]
                 rows.add([(lift, 1.0), (empty, -scope.drops_kwh(name).get(k, 0.0))], upper=0.0)
                 rows.add([*after, (empty, vehicle.battery_kwh)], upper=vehicle.battery_kwh)
+            if (name, k) in columns["lift"]:
+                _no_more_than_missing(columns, rows, name, k)
+
+
+def _no_more_than_missing(columns: Columns, rows: Rows, name: str, k: int) -> None:
+    """What a route takes more than there is was missing at its departure already. The binaries say
+    so too; their relaxation would let a vehicle come home with energy from nowhere."""
+    scope, back = columns.scope, columns.scope.returning(name, k)
+    if len(back) != 1 or (name, back[0].route) not in columns["short"]:
+        return
+    drive = back[0]
+    others = [d for d in scope.chosen.drives[name] if d is not drive]
+    if all(d.return_s <= drive.depart_s or drive.return_s <= d.depart_s for d in others):
+        terms = [(columns["lift"][name, k], 1.0), (columns["short"][name, drive.route], -1.0)]
+        rows.add(terms, upper=max(0.0, drive.energy_kwh - drive.need_kwh))
 
 
 def _moves(columns: Columns, rows: Rows, name: str) -> None:
@@ -49,10 +64,10 @@ def _moves(columns: Columns, rows: Rows, name: str) -> None:
 def paid(columns: Columns, name: str, k: int, until_s: float = float("inf")) -> list[Term]:
     """The energy at point `k` after the routes that return there, by `until_s`, are paid."""
     scope, drive = columns.scope, columns["drive"]
+    returning = scope.returning(name, k)
+    back = [d for d in returning if d.return_s <= until_s]
     terms: list[Term] = [(columns["energy"][name, k], 1.0)]
-    for d in scope.returning(name, k):
-        if d.return_s <= until_s:
-            terms.append((drive[name, d.route], -d.energy_kwh))
-    if (name, k) in columns["lift"] and until_s == float("inf"):
+    terms += [(drive[name, d.route], -d.energy_kwh) for d in back]
+    if (name, k) in columns["lift"] and len(back) == len(returning):
         terms.append((columns["lift"][name, k], 1.0))
     return terms

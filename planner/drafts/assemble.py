@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from planner.constraints import SOFT, swaps
 from planner.drafts.choices import Choices
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
 from planner.drafts.timeline import Floats, Limit, Timeline
@@ -74,7 +75,27 @@ def assemble(
         cost=cost,
         bound=None if bound_money is None else _bound(money, bound_money),
         binding=tuple(_bindings(line, draft)),
+        notes=tuple(_notes(snapshot, driven)),
     )
+
+
+_ESTIMATES = {
+    "type": "the average of its type",
+    "fleet": "the fleet's average",
+    "default": "0.35 kWh a mile, as nothing is known",
+}
+
+
+def _notes(snapshot: Snapshot, driven: Mapping[str, str]) -> Iterable[str]:
+    """What is less certain than it looks: a window cut short, energies that are averages."""
+    if snapshot.horizon.limited_by is not None:
+        yield f"the window is {snapshot.horizon.hours:g} h long: {snapshot.horizon.limited_by}"
+    for route in snapshot.routes:
+        vehicle = driven.get(route.id, "")
+        if vehicle in route.estimated:
+            whose = _ESTIMATES[route.estimated[vehicle]]
+            kwh = route.energy_for(vehicle) or 0.0
+            yield f"{route.id}: that {vehicle} takes {kwh:.1f} kWh is an estimate, {whose}"
 
 
 def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
@@ -86,16 +107,16 @@ def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
 
 
 def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
-    """Changes against the previous plan, one each, and how late the charging is: `LATE` for every
-    kWh and hour after the horizon's start."""
-    previous = snapshot.previous.allocations if snapshot.previous else ()
-    before = {a.route: a.vehicle for a in previous}
+    """Changes against the previous plan, how late the charging is (`LATE` for every kWh and hour
+    after the horizon's start), and what the soft rules that are on make of the draft."""
+    before = swaps.remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
     late: float = sum(
         c.kwh * (c.start_s + c.end_s) / 7200 for visit in draft.visits for c in visit.charges
     )
-    return changes + LATE * late
+    rules = sum(r.cost(snapshot, line, draft) for r in SOFT if r.applies(snapshot))
+    return swaps.price(snapshot) * changes + LATE * late + rules
 
 
 def _shortfalls(

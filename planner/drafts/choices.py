@@ -6,7 +6,7 @@ Law 2 of the contract. In `charging` mode the allocations are given and nothing 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.drafts.timeline import SECOND, Timeline
@@ -56,7 +56,7 @@ def choices(snapshot: Snapshot, line: Timeline) -> Choices:
         if given:
             found, reason = _given(route, snapshot, vehicles)
         else:
-            found, reason = _possible(route, snapshot.rules, vehicles)
+            found, reason = _possible(route, snapshot, vehicles)
         if not found:
             hopeless[route.id] = reason
         for vehicle in found:
@@ -72,9 +72,12 @@ def choices(snapshot: Snapshot, line: Timeline) -> Choices:
 
 def clash(a: Drive, b: Drive, rules: Rules) -> bool:
     """Whether one vehicle cannot drive both."""
-    first, then = sorted((a, b), key=lambda d: (d.depart_s, d.return_s))
-    if then.depart_s < first.return_s + rules.turnaround_minutes * 60 - 1e-6:
+    early = (a.depart_s, a.return_s) <= (b.depart_s, b.return_s)
+    first, then = (a, b) if early else (b, a)
+    if then.depart_s < first.return_s + rules.gap_minutes * 60 - 1e-6:
         return True
+    if not rules.incompatible_routes:
+        return False
     pair = {a.route, b.route}
     return any(pair == set(x) for x in rules.incompatible_routes)
 
@@ -85,15 +88,38 @@ def lawful(sequence: Sequence[Drive], rules: Rules) -> bool:
         return False
     if any(clash(a, b, rules) for a, b in itertools.combinations(sequence, 2)):
         return False
-    if rules.max_shift_hours is None or not sequence:
-        return True
-    shift_start_s = sequence[0].depart_s
-    for previous, drive in zip((None, *sequence), sequence, strict=False):
-        if previous is not None and rests(previous, drive, rules):
-            shift_start_s = drive.depart_s
-        if drive.return_s - shift_start_s > rules.max_shift_hours * 3600 + 1e-6:
-            return False
-    return True
+    most_h = max_hours_on_routes(rules)
+    if most_h is not None and sum(d.return_s - d.depart_s for d in sequence) > most_h * 3600 + 1e-6:
+        return False
+    most_h = max_shift_hours(rules)
+    return most_h is None or longest_shift_s(sequence, rules) <= most_h * 3600 + 1e-6
+
+
+def longest_shift_s(sequence: Sequence[Drive], rules: Rules) -> float:
+    """From the first departure of a shift to its last return; 0 without any drive."""
+    longest_s = start_s = 0.0
+    last: Drive | None = None
+    for drive in sequence:
+        if last is None or rests(last, drive, rules):
+            start_s = drive.depart_s
+        longest_s, last = max(longest_s, drive.return_s - start_s), drive
+    return longest_s
+
+
+def max_shift_hours(rules: Rules) -> float | None:
+    """From the first departure of a shift to its last return, by the contract and the operator."""
+    shift = rules.soft.shift_hours
+    if shift is None or not shift.hard or shift.kind != "first_to_last":
+        return rules.max_shift_hours
+    return min(shift.on_routes_h, rules.max_shift_hours or shift.on_routes_h)
+
+
+def max_hours_on_routes(rules: Rules) -> float | None:
+    """What a vehicle may be on routes altogether."""
+    shift = rules.soft.shift_hours
+    if shift is None or not shift.hard or shift.kind != "cumulative":
+        return None
+    return shift.on_routes_h
 
 
 def rests(before: Drive, after: Drive, rules: Rules) -> bool:
@@ -111,7 +137,7 @@ def _drive(route: Route, vehicle: Vehicle, rules: Rules, line: Timeline) -> Driv
         depart_s=line.seconds(route.depart),
         return_s=line.seconds(route.return_),
         energy_kwh=energy_kwh,
-        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh,
+        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh + rules.spare_kwh,
         priority=route.priority,
     )
 
@@ -130,14 +156,16 @@ def _given(
 
 
 def _possible(
-    route: Route, rules: Rules, vehicles: Mapping[str, Vehicle]
+    route: Route, snapshot: Snapshot, vehicles: Mapping[str, Vehicle]
 ) -> tuple[list[Vehicle], str]:
     """The vehicles that could drive `route`, else the law that leaves none."""
-    left = list(vehicles.values())
+    rules, left = snapshot.rules, list(vehicles.values())
     kinds = " or ".join(route.vehicle_types)
     typed = f"no vehicle of type {kinds} is in service" if kinds else "it allows no type of vehicle"
     hours = (route.return_ - route.depart) / SECOND / 3600
-    shift = rules.max_shift_hours
+    shift = min(
+        (h for h in (max_shift_hours(rules), max_hours_on_routes(rules)) if h), default=None
+    )
     laws: list[tuple[str, Callable[[Vehicle], bool]]] = [
         (typed, lambda v: v.type in route.vehicle_types),
         (
@@ -153,6 +181,7 @@ def _possible(
             lambda v: shift is None or hours <= shift + 1e-9,
         ),
         ("the rules allow no vehicle any route", lambda v: rules.max_routes_per_vehicle > 0),
+        *_operators(route, snapshot),
     ]
     if route.vehicle is not None:
         pinned = f"its vehicle {route.vehicle} is not in service"
@@ -163,6 +192,26 @@ def _possible(
             return [], f"{reason}{_nearest(route, left)}"
         left = able
     return left, ""
+
+
+def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Callable[[Vehicle], bool]]]:
+    """The rules of `rules.soft` that are hard and judge a vehicle by itself."""
+    soft = snapshot.rules.soft
+    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    if reserve is not None and reserve.hard:
+        yield "all allowed vehicles are kept in reserve", lambda v: v.id not in reserve.vehicles
+    if soonness is not None and soonness.hard:
+        text = f"it departs within {soonness.hours:g} h, too soon for another vehicle"
+        yield text, lambda v: not too_soon(route, v.id, snapshot, soonness.hours)
+
+
+def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bool:
+    """Whether `vehicle` would drive `route` at less than `hours` notice: it neither had it before
+    nor is it pinned to it."""
+    if (route.depart - snapshot.taken_at) / SECOND >= hours * 3600 or route.vehicle == vehicle:
+        return False
+    before = snapshot.previous.allocations if snapshot.previous else ()
+    return not any(a.route == route.id and a.vehicle == vehicle for a in before)
 
 
 def _nearest(route: Route, left: Sequence[Vehicle]) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from planner.drafts.choices import Drive
 from planner.drafts.timeline import Floats, Socket, Timeline
-from planner.snapshot import Snapshot, Vehicle
+from planner.snapshot import Connector, Snapshot, Vehicle
 
 SHORTEST_S = 1.0
 """Charging in a piece of a step shorter than this is not planned."""
@@ -132,9 +132,9 @@ def plugged_at(vehicle: Vehicle) -> Socket | None:
 
 
 def may_use(visit: Visit, vehicle: Vehicle, plugs: Mapping[Socket, frozenset[str]]) -> list[Socket]:
-    """The controllable connectors where `visit` may charge, in order (law 5).
+    """The connectors where `visit` may charge, in order (law 5).
 
-    `plugs` holds the controllable connectors only: a vehicle at any other waits where it stands.
+    `plugs` holds the usable connectors only: a vehicle at any other waits where it stands.
     """
     own = plugged_at(vehicle)
     if visit.first and own is not None and own not in plugs:
@@ -143,6 +143,15 @@ def may_use(visit: Visit, vehicle: Vehicle, plugs: Mapping[Socket, frozenset[str
 
 
 def sockets_with_plugs(snapshot: Snapshot) -> dict[Socket, frozenset[str]]:
-    """The controllable connectors, in order of their names."""
-    usable = sorted((c for c in snapshot.connectors if c.controllable), key=lambda c: c.key)
-    return {c.key: frozenset(c.plugs) for c in usable}
+    """The connectors that may be planned with, in order of their names."""
+    return {c.key: frozenset(c.plugs) for c in usable(snapshot)}
+
+
+def usable(snapshot: Snapshot) -> list[Connector]:
+    """The controllable connectors, less those for direct current where a rule does not allow it, in
+    order of their names."""
+    rule = snapshot.rules.soft.energy_feasibility
+    found = sorted((c for c in snapshot.connectors if c.controllable), key=lambda c: c.key)
+    if rule is None or rule.dc_allowed:
+        return found
+    return [c for c in found if not set(c.plugs) <= set(rule.dc_plugs)]

@@ -1,14 +1,14 @@
-"""The best charging for drives and connectors that are given: one linear program for all tiers.
+"""The best charging for drives and connectors that are given, by one or two linear programs.
 
-A search calls this hundreds of times, so the tiers are not solved one after the other but weighed,
-with weights that leave no doubt. A kWh of shortfall weighs so much that all the money that could be
-spent buys less than `ALLOWED` of it; taste weighs so little that all of it costs less than
-`ALLOWED` of money. So each tier is within `ALLOWED` of its best, which is what law 10 grants.
+A search calls this hundreds of times. Where the draft has no shortfall there is none to be made
+least, and the first program is spared. In the program for money a kWh of shortfall weighs more than
+what it mostly could save (where it does not, a row holds it), and taste so little that all of it
+costs less than `ALLOWED` of money: so neither needs a program of its own.
 
 Means below a connector's minimum power are drawn as bursts. Where these break a limit, or lie above
-the charge curve, they are rounded: each is held at the minimum or above, or at nothing, and the
-program is solved again. Where rounding costs a tier more than `max_gap`, a mixed-integer program
-decides instead, if `deadline` allows.
+the charge curve, they are moved within their visit, else rounded: each is held at the minimum or
+above, or at nothing, and the program is solved again. `Charged.exact` says whether that cost a tier
+more than it may; mixed-integer programming can then decide what is best.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from planner.drafts.assemble import cost_of, site_import
+from planner.drafts.assemble import cost_of, follow, site_import
 from planner.drafts.choices import Choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Floats, Timeline
@@ -48,8 +48,7 @@ _LOW: Final = 0.1
 
 _REST: Final = (0.0, 0.0)
 _MOST_TASTE: Final = 1e-4
-_MOST_WEIGHT: Final = 1e7
-"""Beyond this HiGHS warns of its numbers."""
+_SHORT_PER_KWH: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +106,14 @@ class _Charging:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
+        self._start_kwh = _shortfall_kwh(model, draft)
         self._short, self._money = model.cost(SHORTFALL), model.cost(MONEY)
         self._cost = self._weighed()
 
     def run(self) -> Charged | None:
         columns = self._model.columns
         free = any(flag and c not in self._bounds for c, flag in enumerate(columns.integral))
-        first = answer = None if free else self._solve()
+        first = answer = None if free else self._first()
         for _ in range(ROUNDS):
             if first is None or answer is None:
                 return None
@@ -127,26 +127,38 @@ class _Charging:
                 return self._charged(first, x, draft)
             if not self._round(places, answer.x):
                 return None
-            answer = self._solve()
+            answer = self._solve(self._cost)
         return None
 
-    def _weighed(self) -> Floats | None:
-        """The tiers in one; None where the numbers lie too far apart for that."""
+    def _weighed(self) -> Floats:
+        """Money, with as little of taste as may cost it nothing, and a kWh of shortfall at more
+        than what money it mostly could save."""
         columns = self._model.columns
-        spans = np.array(columns.upper) - np.array(columns.lower)
-        weight = float(np.abs(self._money) @ spans) / ALLOWED
-        if weight > _MOST_WEIGHT:
-            return None
-        latest = LATE * columns.scope.line.end_s / 3600 * _most_charged_kwh(columns)
-        taste = min(_MOST_TASTE, ALLOWED / max(latest, ALLOWED)) * self._model.cost(TASTE)
-        return _SCALE * (weight * self._short + self._money + taste)
+        most = LATE * columns.scope.line.end_s / 3600 * _most_charged_kwh(columns)
+        most += sum(columns.upper[c] for c in columns["soft"].values())
+        taste = min(_MOST_TASTE, ALLOWED / max(most, ALLOWED)) * self._model.cost(TASTE)
+        return _SCALE * (_SHORT_PER_KWH * self._short + self._money + taste)
 
-    def _solve(self) -> LinearAnswer | None:
-        if self._cost is None:
-            return None
-        time_s = self._deadline.left_s
-        model = self._model
-        return solve_lp(model.columns, model.rows, self._cost, time_s=time_s, bounds=self._bounds)
+    def _first(self) -> LinearAnswer | None:
+        """Without rounding: each tier at its best."""
+        least_kwh = self._start_kwh
+        if least_kwh > ALLOWED:
+            least = self._solve(_SCALE * self._short)
+            if least is None:
+                return None
+            least_kwh = least.objective / _SCALE
+        found = self._solve(self._cost)
+        if found is None or self._short @ found.x <= least_kwh + ALLOWED:
+            return found
+        mark = self._model.rows.mark()
+        self._model.keep(SHORTFALL, least_kwh)
+        found = self._solve(self._cost)
+        self._model.rows.cut(mark)
+        return found
+
+    def _solve(self, cost: Floats) -> LinearAnswer | None:
+        model, time_s = self._model, self._deadline.left_s
+        return solve_lp(model.columns, model.rows, cost, time_s=time_s, bounds=self._bounds)
 
     def _round(self, places: Iterable[Place], x: Floats) -> bool:
         """Holds each mean below its minimum at the minimum or above, or at nothing where it is low
@@ -203,6 +215,18 @@ class _Charging:
                 case ("limit", int(i), int(step)):
                     limits[i, step] = -per_kwh[found].sum()
         return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+
+
+def _shortfall_kwh(model: Model, draft: Draft) -> float:
+    """What the draft is short of by the model's own reckoning, rounding included."""
+    scope, total = model.columns.scope, 0.0
+    for name, found in follow(scope.chosen, draft, scope.line).items():
+        lacks = {d.route: d.need_kwh - kwh for d, kwh in found.departures}
+        lacks_at_end = {None: scope.chosen.vehicles[name].target_kwh - found.end_kwh}
+        for key, lack in (*lacks.items(), *lacks_at_end.items()):
+            if (name, key) in model.columns["short"]:
+                total += max(lack, 0.0)
+    return total
 
 
 def _most_charged_kwh(columns: Columns) -> float:

@@ -7,7 +7,8 @@ on[v, k] · burst[v, k] highest power in the part · energy[v, k] at point k bef
 there are paid, at the points where a law looks at it · region[v, k, i] · lift[v, k] and empty[v, k]
 where a route takes more than there
 is · short[v, route or None] · buy[t] sell[t] selling[t] curtail[t] curtailing[t] ·
-charge[t] discharge[t] charging[t] stored[t] · peak[0].
+charge[t] discharge[t] charging[t] stored[t] · peak[0] · soft[rule, ...] a penalty · out[v] drives
+anything.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from planner.drafts.choices import Choices, Drive
-from planner.drafts.draft import Visit, plugged_at
+from planner.drafts.draft import Visit, plugged_at, usable
 from planner.drafts.timeline import Socket, Timeline
 from planner.snapshot import Connector, Snapshot, Vehicle
 
@@ -134,12 +134,12 @@ class Scope:
         return self._held.get(vehicle, ())
 
     def own_group(self, vehicle: str) -> int | None:
-        """Where it is plugged now; None if nowhere or at an uncontrollable connector."""
+        """Where it is plugged now; None if nowhere or at an unusable connector."""
         own = plugged_at(self.chosen.vehicles[vehicle])
         return next((i for i, g in enumerate(self.groups) if own in g.sockets), None)
 
     def is_stuck(self, vehicle: str) -> bool:
-        """Whether it stands at an uncontrollable connector."""
+        """Whether it stands at an unusable connector."""
         plugged = self.chosen.vehicles[vehicle].plugged is not None
         return plugged and self.own_group(vehicle) is None
 
@@ -179,12 +179,14 @@ def blocks(drive: Drive, part: Part, buffer_s: float) -> bool:
 
 
 def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
-    """The controllable connectors by circuit, powers and plugs, in order of their names."""
+    """The usable connectors by circuit, powers, plugs and what a rule prefers, in order of their
+    names."""
     alike: dict[tuple[object, ...], list[Connector]] = {}
-    for c in sorted(snapshot.connectors, key=lambda c: c.key):
-        if c.controllable:
-            key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs))
-            alike.setdefault(key, []).append(c)
+    wish = snapshot.rules.soft.charger_preference
+    for c in usable(snapshot):
+        cost = wish.cost_of(*c.key) if wish is not None else 0.0
+        key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
+        alike.setdefault(key, []).append(c)
     return tuple(
         Group(
             sockets=tuple(c.key for c in group),

@@ -83,6 +83,7 @@ def placed_scope(
         for name, vehicle in chosen.vehicles.items()
     }
     pairs = {(name, g) for name, found in windows.items() for _, g in found}
+    where: dict[Cell, tuple[int, ...]] = {}
     costly = bool((line.import_price >= 0).all() and (line.export_price >= 0).all())
     scope = Scope(
         snapshot=snapshot,
@@ -92,18 +93,18 @@ def placed_scope(
         groups=groups,
         points=points,
         parts=_parts(points, line),
-        where={},
+        where=where,
         holders=frozenset(),
         scarce=frozenset(),
         cap_kwh=_caps(chosen, groups, pairs),
         placed=tuple(placed),
         thrifty=thrifty and costly,
     )
-    where: dict[Cell, tuple[int, ...]] = {}
+    # Filled in place: a copy of the scope would reckon its rooms and returns anew.
     for found in windows.values():
         for visit, g in found:
             where |= _charging_parts(scope, visit, g)
-    return replace(scope, where=where)
+    return scope
 
 
 def _window_points(

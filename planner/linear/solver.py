@@ -9,9 +9,9 @@ status 2 with infeasible models: neither has `x`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
@@ -22,6 +22,18 @@ from planner.linear.clock import clamp_time
 from planner.linear.columns import Columns
 from planner.linear.quiet import quiet_stdout
 from planner.linear.rows import Rows
+
+
+class Bounded(Protocol):
+    """Columns as a solver sees them."""
+
+    @property
+    def lower(self) -> Sequence[float]: ...
+
+    @property
+    def upper(self) -> Sequence[float]: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +99,7 @@ def solve_milp(
 
 
 def solve_lp(
-    columns: Columns,
+    columns: Bounded,
     rows: Rows,
     cost: Floats,
     *,
@@ -127,7 +139,7 @@ def solve_lp(
     return LinearAnswer(x=np.asarray(result.x), objective=float(result.fun), prices=prices)
 
 
-def _assembled(columns: Columns, rows: Rows) -> tuple[csr_array, Floats, Floats]:
+def _assembled(columns: Bounded, rows: Rows) -> tuple[csr_array, Floats, Floats]:
     row, column, coefficient = rows.matrix()
     shape = (len(rows.lower), len(columns))
     return (

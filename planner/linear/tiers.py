@@ -114,7 +114,7 @@ class _Search:
         answer = self._solve(MONEY, self._max_gap, share=0.9)
         if answer.x is not None:
             self._integers = self._model.integers(answer.x)
-            self._fewer_changes(answer)
+            self._to_taste(answer)
         x = self._polish()
         draft = None if x is None else extract(self._model.columns, x)
         return Solved(draft=draft, bound_money=answer.bound, proved=self._proved)
@@ -146,9 +146,11 @@ class _Search:
         time_s = self._deadline.left_s * share
         return self._model.solve(tier, time_s=time_s, gap=gap, fixed=self._pinned)
 
-    def _fewer_changes(self, answer: Answer) -> None:
-        """Among plans as cheap, one that keeps more of the previous allocations."""
-        if self._scope.fixed or self._scope.snapshot.previous is None:
+    def _to_taste(self, answer: Answer) -> None:
+        """Among plans as cheap, one that keeps more of the previous allocations and soft rules."""
+        changes = not self._scope.fixed and self._scope.snapshot.previous is not None
+        rules = bool(self._model.columns["soft"]) and self._is_integral()
+        if not changes and not rules:
             return
         mark = self._model.rows.mark()
         self._model.keep(MONEY, answer.objective)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.constraints import ABOUT_ROUTES
 from planner.drafts.choices import Choices, Drive, lawful
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
@@ -108,6 +109,7 @@ class Instance:
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
+        self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless
         )

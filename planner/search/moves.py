@@ -22,10 +22,19 @@ _SWAP_COST = 1e-3
 
 
 class Builder:
-    """Puts routes and fillings into a state; `blink` skips a vehicle now and then."""
+    """Puts routes and fillings into a state; `blink` skips a vehicle now and then, and `patience`
+    vehicles are looked at for each route."""
 
-    def __init__(self, state: State, rng: Random, taste: Taste, *, blink: float = 0.0) -> None:
-        self.state, self.instance = state, state.instance
+    def __init__(
+        self,
+        state: State,
+        rng: Random,
+        taste: Taste,
+        *,
+        blink: float = 0.0,
+        patience: int = 1_000_000,
+    ) -> None:
+        self.state, self.instance, self.patience = state, state.instance, patience
         self.rng, self.taste, self.blink = rng, taste, blink
         self.touched: dict[int, tuple[list[Drive], Filling | None]] = {}
         """The vehicles that were changed, as they were before."""
@@ -44,7 +53,9 @@ class Builder:
         """To the vehicle to which it adds least, among the likeliest that can."""
         best: tuple[float, int, list[Drive], Filling] | None = None
         able = 0
-        for key, v, drive in self._likely(route):
+        for tries, (key, v, drive) in enumerate(self._likely(route)):
+            if tries >= self.patience:
+                break
             if best is not None and able >= 2 and best[0] <= self.instance.cheapest * key:
                 break
             if self.blink and self.rng.random() < self.blink:

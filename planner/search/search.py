@@ -15,6 +15,12 @@ _BLINK = 0.1
 _MOST_RUINED = 3
 """Vehicles taken apart in one step, at most."""
 
+_LEFT = 4
+"""Of the routes that nobody drives so many are tried in one step."""
+
+_PATIENCE = 15
+"""So many vehicles are looked at for a route in one step."""
+
 _WARMTH = 0.0005
 """A worse plan is taken with a chance of 1/e when it is worse by this share of the money."""
 
@@ -51,12 +57,13 @@ class Search:
             eager=rng.random() < 0.1,
             turned=rng.random() < 0.5,
         )
-        builder = Builder(state, rng, taste, blink=_BLINK)
+        builder = Builder(state, rng, taste, blink=_BLINK, patience=_PATIENCE)
         bank = set(state.bank)
         ruined = pick(state, rng, rng.randint(1, _MOST_RUINED))
-        for v, routes in ruined.items():
-            builder.strip(v, routes)
-        self._recreate(builder, list(ruined))
+        for v, drives in ruined.items():
+            builder.strip(v, drives)
+        routes = sorted(state.bank - bank) + sorted(rng.sample(sorted(bank), min(len(bank), _LEFT)))
+        self._recreate(builder, list(ruined), routes)
         cost = state.cost()
         if cost > self._cost - self._warmth * math.log(max(rng.random(), 1e-12)):
             builder.undo()
@@ -66,7 +73,7 @@ class Search:
         if cost < self._best_cost - 1e-6:
             self._best_cost, self._best, self._told = cost, state.copy(), False
 
-    def _recreate(self, builder: Builder, ruined: list[int]) -> None:
+    def _recreate(self, builder: Builder, ruined: list[int], routes: list[int]) -> None:
         state, rng = self._state, self._rng
         given = state.instance.chosen.given
         rng.shuffle(ruined)
@@ -75,7 +82,6 @@ class Search:
         kept = [v for v in ruined if state.drives[v]]
         for v in kept:
             builder.refill(v, whole=not given)
-        routes = sorted(state.bank)
         options, priority = state.instance.options, state.instance.priority
         way = rng.random()
         if way < 0.3:

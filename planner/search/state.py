@@ -23,6 +23,9 @@ KWH_COST = 20.0
 ROUTE_COST = 1e5
 """The same for one unit of unserved priority."""
 
+WISH_COST = 1e-3
+"""The same for one unit of taste: all that rules could ask for costs less than 0.01 of money."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -88,7 +91,17 @@ class State:
             if filling is not None:
                 short += filling.missing_kwh + filling.short_kwh
                 money += filling.cost
-        return ROUTE_COST * unserved + KWH_COST * short + money + self._peak_cost()
+        money += self._peak_cost() + WISH_COST * self._wishes()
+        return ROUTE_COST * unserved + KWH_COST * short + money
+
+    def _wishes(self) -> float:
+        """What soft rules about routes make of the drives."""
+        instance = self.instance
+        if not instance.wishes:
+            return 0.0
+        drives = dict(zip(instance.names, self.drives, strict=True))
+        draft = Draft(drives=drives, visits=[])
+        return sum(r.cost(instance.snapshot, instance.line, draft) for r in instance.wishes)
 
     def money(self) -> float:
         return sum(f.cost for f in self.fillings if f is not None) + self._peak_cost()

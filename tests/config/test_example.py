@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from config.settings import Settings
 from config.sources import load
 from daemon.core.arming import worst_cases
 from daemon.site_of import site_of
+from planner.soft import Soft
 
 
 def uncommented(toml: str) -> str:
@@ -39,6 +42,25 @@ def test_the_example_shows_every_key_there_is() -> None:
     for name in ("site", "ocpp", "mqtt", "http", "store", "planner", "rules", "meter"):
         section = schema()["$defs"][schema()["properties"][name]["$ref"].rsplit("/")[-1]]
         assert set(shown[name]) == set(section["properties"]), name
+
+
+def test_the_example_shows_every_soft_rule_with_its_defaults() -> None:
+    shown = tomllib.loads(uncommented(text()))["rules"]["soft"]
+    told = {"charger_preference": ("costs",), "incompatible_routes": ("pairs",)}
+
+    assert list(shown) == [f.name for f in fields(Soft)]
+    for name, keys in shown.items():
+        needed = {key: keys[key] for key in told.get(name, ())}
+        wanted, found = (
+            Settings.model_validate_json(json.dumps({"rules": {"soft": {name: value}}}))
+            for value in (needed or True, keys)
+        )
+        rule, example = (getattr(s.rules.soft, name) for s in (wanted, found))
+        assert {f.name for f in fields(rule)} == set(keys), name
+        if name == "charger_preference":
+            # Nothing is preferred at any time by default, which would show nothing.
+            example = replace(example, window=None, timezone=None)
+        assert example == rule, name
 
 
 @pytest.mark.parametrize("name", ["ocpp", "mqtt", "http", "planner", "rules", "site"])

@@ -10,6 +10,7 @@ import pytest
 from config.errors import SettingsError
 from config.settings import Settings
 from config.sources import load
+from planner.soft import Swaps
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ def test_the_environment_reads_every_kind_of_value(file: Path) -> None:
             "DEPOTD_OCPP__SECURITY_PROFILE": "1",
             "DEPOTD_OCPP__ALLOW_INSECURE": "true",
             "DEPOTD_RULES__MAX_ROUTES_PER_VEHICLE": "3",
+            "DEPOTD_RULES__SOFT__SWAPS": "0.25",
             "DEPOTD_SITE__BASE_LOAD_KW": '[{"from": "2026-11-20T16:00:00Z", "value": 7}]',
             "DEPOTD_HTTP__USER": "007",
             "DEPOTD_HTTP__PASSWORD": "12345",
@@ -75,6 +77,7 @@ def test_the_environment_reads_every_kind_of_value(file: Path) -> None:
     assert settings.ocpp.security_profile == 1
     assert settings.ocpp.allow_insecure is True
     assert settings.rules.max_routes_per_vehicle == 3
+    assert settings.rules.soft.swaps == Swaps(penalty=0.25)
     assert settings.site.base_load_kw.points[0].value == 7
     assert settings.http.user == "007"
     assert settings.http.password is not None
@@ -194,6 +197,9 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         ("[planner]\ndeadline_s = true", "planner.deadline_s: wants to be a valid number, in sec"),
         ("[planner]\ndeadline_s = 0", "planner.deadline_s: wants to be greater than 0, in seconds"),
         ("[rules]\nturnaround_minutes = -1", "in minutes; found -1"),
+        ("[rules.soft]\nswap = 1", "rules.soft.swap: unknown key; did you mean swaps?"),
+        ("[rules.soft]\nenergy_margin = 1", "rules.soft.energy_margin: wants true, false, or"),
+        ("[rules.soft.swaps]\nprice = 1", "rules.soft.swaps.price: unknown key"),
         ("[[circuits]]\nid='a'", "circuits[0].limit_kw: missing; wanted in kW"),
         ("[ocpp]\nport = 70000", "ocpp.port: wants to be less than or equal to 65535"),
         ("[ocpp]\nunknown_stations = 'maybe'", "wants to be 'accept' or 'reject'"),

@@ -25,6 +25,7 @@ from planner.snapshot import (
     Snapshot,
     Vehicle,
 )
+from planner.soft import Soft
 
 T0 = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 CURVES: Sequence[tuple[tuple[float, float], ...]] = (
@@ -55,6 +56,7 @@ def random_depot(
     curves: bool = True,
     plugged: bool = True,
     fixed_loads: bool = False,
+    soft: Soft | None = None,
 ) -> Snapshot:
     """A valid snapshot that depends on the arguments alone.
 
@@ -86,6 +88,7 @@ def random_depot(
             turnaround_minutes=rng.choice((15, 30, 45)),
             departure_buffer_minutes=rng.choice((0, 10, 15)),
             max_routes_per_vehicle=rng.choice((2, 3, 5)),
+            soft=soft or Soft(),
         ),
     )
 

@@ -91,7 +91,33 @@ def _lawful(snapshot: Snapshot, vehicle: Vehicle, drives: Sequence[Route]) -> bo
             return False
         free = route.return_ + timedelta(minutes=rules.turnaround_minutes)
     ids = {r.id for r in drives}
-    return not any(set(pair) <= ids for pair in rules.incompatible_routes)
+    if any(set(pair) <= ids for pair in rules.incompatible_routes):
+        return False
+    return all(_keeps(snapshot, vehicle, drives))
+
+
+def _keeps(snapshot: Snapshot, vehicle: Vehicle, drives: Sequence[Route]) -> Iterator[bool]:
+    """The rules that an operator has made hard; without a rest, as tiny depots have none."""
+    soft = snapshot.rules.soft
+    if soft.route_sequence_buffer is not None and soft.route_sequence_buffer.hard:
+        least = snapshot.rules.turnaround_minutes + soft.route_sequence_buffer.minutes
+        for a, b in itertools.pairwise(drives):
+            yield b.depart - a.return_ >= timedelta(minutes=least)
+    if soft.shift_hours is not None and soft.shift_hours.hard and drives:
+        rule = soft.shift_hours
+        if rule.kind == "first_to_last":
+            out = max(r.return_ for r in drives) - drives[0].depart
+        else:
+            out = sum((r.return_ - r.depart for r in drives), timedelta())
+        yield out / HOUR + rule.before_hours + rule.after_hours <= rule.hours + 1e-9
+    if soft.minimum_soonness is not None and soft.minimum_soonness.hard:
+        before = snapshot.previous.allocations if snapshot.previous else ()
+        had = {a.route for a in before if a.vehicle == vehicle.id}
+        for r in drives:
+            soon = (r.depart - snapshot.taken_at) / HOUR < soft.minimum_soonness.hours
+            yield not soon or r.id in had or r.vehicle == vehicle.id
+    if soft.reserve_vehicles is not None and soft.reserve_vehicles.hard:
+        yield not drives or vehicle.id not in soft.reserve_vehicles.vehicles
 
 
 def _step(snapshot: Snapshot, at: datetime) -> int:
@@ -260,7 +286,9 @@ class _Linear:
                 need = v.target_kwh
             else:
                 energy = route.energy_for(v.id) or 0.0
-                need = self.s.rules.safety_factor * energy + v.reserve_kwh
+                spare = self.s.rules.soft.energy_feasibility
+                margin = spare.safety_margin_kwh if spare is not None and spare.hard else 0.0
+                need = self.s.rules.safety_factor * energy + v.reserve_kwh + margin
             gained = {i: -g for i, g in self._gains(v, _step(self.s, until)).items()}
             hard = route is not None and self.s.mode != "charging"
             self.bounds[self.short + number] = (0.0, 0.0 if hard else None)

@@ -9,6 +9,14 @@ from typing import Any
 from planner.plan import Bound, Plan, Shortfall, Stay, Unserved
 from planner.series import Series
 from planner.snapshot import Allocation, Plugged, Snapshot
+from planner.soft import (
+    EnergyFeasibility,
+    MinimumSoonness,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+)
 from tests.planner.depots import after
 from tests.planner.plans import period, stay
 
@@ -19,6 +27,10 @@ def with_site(snapshot: Snapshot, **values: Any) -> Snapshot:
 
 def with_rules(**values: Any) -> Callable[[Snapshot], Snapshot]:
     return lambda s: replace(s, rules=replace(s.rules, **values))
+
+
+def with_soft(**named: Any) -> Callable[[Snapshot], Snapshot]:
+    return with_rules(soft=Soft(**named))
 
 
 def with_vehicle(index: int, **values: Any) -> Callable[[Snapshot], Snapshot]:
@@ -113,6 +125,42 @@ YARD = (
     Mutation("incompatible", 2, "incompatible", with_rules(incompatible_routes=(("R2", "R1"),))),
     Mutation("long shift", 2, "longer than 3 h", with_rules(max_shift_hours=3)),
     Mutation("short rest", 2, "longer", with_rules(max_shift_hours=3, rest_hours=1.6)),
+    Mutation(
+        "a shift longer than the operator's",
+        2,
+        "longer than 4 h",
+        with_soft(shift_hours=ShiftHours(hours=4, hard=True)),
+    ),
+    Mutation(
+        "more hours on routes than the operator's",
+        2,
+        "longer than 2.5 h",
+        with_soft(shift_hours=ShiftHours(hours=2.5, kind="cumulative", hard=True)),
+    ),
+    Mutation(
+        "into the sequence buffer",
+        2,
+        "turnaround and buffer after R1",
+        with_soft(route_sequence_buffer=RouteSequenceBuffer(minutes=61, hard=True)),
+    ),
+    Mutation(
+        "at short notice",
+        2,
+        "within 2.1 h",
+        with_soft(minimum_soonness=MinimumSoonness(hours=2.1, hard=True)),
+    ),
+    Mutation(
+        "a vehicle in reserve drives",
+        2,
+        "kept in reserve",
+        with_soft(reserve_vehicles=ReserveVehicles(vehicles=("V1",), hard=True)),
+    ),
+    Mutation(
+        "safety margin",
+        3,
+        "without the energy",
+        with_soft(energy_feasibility=EnergyFeasibility(safety_margin_kwh=19.1, hard=True)),
+    ),
     Mutation("departs short", 3, "without the energy", with_vehicle(0, energy_kwh=9.9)),
     Mutation("safety factor", 3, "without the energy", with_rules(safety_factor=2.1)),
     Mutation("overfull", 3, "more than its battery", with_vehicle(1, energy_kwh=44)),
@@ -180,6 +228,14 @@ YARD = (
         5,
         "cannot be controlled",
         deed=with_stay(3, stay("V2", "CP3", 1, 30, 60)),
+    ),
+    Mutation(
+        "direct current",
+        5,
+        "connector CP2/1 is for direct current",
+        with_soft(
+            energy_feasibility=EnergyFeasibility(dc_allowed=False, dc_plugs=("ccs2", "type2"))
+        ),
     ),
     Mutation(
         "stands at an uncontrollable one",

@@ -24,6 +24,19 @@ from planner.snapshot import (
     Snapshot,
     Vehicle,
 )
+from planner.soft import (
+    ChargerPreference,
+    EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
+    MinimumSoonness,
+    PreferredTurnaround,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+    Swaps,
+)
 from tests.planner.depots import T0
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -89,12 +102,13 @@ def vehicles(draw: st.DrawFn, name: str, plugged: Plugged | None) -> Vehicle:
 @st.composite
 def routes(draw: st.DrawFn, name: str) -> Route:
     depart = draw(instants)
+    by_name: st.SearchStrategy[Any] = st.dictionaries(names, energies, max_size=3)
     return Route(
         id=name,
         depart=depart,
         return_=depart + timedelta(minutes=draw(st.integers(1, 900))),
         distance_km=draw(powers),
-        energy_kwh=draw(st.one_of(energies, st.dictionaries(names, energies, max_size=3))),
+        energy_kwh=draw(st.one_of(energies, by_name)),
         priority=draw(st.floats(0.1, 10)),
         vehicle_types=tuple(draw(st.lists(st.sampled_from(("van", "truck")), max_size=2))),
         vehicle=draw(st.none() | names),
@@ -103,9 +117,6 @@ def routes(draw: st.DrawFn, name: str) -> Route:
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rules:
-    soft: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
-        names, st.one_of(powers, st.dictionaries(names, st.booleans(), max_size=2)), max_size=2
-    )
     return Rules(
         safety_factor=draw(st.floats(0, 2)),
         turnaround_minutes=draw(st.floats(0, 120)),
@@ -114,8 +125,45 @@ def rules(draw: st.DrawFn) -> Rules:
         max_shift_hours=draw(st.none() | st.floats(0.5, 20)),
         rest_hours=draw(st.none() | st.floats(0, 20)),
         incompatible_routes=tuple(draw(st.lists(st.tuples(names, names), max_size=2))),
-        soft=draw(soft),
+        soft=draw(soft()),
     )
+
+
+def soft() -> st.SearchStrategy[Soft]:
+    """Each rule off or on, with numbers of its own."""
+    prices, flags, hours = st.floats(0, 10), st.booleans(), st.floats(0, 20)
+    pairs = st.lists(st.tuples(names, names), min_size=1, max_size=2).map(tuple)
+    kinds: dict[str, st.SearchStrategy[Any]] = {
+        "energy_feasibility": st.builds(
+            EnergyFeasibility, safety_margin_kwh=st.floats(0.1, 20), penalty=prices, hard=flags
+        ),
+        "energy_margin": st.just(EnergyMargin()),
+        "preferred_turnaround": st.just(PreferredTurnaround()),
+        "route_sequence_buffer": st.builds(
+            RouteSequenceBuffer, minutes=st.floats(0, 60), penalty=prices, hard=flags
+        ),
+        "shift_hours": st.builds(
+            ShiftHours,
+            hours=st.floats(1.5, 20),
+            kind=st.sampled_from(("first_to_last", "cumulative")),
+            penalty=prices,
+            hard=flags,
+        ),
+        "charger_preference": st.builds(
+            ChargerPreference,
+            costs=st.dictionaries(names, prices, max_size=2),
+            window=st.sampled_from((None, ("22:00", "06:00"), ("06:00", "06:00"))),
+            timezone=st.sampled_from((None, "UTC", "Europe/Berlin")),
+            routes=st.sampled_from(("first", "all", "longest")),
+        ),
+        "minimum_soonness": st.builds(MinimumSoonness, hours=hours, penalty=prices, hard=flags),
+        "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours),
+        "incompatible_routes": st.builds(IncompatibleRoutes, pairs=pairs, penalty=prices),
+        "reserve_vehicles": st.builds(
+            ReserveVehicles, count=st.integers(0, 3), vehicles=st.just(("V1",)), hard=flags
+        ),
+    }
+    return st.fixed_dictionaries({}, optional=kinds).map(lambda named: Soft(**named))
 
 
 @st.composite
@@ -173,6 +221,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         place = places.pop() if places and standing else None
         fleet.append(draw(vehicles(name, place)))
     before = tuple(Allocation(route=route, vehicle=draw(names)) for route in draw(unique_names()))
+    at = st.none() | instants
     return Snapshot(
         revision=draw(st.integers(0, 2**53 - 1)),
         taken_at=draw(instants),
@@ -184,7 +233,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         vehicles=tuple(fleet),
         routes=tuple(draw(routes(name)) for name in draw(unique_names())),
         rules=draw(rules()),
-        previous=draw(st.none() | st.just(Previous(allocations=before))),
+        previous=draw(st.none() | st.builds(Previous, allocations=st.just(before), at=at)),
     )
 
 

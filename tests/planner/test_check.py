@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from planner.check import Breach, audit
 from planner.plan import Binding, Bound, Plan
 from planner.series import Series
-from planner.snapshot import Mode, Plugged, Snapshot
+from planner.snapshot import Allocation, Mode, Plugged, Previous, Snapshot
+from planner.soft import (
+    EnergyFeasibility,
+    MinimumSoonness,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+)
 from tests.planner.depots import after, random_depot
 from tests.planner.mutations import (
     GIVEN,
@@ -28,6 +35,7 @@ from tests.planner.mutations import (
     with_route,
     with_rules,
     with_site,
+    with_soft,
     with_stay,
     with_vehicle,
 )
@@ -158,6 +166,45 @@ def judge(mutation: Mutation, snapshot: Snapshot, plan: Plan) -> None:
 
 LAWFUL = {
     "a rest ends the shift": (with_rules(max_shift_hours=3, rest_hours=1.5), same),
+    "a sequence keeps its buffer": (
+        with_soft(route_sequence_buffer=RouteSequenceBuffer(minutes=60, hard=True)),
+        same,
+    ),
+    "a shift lasts as long as the operator allows, with what comes before and after": (
+        with_soft(shift_hours=ShiftHours(hours=4.5, hard=True)),
+        same,
+    ),
+    "the hours on routes are as many as the operator allows": (
+        with_soft(shift_hours=ShiftHours(hours=3, kind="cumulative", hard=True)),
+        same,
+    ),
+    "a route that departs soon is the pinned vehicle's": (
+        lambda s: with_route("R1", vehicle="V1")(
+            with_soft(minimum_soonness=MinimumSoonness(hours=2.1, hard=True))(s)
+        ),
+        same,
+    ),
+    "a route that departs soon stays with its vehicle": (
+        lambda s: replace(
+            with_soft(minimum_soonness=MinimumSoonness(hours=2.1, hard=True))(s),
+            previous=Previous(allocations=(Allocation(route="R1", vehicle="V1"),)),
+        ),
+        same,
+    ),
+    "the safety margin is there": (
+        with_soft(energy_feasibility=EnergyFeasibility(safety_margin_kwh=19, hard=True)),
+        same,
+    ),
+    "soft rules are no law": (
+        with_soft(
+            route_sequence_buffer=RouteSequenceBuffer(minutes=61),
+            shift_hours=ShiftHours(hours=4),
+            minimum_soonness=MinimumSoonness(hours=2.1),
+            energy_feasibility=EnergyFeasibility(safety_margin_kwh=40),
+            reserve_vehicles=ReserveVehicles(vehicles=("V1",)),
+        ),
+        same,
+    ),
     "a route that does not count is ignored": (same, allocate("R9", "V2")),
     "a plugged vehicle without a stay leaves its connector free": (
         with_rules(),

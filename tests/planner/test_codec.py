@@ -91,6 +91,7 @@ def test_a_plan_is_written_with_the_contracts_keys_in_its_order() -> None:
     assert list(data) == [
         "format", "revision", "status", "algorithm", "seed", "allocations", "unserved", "stays",
         "battery", "site", "shortfalls", "objective", "cost", "bound", "binding",
+        "iterations", "notes",
     ]  # fmt: skip
     first = data["stays"][0]
     assert list(first) == [
@@ -281,7 +282,62 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("taken_at", "9000-01-01T00:00:00Z", "{}: wants an instant before the year 9000"),
     ("revision", 2**53, "{}: wants at most 9007199254740991, not 9007199254740992"),
     ("rules.max_shift_hours", 0, "{}: wants more than 0 hours, not 0"),
-    ("rules.soft", {"swaps": "much"}, 'rules.soft.swaps: wants a number, not the text "much"'),
+    ("rules.soft", {"few": 1}, "rules.soft.few: is not a known key"),
+    (
+        "rules.soft",
+        {"swaps": "much"},
+        "rules.soft.swaps: wants true, false, a penalty, or an object of its keys",
+    ),
+    (
+        "rules.soft",
+        {"energy_margin": 2},
+        "rules.soft.energy_margin: wants true, false, or an object of its keys",
+    ),
+    ("rules.soft", {"swaps": {"price": 1}}, "rules.soft.swaps.price: is not a known key"),
+    ("rules.soft", {"swaps": -1}, "rules.soft.swaps: wants at least 0, not -1"),
+    ("rules.soft", {"charger_preference": True}, "rules.soft.charger_preference.costs: is missing"),
+    (
+        "rules.soft",
+        {"charger_preference": {"costs": {}, "window": ["22:00", "6:00"]}},
+        'rules.soft.charger_preference.window[1]: wants a time of the day such as "22:00"',
+    ),
+    (
+        "rules.soft",
+        {"charger_preference": {"costs": {}, "timezone": "Berlin"}},
+        'rules.soft.charger_preference.timezone: wants a name such as "Europe/Berlin"',
+    ),
+    (
+        "rules.soft",
+        {"energy_margin": {"margins": [0.1, 0.2], "penalties": [1, 1.5]}},
+        "rules.soft.energy_margin.penalties: wants each step to cost at least as much as the last",
+    ),
+    (
+        "rules.soft",
+        {"energy_margin": {"margins": [0.2, 0.1], "penalties": [1, 2]}},
+        "rules.soft.energy_margin.margins: wants each larger than the one before",
+    ),
+    (
+        "rules.soft",
+        {"preferred_turnaround": {"minutes": [90, 75], "penalties": [2, 1]}},
+        "rules.soft.preferred_turnaround.minutes: wants each longer than the one before, "
+        "in minutes",
+    ),
+    (
+        "rules.soft",
+        {"preferred_turnaround": {"minutes": [75], "penalties": [2, 1]}},
+        "rules.soft.preferred_turnaround.penalties: wants as many as there are minutes",
+    ),
+    (
+        "rules.soft",
+        {"shift_hours": {"hours": 1}},
+        "rules.soft.shift_hours.hours: wants more than before_hours and after_hours, in hours",
+    ),
+    (
+        "rules.soft",
+        {"reserve_vehicles": {"hard": True}},
+        "rules.soft.reserve_vehicles.vehicles: wants the vehicles in reserve by name where it "
+        "is hard",
+    ),
     (
         "previous.allocations",
         [{"route": "R1", "vehicle": "V1"}] * 2,

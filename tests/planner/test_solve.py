@@ -85,12 +85,11 @@ def test_without_any_usable_answer_the_plan_does_nothing(monkeypatch: pytest.Mon
     for name in ALGORITHMS:
         monkeypatch.setitem(ALGORITHMS, name, over_the_limit)
     monkeypatch.setitem(ALGORITHMS, "greedy", always_raises)
-    monkeypatch.setitem(ALGORITHMS, "lp", always_raises)
     monkeypatch.setitem(ALGORITHMS, "joint", always_raises)
     solved = solve_with_report(SMALL, Params(), 5.0, 0)
     assert solved.plan.status == "fallback"
     assert audit(SMALL, solved.plan) == []
-    assert len(solved.steps_down) == 3
+    assert len(solved.steps_down) == 2
 
 
 SCRIPT = """

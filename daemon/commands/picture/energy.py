@@ -100,7 +100,8 @@ def _course(
             kwh = max(kwh, 0.0) if snapshot.mode == "charging" else kwh
         else:
             used = snapshot.rules.safety_factor * (what.energy_for(vehicle.id) or 0.0)
-            needs.append(Need(at, what.id, used + vehicle.reserve_kwh, kwh))
+            wanted = used + vehicle.reserve_kwh + snapshot.rules.spare_kwh
+            needs.append(Need(at, what.id, wanted, kwh))
         points.append((at, kwh))
     back = max((r.return_ for r in away), default=vehicle.available_from)
     if vehicle.in_service and back <= snapshot.end and vehicle.target_kwh > 0:

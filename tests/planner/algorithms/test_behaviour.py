@@ -149,6 +149,16 @@ def test_a_given_route_that_empties_the_battery_leaves_it_at_zero_not_below() ->
     assert plan.objective.money == pytest.approx(16.5 * 0.3 + 40 * 0.1, abs=0.01)
 
 
+def test_a_given_route_may_begin_as_another_that_empties_the_battery_ends() -> None:
+    first, then = route("R1", 1, 2, 30), route("R2", 2, 3, 10)
+    pinned = (replace(first, vehicle="V1"), replace(then, vehicle="V1"))
+    snapshot = depot(mode="charging", vehicles=(vehicle("V1", 10, at=1),), routes=pinned)
+    plan = best(snapshot)
+    # 10 kWh and what 22 kW charge in 45 minutes, of 35; then nothing of 15.
+    assert [s.kwh for s in plan.shortfalls] == pytest.approx([8.5, 15], abs=0.01)
+    assert plan.status == "optimal"
+
+
 def test_a_van_at_an_uncontrollable_connector_charges_only_after_its_first_route() -> None:
     dumb = replace(connector(1), controllable=False, load_kw=3.0)
     snapshot = depot(

@@ -11,16 +11,32 @@ from planner.algorithms import ALGORITHMS
 from planner.check import audit
 from planner.params import Params
 from planner.snapshot import Mode
+from planner.soft import (
+    EnergyFeasibility,
+    MinimumSoonness,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+)
 from tests.planner.depots import random_depot
 
 BASELINES = ("edf", "llf", "uncontrolled", "fair")
 MODELS = ("on_off", "max_min", "sequential")
+STRICT = Soft(
+    energy_feasibility=EnergyFeasibility(hard=True, dc_allowed=False),
+    route_sequence_buffer=RouteSequenceBuffer(hard=True),
+    shift_hours=ShiftHours(hours=8, hard=True),
+    minimum_soonness=MinimumSoonness(hours=2, hard=True),
+    reserve_vehicles=ReserveVehicles(vehicles=("V01",), hard=True),
+)
 FAMILIES: dict[str, dict[str, Any]] = {
     "tight": {"tight": 0.3},
     "scarce": {"connectors": 2, "vehicles": 6, "routes": 6},
     "sunny": {"battery": True, "pv": True},
     "fixed": {"fixed_loads": True},
     "long": {"hours": 24, "step_minutes": 30},
+    "strict": {"soft": STRICT, "routes": 8},
 }
 
 

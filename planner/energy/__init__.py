@@ -1,0 +1,1 @@
+"""What vehicles use on the road."""

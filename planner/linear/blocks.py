@@ -1,0 +1,284 @@
+"""A linear program that every lawful plan satisfies, small whatever the depot: a bound for money.
+
+Vehicles are joined to classes and steps to blocks; each row is the sum, over the vehicles of a
+class and the steps of a block, of what laws 2, 3, 5, 7, 8 and 9 say of one vehicle and one step.
+So a plan's sums solve it, and nothing that solves it costs less than its minimum. In detail:
+
+- `energy[k, b]` is the sum of the class's true energies at the block's bound: it starts with what
+  there is, rises by at most the best efficiency times what is charged, and drops by at least the
+  least energy that any vehicle of the class uses on a route, once that has returned.
+- A vehicle under way has had what its route needs at departure, and gains nothing before it is
+  back: `energy[k, b]` is at least the sum of the least needs of the routes under way at the bound.
+  Each of the vehicles drives one of them at most, so the needs of one vehicle never add up wrongly.
+- A vehicle charges at most at its highest power for the time it is there; a route takes from that
+  its own time and of the departure buffer before it what the turnaround after another does not
+  cover already: `min(buffer, turnaround)`, after all of the class are available.
+- Connectors are not counted: all of them together, below their circuits, give a power that no step
+  exceeds. Curves and minimum powers are left out, and so are shifts and incompatible routes.
+- A block's import is priced at its cheapest step, what is sold at the dearest; the peak is at least
+  a block's mean. Unserved priorities and shortfall are at most those of the plans to be bounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from planner.drafts.assemble import MISSING_KWH
+from planner.drafts.choices import Choices, Drive
+from planner.drafts.timeline import Floats, Timeline
+from planner.linear.rows import Rows, Term
+from planner.objectives import ALLOWED
+from planner.plan import Objective
+from planner.snapshot import Snapshot, Vehicle
+
+_PAIRS: Final = 6000
+"""Classes times routes: more take longer than they tighten."""
+
+_BLOCKS: Final = 18
+"""Hours of a usual horizon, within which prices seldom change: twice as many gave the same bound in
+four times the time (1.4 instead of 5.3 s for 40 vehicles and 60 routes)."""
+
+_EXACT: Final = 1e-6
+
+
+@dataclass(slots=True)
+class Ranges:
+    """Columns that are known by their numbers alone."""
+
+    lower: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    cost: list[float] = field(default_factory=list)
+
+    def add(self, upper: float, *, lower: float = 0.0, cost: float = 0.0) -> int:
+        self.lower.append(lower)
+        self.upper.append(upper)
+        self.cost.append(cost)
+        return len(self.lower) - 1
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A route as the vehicles of a class would drive it at least."""
+
+    column: int
+    depart_s: float
+    return_s: float
+    energy_kwh: float
+    need_kwh: float
+
+
+def blocks_model(
+    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective
+) -> tuple[Ranges, Rows]:
+    """For modes in which routes are to be allocated."""
+    return _Blocks(snapshot, line, chosen, at).build()
+
+
+class _Blocks:
+    def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective) -> None:
+        self._snapshot, self._line, self._chosen, self._at = snapshot, line, chosen, at
+        size = math.ceil(line.steps / _BLOCKS)
+        self._first = list(range(0, line.steps, size))
+        self._edges_s = [i * line.step_s for i in (*self._first, line.steps)]
+        self._columns, self._rows = Ranges(), Rows()
+        self._charged: list[list[Term]] = [[] for _ in self._first]
+        self._short: list[Term] = []
+        self._by_route: dict[str, list[int]] = {}
+
+    def build(self) -> tuple[Ranges, Rows]:
+        for members in _classes(self._chosen, len(self._chosen.routes)):
+            self._class(members)
+        self._tiers()
+        self._site()
+        return self._columns, self._rows
+
+    def _class(self, members: Sequence[Vehicle]) -> None:
+        ways = self._ways(members)
+        rows, columns, edges = self._rows, self._columns, self._edges_s
+        most_routes = self._snapshot.rules.max_routes_per_vehicle * len(members)
+        rows.add([(w.column, 1.0) for w in ways], upper=float(most_routes))
+        gain = max(v.efficiency for v in members)
+        full_kwh = sum(v.battery_kwh for v in members)
+        start_kwh = sum(v.energy_kwh for v in members)
+        energy = columns.add(start_kwh, lower=start_kwh)
+        self._under_way(members, ways, 0, energy)
+        for b in range(len(self._first)):
+            charge = self._charge(members, ways, b)
+            self._charged[b].append((charge, 1.0))
+            then = columns.add(full_kwh)
+            back = [w for w in ways if edges[b] < w.return_s <= edges[b + 1]]
+            drops = [(w.column, w.energy_kwh) for w in back]
+            terms = [(then, 1.0), (energy, -1.0), (charge, -gain), *drops]
+            rows.add(terms, upper=0.0)
+            self._under_way(members, ways, b + 1, then)
+            energy = then
+        self._target(members, ways, energy)
+
+    def _ways(self, members: Sequence[Vehicle]) -> list[_Way]:
+        by_route: dict[str, list[Drive]] = {}
+        for vehicle in members:
+            for drive in self._chosen.drives[vehicle.id]:
+                by_route.setdefault(drive.route, []).append(drive)
+        found = []
+        for route, drives in by_route.items():
+            column = self._columns.add(1.0)
+            self._by_route.setdefault(route, []).append(column)
+            least_kwh = min(d.energy_kwh for d in drives), min(d.need_kwh for d in drives)
+            found.append(_Way(column, drives[0].depart_s, drives[0].return_s, *least_kwh))
+        return found
+
+    def _under_way(
+        self, members: Sequence[Vehicle], ways: Sequence[_Way], bound: int, energy: int
+    ) -> None:
+        """At one instant: no more routes than vehicles, and their energy aboard."""
+        at_s = self._edges_s[bound]
+        turn_s = self._snapshot.rules.turnaround_minutes * 60
+        busy = [w for w in ways if w.depart_s <= at_s < w.return_s + turn_s - _EXACT]
+        here = sum(self._line.seconds(v.available_from) <= at_s for v in members)
+        if len(busy) > here:
+            self._rows.add([(w.column, 1.0) for w in busy], upper=float(here))
+        away = [w for w in busy if at_s < w.return_s]
+        if away:
+            needs = [(w.column, -w.need_kwh) for w in away]
+            self._rows.add([(energy, 1.0), *needs], lower=0.0)
+
+    def _charge(self, members: Sequence[Vehicle], ways: Sequence[_Way], b: int) -> int:
+        """The energy drawn in a block, in kWh at the connectors."""
+        start_s, end_s = self._edges_s[b], self._edges_s[b + 1]
+        powers = {v.id: most_kw(self._snapshot, v) for v in members}
+        frees_s = {v.id: self._line.seconds(v.available_from) for v in members}
+        there_kwh = sum(
+            powers[v.id] * max(0.0, end_s - max(start_s, frees_s[v.id])) / 3600 for v in members
+        )
+        column = self._columns.add(there_kwh)
+        rules = self._snapshot.rules
+        before_s = min(rules.departure_buffer_minutes, rules.turnaround_minutes) * 60
+        least_kw, all_s = min(powers.values()), max(frees_s.values())
+        taken: list[Term] = []
+        for w in ways:
+            from_s = min(w.depart_s, max(w.depart_s - before_s, all_s))
+            both_s = min(end_s, w.return_s) - max(start_s, from_s)
+            if both_s > 0:
+                taken.append((w.column, least_kw * both_s / 3600))
+        if taken:
+            self._rows.add([(column, 1.0), *taken], upper=there_kwh)
+        return column
+
+    def _target(self, members: Sequence[Vehicle], ways: Sequence[_Way], energy: int) -> None:
+        end_s = self._line.end_s
+        owed = [v.target_kwh for v in members if self._line.seconds(v.available_from) <= end_s]
+        if not owed:
+            return
+        short = self._columns.add(sum(owed))
+        self._short.append((short, 1.0))
+        away = [w for w in ways if w.return_s > end_s]
+        instead = [(w.column, max(owed) - w.need_kwh) for w in away]
+        self._rows.add([(energy, 1.0), (short, 1.0), *instead], lower=sum(owed))
+
+    def _tiers(self) -> None:
+        """As good as what is to be bounded, or better; what an assembled plan leaves out of its
+        shortfall as rounding is allowed to it."""
+        served: list[Term] = []
+        for route in self._chosen.routes:
+            own = self._by_route.get(route.id, [])
+            served += [(c, route.priority) for c in own]
+            self._rows.add([(c, 1.0) for c in own], upper=1.0)
+        every = sum(r.priority for r in self._chosen.routes)
+        self._rows.add(served, lower=every - self._at.unserved - _EXACT)
+        rounding_kwh = ALLOWED + MISSING_KWH * len(self._chosen.vehicles)
+        self._rows.add(self._short, upper=self._at.shortfall_kwh + rounding_kwh)
+
+    def _site(self) -> None:
+        line, site = self._line, self._snapshot.site
+        columns, rows, hours = self._columns, self._rows, self._line.step_h
+        stored = self._stored_columns()
+        peak = columns.add(math.inf, cost=site.peak_price_per_kw)
+        above = _most_together(self._snapshot, line)
+        for b, first in enumerate(self._first):
+            steps = slice(first, (*self._first, line.steps)[b + 1])
+            length_h = hours * (steps.stop - steps.start)
+            fixed, pv = line.fixed_import_kw[steps], line.pv_kw[steps]
+            floor = np.minimum(line.floor_kw[steps], fixed)
+            buy = columns.add(math.inf, cost=float(line.import_price[steps].min()))
+            sell = columns.add(
+                hours * float(-np.minimum(floor, 0.0).sum()),
+                cost=-float(line.export_price[steps].max()),
+            )
+            curtail = columns.add(hours * float(pv.sum()))
+            flows = self._stored_flows(b, length_h, stored)
+            net = hours * float((fixed - pv).sum())
+            terms = [(buy, 1.0), (sell, -1.0), (curtail, -1.0)]
+            terms += [(c, -x) for c, x in (*self._charged[b], *flows)]
+            rows.add(terms, lower=net, upper=net)
+            room_kwh = hours * float(np.maximum(line.limits[0].room_kw[steps], 0.0).sum())
+            rows.add([*self._charged[b], *flows], upper=room_kwh)
+            rows.add(self._charged[b], upper=hours * float(above[steps].sum()))
+            so_far = site.peak_so_far_kw * length_h
+            rows.add([(peak, length_h), (buy, -1.0), (sell, 1.0)], lower=-so_far)
+
+    def _stored_columns(self) -> list[int]:
+        battery = self._snapshot.site.battery
+        if battery is None:
+            return []
+        low = min(battery.min_kwh, battery.energy_kwh)
+        high = max(battery.capacity_kwh, battery.energy_kwh)
+        start = self._columns.add(battery.energy_kwh, lower=battery.energy_kwh)
+        inner = [self._columns.add(high, lower=low) for _ in self._first[1:]]
+        return [start, *inner, self._columns.add(high, lower=battery.energy_kwh)]
+
+    def _stored_flows(self, b: int, length_h: float, stored: Sequence[int]) -> list[Term]:
+        """What goes into the site's battery in a block, less what comes out of it."""
+        battery = self._snapshot.site.battery
+        if battery is None:
+            return []
+        into = self._columns.add(battery.max_charge_kw * length_h)
+        out = self._columns.add(battery.max_discharge_kw * length_h, cost=battery.wear_per_kwh)
+        moved = [(into, -battery.charge_efficiency), (out, 1 / battery.discharge_efficiency)]
+        self._rows.add([(stored[b + 1], 1.0), (stored[b], -1.0), *moved], lower=0.0, upper=0.0)
+        return [(into, 1.0), (out, -1.0)]
+
+
+def _classes(chosen: Choices, routes: int) -> list[list[Vehicle]]:
+    """Vehicles of a type and like in what they lack, few enough to keep the program small."""
+    most = max(1, _PAIRS // max(routes, 1))
+    size = math.ceil(len(chosen.vehicles) / most)
+    by_type: dict[str, list[Vehicle]] = {}
+    for vehicle in chosen.vehicles.values():
+        by_type.setdefault(vehicle.type, []).append(vehicle)
+    found = []
+    for alike in by_type.values():
+        alike.sort(key=lambda v: (v.energy_kwh - v.target_kwh, v.id))
+        found += [alike[i : i + size] for i in range(0, len(alike), size)]
+    return found
+
+
+def most_kw(snapshot: Snapshot, vehicle: Vehicle) -> float:
+    plugs = set(vehicle.plugs)
+    fitting = [c.max_kw for c in snapshot.connectors if c.controllable and plugs & set(c.plugs)]
+    return min(vehicle.max_charge_kw, max(fitting, default=0.0))
+
+
+def _most_together(snapshot: Snapshot, line: Timeline) -> Floats:
+    """What all connectors together could draw in each step below the circuits' limits."""
+    room = {f"circuit {c.id}": c.id for c in snapshot.circuits}
+    left = {room[x.name]: np.maximum(x.room_kw, 0.0) for x in line.limits if x.name in room}
+    children: dict[str | None, list[str]] = {}
+    for circuit in snapshot.circuits:
+        children.setdefault(circuit.parent, []).append(circuit.id)
+
+    def below(circuit: str | None) -> Floats:
+        own = sum(c.max_kw for c in snapshot.connectors if c.controllable and c.circuit == circuit)
+        total: Floats = np.full(line.steps, float(own))
+        for child in children.get(circuit, []):
+            total = total + below(child)
+        return total if circuit is None else np.minimum(total, left[circuit])
+
+    return below(None)

@@ -1,0 +1,86 @@
+"""What no plan costs less than, of those equal to a plan at hand in the tiers above money."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from planner.drafts.choices import Choices, choices
+from planner.drafts.timeline import Timeline, timeline
+from planner.linear.blocks import blocks_model, most_kw
+from planner.linear.clock import Deadline
+from planner.linear.model import Model
+from planner.linear.scopes import open_scope
+from planner.linear.solver import solve_lp
+from planner.linear.tiers import relaxed_bound
+from planner.plan import Objective
+from planner.snapshot import Connector, Snapshot
+
+_WHOLE: Final = 4000
+"""Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
+and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
+
+
+def money_bound(
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    at: Objective,
+    deadline: Deadline,
+) -> float:
+    """The best bound that time allows; `-inf` where none was found.
+
+    Depends on the arguments alone as long as the deadline does not bind. Charge curves are left
+    out of all of it: within a step a plan may follow them more closely than a mean can.
+    """
+    if chosen.given:
+        return _given(snapshot, at, deadline)
+    best = -math.inf
+    columns, rows = blocks_model(snapshot, line, chosen, at)
+    found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
+    best = best if found is None else found.objective
+    if deadline.left_s > 0 and _size(snapshot, line, chosen) <= _WHOLE:
+        straight = _without_curves(snapshot)
+        scope = open_scope(straight, line, choices(straight, line), fixed=False)
+        best = max(best, relaxed_bound(Model(scope), deadline, at))
+    return best
+
+
+def _given(snapshot: Snapshot, at: Objective, deadline: Deadline) -> float:
+    """Where routes are given: the relaxation with a connector for every vehicle, as fast as the
+    best that fits it, and no circuits. Every plan's powers are lawful there too."""
+    own = [
+        Connector(
+            station=f"vehicle {i}",
+            connector=1,
+            min_kw=0.0,
+            max_kw=most_kw(snapshot, vehicle),
+            plugs=(f"vehicle {i}",),
+        )
+        for i, vehicle in enumerate(snapshot.vehicles)
+    ]
+    fixed = [replace(c, circuit=None) for c in snapshot.connectors if not c.controllable]
+    fleet = [
+        replace(vehicle, plugs=place.plugs, plugged=None)
+        for vehicle, place in zip(snapshot.vehicles, own, strict=True)
+    ]
+    relaxed = _without_curves(
+        replace(snapshot, circuits=(), connectors=(*own, *fixed), vehicles=tuple(fleet))
+    )
+    line = timeline(relaxed)
+    scope = open_scope(relaxed, line, choices(relaxed, line), fixed=True)
+    return relaxed_bound(Model(scope), deadline, at)
+
+
+def _without_curves(snapshot: Snapshot) -> Snapshot:
+    fleet = tuple(replace(v, charge_curve=()) for v in snapshot.vehicles)
+    return replace(snapshot, vehicles=fleet)
+
+
+def _size(snapshot: Snapshot, line: Timeline, chosen: Choices) -> int:
+    """About how many columns the whole model has."""
+    kinds = len({(c.circuit, c.min_kw, c.max_kw, c.plugs) for c in snapshot.connectors})
+    return sum((line.steps + 2 * len(drives)) * kinds for drives in chosen.drives.values())

@@ -1,0 +1,285 @@
+"""Each rule on a depot where its effect can be seen with the naked eye; named for the behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from planner.algorithms.joint import joint
+from planner.constraints.charger_preference import spans
+from planner.params import Params
+from planner.series import Series
+from planner.snapshot import Allocation, Plugged, Previous, Rules, Snapshot
+from planner.soft import (
+    ChargerPreference,
+    EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
+    MinimumSoonness,
+    PreferredTurnaround,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+    Swaps,
+)
+from tests.planner.depots import after
+from tests.planner.small import best, depot, driver, route, vehicle
+
+
+def under(snapshot: Snapshot, **named: Any) -> Snapshot:
+    """With these rules on; half an hour of turnaround."""
+    return replace(snapshot, rules=Rules(turnaround_minutes=30, soft=Soft(**named)))
+
+
+def late_van(depart_h: float = 1) -> Snapshot:
+    """R1 was given to V1, which comes too late for it."""
+    late = replace(vehicle("V1", 60), available_from=after(90))
+    return depot(
+        vehicles=(late, vehicle("V2", 60)),
+        routes=(route("R1", depart_h, 4, 20),),
+        previous=Previous(allocations=(Allocation(route="R1", vehicle="V1"),), at=after(-60)),
+    )
+
+
+def test_a_van_that_is_swapped_because_it_is_late_costs_a_swap() -> None:
+    plan = best(under(late_van(), swaps=Swaps()))
+    assert driver(plan, "R1") == "V2"
+    assert plan.objective.taste == pytest.approx(0.5)
+
+
+def test_a_plan_of_the_day_before_yesterday_is_no_reason_to_keep_a_van() -> None:
+    snapshot = under(late_van(), swaps=Swaps())
+    assert snapshot.previous is not None
+    old = replace(snapshot.previous, at=after(-25 * 60))
+    assert best(replace(snapshot, previous=old)).objective.taste == pytest.approx(0)
+
+
+def test_a_route_that_departs_soon_is_swapped_at_a_price_or_not_at_all() -> None:
+    snapshot = late_van(depart_h=0.5)
+    plan = best(under(snapshot, minimum_soonness=MinimumSoonness()))
+    assert driver(plan, "R1") == "V2"
+    assert plan.objective.taste == pytest.approx(1 + 1)
+    plan = best(under(snapshot, minimum_soonness=MinimumSoonness(hard=True)))
+    assert plan.unserved[0].reason == "it departs within 0.75 h, too soon for another vehicle"
+    pinned = replace(snapshot, routes=(replace(snapshot.routes[0], vehicle="V2"),))
+    plan = best(under(pinned, minimum_soonness=MinimumSoonness(hard=True)))
+    assert driver(plan, "R1") == "V2"
+
+
+def night_charging(**preference: Any) -> Snapshot:
+    """16:00 UTC is 17:00 in Berlin; power is cheap from 23:00 there, so that is when V1 charges."""
+    wish = ChargerPreference(timezone="Europe/Berlin", **preference)
+    return under(depot(vehicles=(vehicle("V1", 10, target=40),)), charger_preference=wish)
+
+
+@pytest.mark.parametrize(("avoided", "used"), [("CP1", "CP2"), ("CP2/1", "CP1")])
+def test_a_charger_is_avoided_between_22_and_6_local_time(avoided: str, used: str) -> None:
+    plan = best(night_charging(costs={avoided: 1.0}, window=("22:00", "06:00")))
+    assert {s.station for s in plan.stays} == {used}
+    assert first_charge(plan.stays[0].periods[0].start) == 23
+
+
+def first_charge(at: datetime) -> int:
+    return (at + timedelta(hours=1)).hour
+
+
+def test_a_charger_that_is_avoided_by_day_may_be_used_at_night() -> None:
+    snapshot = night_charging(costs={"CP1": 1.0}, window=("06:00", "22:00"))
+    only = replace(snapshot, connectors=snapshot.connectors[:1])
+    by_day = only.rules.soft.charger_preference
+    assert by_day is not None
+    at_night = replace(by_day, window=("22:00", "06:00"))
+    free, paid = best(only), best(under(only, charger_preference=at_night))
+    # 30 of 80 kWh, at 1 for a whole battery.
+    assert paid.objective.taste - free.objective.taste == pytest.approx(30 / 80, abs=1e-4)
+
+
+def test_a_dear_charger_counts_for_the_first_route_only_if_that_is_what_is_asked() -> None:
+    snapshot = depot(
+        connectors=depot().connectors[:1],
+        vehicles=(vehicle("V1", 30),),
+        routes=(route("R1", 0.25, 3, 20), route("R2", 7, 11.9, 40)),
+    )
+    costs = {"CP1": 2.0}
+    tastes = {
+        routes: best(
+            under(snapshot, charger_preference=ChargerPreference(costs=costs, routes=routes))
+        ).objective.taste
+        for routes in ("first", "longest", "all")
+    }
+    none = best(snapshot).objective.taste
+    # 35 kWh are charged between the two routes, none before the first.
+    assert tastes["first"] - none == pytest.approx(0, abs=1e-4)
+    assert tastes["longest"] - none == pytest.approx(2 * 35 / 80, abs=1e-4)
+    assert tastes["all"] - none == pytest.approx(2 * 35 / 80, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("night", "begins", "hours"),
+    [("2026-10-24", "20:00", 9), ("2026-11-20", "21:00", 8), ("2027-03-27", "21:00", 7)],
+)
+def test_a_window_over_midnight_follows_the_wall_clock_when_clocks_are_changed(
+    night: str, begins: str, hours: int
+) -> None:
+    rule = ChargerPreference(costs={}, window=("22:00", "06:00"), timezone="Europe/Berlin")
+    noon = datetime.fromisoformat(night).replace(hour=12, tzinfo=UTC)
+    ((start, end),) = spans(rule, noon, noon + timedelta(hours=20))
+    assert (f"{start:%H:%M}", (end - start) / timedelta(hours=1)) == (begins, hours)
+
+
+def test_two_vehicles_are_kept_in_reserve() -> None:
+    vans = tuple(vehicle(f"V{i}", 60) for i in range(4))
+    routes = (route("R1", 1, 3, 10), route("R2", 2, 4, 10), route("R3", 5, 7, 10))
+    plan = best(under(depot(vehicles=vans, routes=routes), reserve_vehicles=ReserveVehicles()))
+    assert plan.unserved == ()
+    assert len({a.vehicle for a in plan.allocations}) == 2
+    assert plan.objective.taste == pytest.approx(0)
+
+
+def test_a_route_is_served_rather_than_a_vehicle_kept_in_reserve() -> None:
+    vans = tuple(vehicle(f"V{i}", 60) for i in range(2))
+    routes = (route("R1", 1, 3, 10), route("R2", 2, 4, 10))
+    plan = best(under(depot(vehicles=vans, routes=routes), reserve_vehicles=ReserveVehicles()))
+    assert plan.unserved == ()
+    assert plan.objective.taste == pytest.approx(2)
+
+
+def test_a_search_keeps_vehicles_in_reserve_where_the_whole_is_too_large_to_be_solved() -> None:
+    vans = tuple(vehicle(f"V{i:02}", 75) for i in range(60))
+    times = [1 + 1.5 * i for i in range(6)] + [1.2 + 1.5 * i for i in range(6)]
+    routes = tuple(route(f"R{i:02}", at, at + 1, 20) for i, at in enumerate(times))
+    snapshot = depot(vehicles=vans, routes=routes)
+    wished = under(snapshot, reserve_vehicles=ReserveVehicles(count=58))
+    used = [
+        len({a.vehicle for a in joint(one, Params(iterations=400), 60.0, 0).allocations})
+        for one in (snapshot, wished)
+    ]
+    # Two vans are enough; without the rule nothing speaks against a van for each route.
+    assert used[1] <= 6 < used[0]
+
+
+def test_a_vehicle_that_must_stay_in_reserve_leaves_a_route_unserved() -> None:
+    rule = ReserveVehicles(vehicles=("V1",), hard=True)
+    snapshot = depot(vehicles=(vehicle("V1", 60),), routes=(route("R1", 1, 3, 10),))
+    plan = best(under(snapshot, reserve_vehicles=rule))
+    assert plan.unserved[0].reason == "all allowed vehicles are kept in reserve"
+
+
+def test_a_van_is_given_the_time_it_prefers_between_two_routes() -> None:
+    vans, routes = (
+        (vehicle("V1", 60), vehicle("V2", 60)),
+        (route("R1", 1, 3, 9), route("R2", 4, 6, 9)),
+    )
+    one = {"reserve_vehicles": ReserveVehicles(count=1)}
+    snapshot = depot(vehicles=vans, routes=routes)
+    hurried = best(under(snapshot, **one))
+    assert driver(hurried, "R1") == driver(hurried, "R2")
+    plan = best(under(snapshot, **one, preferred_turnaround=PreferredTurnaround()))
+    assert driver(plan, "R1") != driver(plan, "R2")
+    # 80 minutes between them cost no more than a second van: the first one may do both.
+    later = replace(snapshot, routes=(routes[0], route("R2", 3 + 80 / 60, 6, 9)))
+    plan = best(under(later, **one, preferred_turnaround=PreferredTurnaround()))
+    assert plan.objective.taste == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("gap_minutes", "served"), [(45, 2), (40, 1)])
+def test_a_sequence_of_routes_keeps_its_buffer(gap_minutes: float, served: int) -> None:
+    routes = (route("R1", 1, 3, 10), route("R2", 3 + gap_minutes / 60, 6, 10))
+    snapshot = depot(vehicles=(vehicle("V1", 60),), routes=routes)
+    plan = best(under(snapshot, route_sequence_buffer=RouteSequenceBuffer(hard=True)))
+    assert len(plan.allocations) == served
+    plan = best(under(snapshot, route_sequence_buffer=RouteSequenceBuffer()))
+    assert plan.unserved == ()
+    assert plan.objective.taste == pytest.approx(2 - served)
+
+
+def test_a_shift_counts_from_first_to_last_or_the_hours_on_routes() -> None:
+    routes = (route("R1", 0.5, 2, 5), route("R2", 6, 11.5, 5))
+    snapshot = depot(vehicles=(vehicle("V1", 60),), routes=routes)
+    strict = ShiftHours(hours=11.5, hard=True)
+    # 11 h from first to last, 7 h on routes, and half an hour before and after.
+    assert len(best(under(snapshot, shift_hours=strict)).unserved) == 1
+    assert best(under(snapshot, shift_hours=replace(strict, hours=12))).unserved == ()
+    on_routes = replace(strict, kind="cumulative", hours=8)
+    assert best(under(snapshot, shift_hours=on_routes)).unserved == ()
+    on_routes = replace(on_routes, hours=7.5)
+    assert len(best(under(snapshot, shift_hours=on_routes)).unserved) == 1
+    plan = best(under(snapshot, shift_hours=replace(strict, hard=False)))
+    assert plan.unserved == ()
+    assert plan.objective.taste == pytest.approx(0.5)
+
+
+def test_a_rest_ends_an_operators_shift_too() -> None:
+    routes = (route("R1", 0.5, 2, 5), route("R2", 6, 11.5, 5))
+    snapshot = under(
+        depot(vehicles=(vehicle("V1", 60),), routes=routes), shift_hours=ShiftHours(hours=7)
+    )
+    rested = replace(snapshot, rules=replace(snapshot.rules, rest_hours=4))
+    assert best(snapshot).objective.taste == pytest.approx(5)
+    assert best(rested).objective.taste == pytest.approx(0)
+
+
+@pytest.mark.parametrize("fuller", ["V1", "V2"])
+def test_the_van_with_more_energy_to_spare_drives(fuller: str) -> None:
+    vans = tuple(vehicle(v, 60 if v == fuller else 29) for v in ("V1", "V2"))
+    snapshot = depot(connectors=(), vehicles=vans, routes=(route("R1", 1, 4, 20),))
+    plan = best(under(snapshot, energy_margin=EnergyMargin()))
+    assert driver(plan, "R1") == fuller
+    assert plan.objective.taste == pytest.approx(0)
+
+
+def test_a_margin_costs_what_is_lacking_of_it() -> None:
+    for spare_kwh, penalty in ((7, 0), (6, 0), (5, 0.05), (4, 0.1), (2, 0.3), (1, 0.4), (0, 0.5)):
+        van = vehicle("V1", 25 + spare_kwh)
+        snapshot = depot(connectors=(), vehicles=(van,), routes=(route("R1", 1, 4, 20),))
+        plan = best(under(snapshot, energy_margin=EnergyMargin()))
+        assert plan.objective.taste == pytest.approx(penalty), f"{spare_kwh} kWh to spare"
+
+
+def test_a_safety_margin_is_wanted_or_must_be_there() -> None:
+    snapshot = depot(connectors=(), vehicles=(vehicle("V1", 26),), routes=(route("R1", 1, 4, 20),))
+    plan = best(under(snapshot, energy_feasibility=EnergyFeasibility()))
+    assert plan.unserved == ()
+    assert plan.objective.taste == pytest.approx(4 / 5)
+    plan = best(under(snapshot, energy_feasibility=EnergyFeasibility(hard=True)))
+    assert plan.unserved[0].reason.startswith("no allowed vehicle has 30 kWh before 17:00 UTC")
+
+
+def test_nothing_is_charged_with_direct_current_where_that_is_not_allowed() -> None:
+    fast = replace(depot().connectors[0], plugs=("ccs2",), max_kw=150)
+    van = replace(vehicle("V1", 10, target=80), plugs=("ccs2", "type2"), max_charge_kw=100)
+    snapshot = depot(connectors=(fast, depot().connectors[1]), vehicles=(van,))
+    site = replace(snapshot.site, import_limit_kw=Series.constant(200))
+    snapshot = replace(snapshot, site=site)
+    rule = EnergyFeasibility(dc_allowed=False)
+    assert {s.station for s in best(under(snapshot, energy_feasibility=rule)).stays} == {"CP2"}
+    plugged = replace(van, plugged=Plugged(station="CP1", connector=1))
+    waiting = replace(snapshot, vehicles=(plugged,))
+    assert best(under(waiting, energy_feasibility=rule)).stays == ()
+    allowed = best(under(waiting, energy_feasibility=EnergyFeasibility()))
+    assert {s.station for s in allowed.stays} == {"CP1"}
+
+
+def test_two_routes_that_go_ill_together_get_a_van_each() -> None:
+    vans, routes = (
+        (vehicle("V1", 60), vehicle("V2", 60)),
+        (route("R1", 1, 3, 9), route("R2", 4, 6, 9)),
+    )
+    pair = IncompatibleRoutes(pairs=(("R2", "R1"),))
+    rules: dict[str, Any] = {"incompatible_routes": pair}
+    plan = best(under(depot(vehicles=vans, routes=routes), **rules))
+    assert driver(plan, "R1") != driver(plan, "R2")
+    plan = best(under(depot(vehicles=vans[:1], routes=routes), **rules))
+    assert plan.unserved == ()
+    assert plan.objective.taste == pytest.approx(1)
+
+
+def test_without_rules_nothing_of_this_counts() -> None:
+    routes = (route("R1", 0.5, 2, 5), route("R2", 2.5, 11.5, 5))
+    plan = best(depot(vehicles=(vehicle("V1", 16),), routes=routes, connectors=()))
+    assert plan.unserved == ()
+    assert plan.objective.taste == 0

@@ -1,0 +1,77 @@
+"""Rules that an operator made hard: the joint model finds what trying everything finds, the audit
+passes it, in depots where the best plan without the rule would break it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from random import Random
+from typing import Any
+
+import pytest
+
+from planner.algorithms.joint import joint
+from planner.check import audit
+from planner.params import Params
+from planner.snapshot import Allocation, Previous, Snapshot
+from planner.soft import (
+    EnergyFeasibility,
+    MinimumSoonness,
+    ReserveVehicles,
+    RouteSequenceBuffer,
+    ShiftHours,
+    Soft,
+)
+from tests.planner.exhaustive import exhaustive
+from tests.planner.tiny import tiny_depot
+
+RULES: dict[str, Any] = {
+    "energy_feasibility": EnergyFeasibility(safety_margin_kwh=7, hard=True),
+    "route_sequence_buffer": RouteSequenceBuffer(minutes=60, hard=True),
+    "shift_hours": ShiftHours(hours=4, hard=True),
+    "cumulative": ShiftHours(hours=3, kind="cumulative", hard=True),
+    "minimum_soonness": MinimumSoonness(hours=3, hard=True),
+    "reserve_vehicles": ReserveVehicles(vehicles=("V1",), hard=True),
+}
+
+
+def strict(name: str, seed: int) -> Snapshot:
+    """Routes one after the other, for vehicles that could drive most of them."""
+    rng = Random(f"{name} {seed}")
+    snapshot = tiny_depot(rng, hours=4)
+    fleet = tuple(
+        replace(v, energy_kwh=rng.choice((20.0, 35.0)), target_kwh=0) for v in snapshot.vehicles
+    )
+    rule = {"cumulative": "shift_hours"}.get(name, name)
+    rules = replace(
+        snapshot.rules,
+        turnaround_minutes=0,
+        departure_buffer_minutes=0,
+        max_routes_per_vehicle=3,
+        soft=Soft(**{rule: RULES[name]}),
+    )
+    before = tuple(
+        Allocation(route=r.id, vehicle=rng.choice(("V0", "V1"))) for r in snapshot.routes[:2]
+    )
+    previous = Previous(allocations=before)
+    return replace(snapshot, vehicles=fleet, rules=rules, previous=previous)
+
+
+def matters(snapshot: Snapshot) -> bool:
+    """Whether the best plan without the rule would break it."""
+    free = replace(snapshot, rules=replace(snapshot.rules, soft=Soft()))
+    return bool(audit(snapshot, joint(free, Params(), 30.0, 0)))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_best_plan_under_a_hard_rule(name: str) -> None:
+    depots = ((seed, strict(name, seed)) for seed in range(10))
+    cases = list(islice((c for c in depots if matters(c[1])), 1))
+    assert cases
+    for seed, snapshot in cases:
+        plan = joint(snapshot, Params(max_gap=0.0), 30.0, 0)
+        best = exhaustive(snapshot)
+        assert audit(snapshot, plan) == [], f"seed {seed}"
+        assert plan.objective.unserved == pytest.approx(best.unserved), f"seed {seed}"
+        assert plan.objective.shortfall_kwh == pytest.approx(best.shortfall_kwh, abs=0.01)
+        assert plan.objective.money == pytest.approx(best.money, abs=0.01), f"seed {seed}"

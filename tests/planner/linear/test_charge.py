@@ -1,0 +1,132 @@
+"""Charging for given connectors: one program for all tiers, and no burst that a law forbids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from planner.algorithms import ALGORITHMS
+from planner.algorithms.at_hand import KWH, AtHand, better, finish
+from planner.check import audit
+from planner.linear.charge import charge
+from planner.linear.clock import Deadline
+from planner.linear.scopes import placed_scope
+from planner.linear.tiers import ROUNDS, Known, refined, solve_tiers
+from planner.params import Params
+from planner.series import Series
+from planner.snapshot import Mode, Snapshot
+from tests.planner.depots import T0, random_depot
+
+STEEP = (
+    ((0.8, 1.0), (1.0, 0.2)),
+    ((0.5, 1.0), (0.9, 0.05)),
+    ((0.3, 0.6), (0.5, 1.0), (0.9, 0.1)),
+    ((0.4, 1.0), (0.6, 0.1), (0.8, 0.9), (1.0, 0.05)),
+)
+
+
+def full_depot(seed: int, mode: Mode) -> Snapshot:
+    """Vehicles that begin or want to end where their curves are below the minimum powers."""
+    rng = Random(f"full{seed}")
+    snapshot = random_depot(
+        rng, vehicles=4, routes=4, connectors=rng.choice((2, 3, 5)), hours=8, mode=mode
+    )
+    fleet = [
+        replace(
+            v,
+            energy_kwh=round(v.battery_kwh * rng.uniform(0.3, 0.98), 1),
+            target_kwh=round(v.battery_kwh * rng.choice((0.6, 0.9, 1.0)), 1),
+            charge_curve=rng.choice(STEEP),
+        )
+        for v in snapshot.vehicles
+    ]
+    return replace(snapshot, vehicles=tuple(fleet))
+
+
+@pytest.mark.parametrize("mode", ["integrated", "charging"])
+@pytest.mark.parametrize("name", ["lp", "max_min", "sequential"])
+def test_bursts_near_the_end_of_the_battery_keep_to_the_charge_curve(name: str, mode: Mode) -> None:
+    for seed in range(4):
+        snapshot = full_depot(seed, mode)
+        plan = ALGORITHMS[name](snapshot, Params(), 0.3, 0)
+        assert audit(snapshot, plan) == [], f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_its_tiers_are_those_of_the_tiers_solved_one_after_the_other(seed: int) -> None:
+    snapshot = random_depot(
+        Random(seed), vehicles=5, routes=6, connectors=4, hours=8, tight=0.4, battery=seed % 2 == 0
+    )
+    hand = AtHand.greedy(snapshot)
+    given = snapshot, hand.line, hand.chosen, hand.draft
+    found = charge(*given, Deadline.after(20.0))
+    assert found is not None
+    plan = finish(hand, found.draft, algorithm="lp", seed=0)
+    assert audit(snapshot, plan) == []
+    assert plan.objective.money == pytest.approx(found.money, abs=1e-6)
+    tiers = hand.tiers(hand.draft)
+    known = Known(unserved=0.0, unserved_proved=True, shortfall_kwh=tiers.shortfall_kwh)
+    scope = placed_scope(*given)
+    for number in range(ROUNDS):
+        staged = solve_tiers(
+            scope, Deadline.after(20.0), max_gap=0.0, known=known, start=hand.draft
+        )
+        assert staged.draft is not None
+        finer = refined(scope, staged.draft, number)
+        if finer is None:
+            break
+        scope = finer
+    assert staged.draft is not None
+    slow = hand.tiers(staged.draft)
+    assert plan.objective.shortfall_kwh <= slow.shortfall_kwh + KWH or not found.exact
+    if found.exact and abs(plan.objective.shortfall_kwh - slow.shortfall_kwh) <= KWH:
+        assert plan.objective.money <= slow.money * 1.001 + 0.01
+
+
+def test_it_is_never_worse_than_the_draft_where_it_is_exact() -> None:
+    for seed in range(12):
+        snapshot = random_depot(Random(seed), vehicles=5, routes=6, connectors=4, hours=8)
+        hand = AtHand.greedy(snapshot)
+        found = charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(20.0))
+        if found is not None and found.exact:
+            before, after = hand.tiers(hand.draft), hand.tiers(found.draft)
+            nearly = replace(after, money=after.money * 0.999 - 0.01, taste=before.taste)
+            assert not better(before, nearly), f"seed {seed}"
+
+
+def test_a_limit_that_binds_has_a_price_where_a_kwh_more_would_save_money() -> None:
+    """Two vans that could take 11 kW each and want 50 kWh in two hours: 17 kW are too few."""
+    snapshot = random_depot(Random(3), vehicles=2, routes=0, connectors=2, hours=2, circuits=False)
+    site = replace(
+        snapshot.site,
+        import_limit_kw=Series.constant(17.0),
+        base_load_kw=Series.constant(0.0),
+        import_price_per_kwh=Series.constant(0.2),
+        peak_price_per_kw=0.0,
+    )
+    fleet = [
+        replace(v, energy_kwh=1.0, target_kwh=50.0, max_charge_kw=11.0, available_from=T0)
+        for v in snapshot.vehicles
+    ]
+    places = [replace(c, plugs=("ccs2", "type2"), max_kw=22.0) for c in snapshot.connectors]
+    snapshot = replace(snapshot, site=site, vehicles=tuple(fleet), connectors=tuple(places))
+    hand = AtHand.greedy(snapshot)
+    found = charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(20.0))
+    assert found is not None
+    prices = found.prices
+    assert hand.tiers(found.draft).shortfall_kwh > KWH
+    assert (prices.limit_per_kwh[0] > 1.0).all()
+    assert np.allclose(prices.below((0,)), prices.import_per_kwh + prices.limit_per_kwh[0])
+    assert np.allclose(prices.import_per_kwh, 0.2, atol=1e-6)
+
+
+def test_without_time_it_has_no_answer() -> None:
+    """HiGHS is given 0.05 s at least, so the depot must take longer than that."""
+    snapshot = random_depot(
+        Random(1), vehicles=60, routes=0, connectors=60, hours=24, step_minutes=5, mode="charging"
+    )
+    hand = AtHand.greedy(snapshot)
+    assert charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(0.0)) is None
