@@ -25,7 +25,7 @@ from protocol.ocpp.events import (
 )
 
 NUMBERS_FROM = datetime(2020, 1, 1, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 def on_started(
@@ -33,7 +33,7 @@ def on_started(
 ) -> Iterator[Effect | Reply]:
     known = _already_told(depot, station, event)
     if known is None:
-        number = event.transaction_id or str(_next_number(depot, now))
+        number = event.transaction_id or str(_next_number(depot, station, now))
         if event.transaction_id is None:
             yield Save(record=Fact(kind="number", key="transaction", value=depot.last_number))
         evse = admit_evse(station, event.evse_id)
@@ -231,8 +231,11 @@ def _forget_old(depot: Depot, now: Now) -> None:
             del depot.transactions[id]
 
 
-def _next_number(depot: Depot, now: Now) -> int:
-    """A number never given before, also by a daemon whose store is lost: minutes since 2020 go on
-    whatever was forgotten, and no depot starts a transaction a minute for years."""
-    depot.last_number = max(depot.last_number + 1, (now.utc - NUMBERS_FROM) // MINUTE)
-    return depot.last_number
+def _next_number(depot: Depot, station: Station, now: Now) -> int:
+    """A number never given before, also by a daemon whose store is lost: seconds since 2020 go on
+    whatever was forgotten, and no depot starts a transaction a second for years."""
+    number = max(depot.last_number + 1, (now.utc - NUMBERS_FROM) // SECOND)
+    while transaction_id(station, str(number)) in depot.transactions:
+        number += 1  # the station's own, or adopted
+    depot.last_number = number
+    return number
