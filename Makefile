@@ -8,13 +8,16 @@ BENCH_STAMP := .venv-bench/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test soak lint types env bench lock clean
+.PHONY: help demo test soak lint types faults fuzz power-cuts kills storm env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    virtual stations and vehicles charge here, on loopback (ARGS=... for options)"
 	@echo "make test    lint, types, import rules and tests (ARGS=... for pytest)"
 	@echo "make soak    the daemon under every fault in virtual time: a night (SITE_HOURS=, SEED=)"
+	@echo "make faults  the table of docs/reliability.md anew, from the tests"
+	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
+	@echo "make power-cuts, kills, storm   what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
@@ -37,6 +40,22 @@ lint: env
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+
+faults: env
+	$(BIN)/python -m tests.fault_table
+
+# Long runs; the short run of each is among the tests.
+fuzz: env
+	$(BIN)/python -m tests.trials.fuzz $(ARGS)
+
+power-cuts: env
+	$(BIN)/python -m tests.trials.power_cuts $(ARGS)
+
+kills: env
+	$(BIN)/python -m tests.trials.kills $(ARGS)
+
+storm: env
+	$(BIN)/python -m tests.trials.storm $(ARGS)
 
 types: env
 	$(BIN)/mypy

@@ -24,16 +24,17 @@ from daemon.adapters.muted import MutedLink
 from daemon.adapters.notify import Notifier
 from daemon.adapters.ocpp import OcppServer
 from daemon.adapters.planner import PlannerProcess
-from daemon.adapters.store import Store
+from daemon.adapters.store import RESERVE_BYTES, Store, StoreCorrupt, set_aside
 from daemon.controller import Controller
+from daemon.core.depot import Depot
 from daemon.core.instant import Now
-from daemon.core.keeping import restore
+from daemon.core.keeping import restore, without_memory
 from daemon.site_of import site_of
+from daemon.upkeep import Upkeep
 from daemon.view import DepotView
 
 # A stop has 10 s in all: each part gets its share, and what has not ended by then is cancelled.
 STOP_S = 8.0
-WATCH_S = 5.0
 
 
 class _Part(Protocol):
@@ -80,8 +81,8 @@ class App:
 
     async def run(self) -> None:
         async with AsyncExitStack() as stack:
-            store = await self._open_store(stack)
-            controller = await self._controller(store)
+            store, depot = await self._remember(stack)
+            controller = self._controller(depot)
             view = self.view = DepotView(
                 controller.depot,
                 timezone=self.settings.site.timezone,
@@ -96,9 +97,17 @@ class App:
             stations = await self._started(stack, self._stations(controller))
             broker = await self._started_broker(stack)
             link = self._link(controller, store, broker)
-            http = await self._started(stack, self._http(view))
+            http = await self._started(stack, self._http(view, controller))
             self.addresses = Addresses(
                 ocpp=stations.url, http=http.url, mqtt=broker.url if broker else self._mqtt_url()
+            )
+            upkeep = Upkeep(
+                controller=controller,
+                store=store,
+                planner=planner,
+                notifier=self.notifier,
+                emit=controller.put,
+                log=self.log,
             )
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -109,8 +118,11 @@ class App:
                         name="controller",
                     ),
                     tasks.create_task(http.run(), name="http"),
-                    tasks.create_task(self._watch(controller), name="watchdog"),
                     tasks.create_task(link.run(), name="mqtt"),
+                    tasks.create_task(planner.run(), name="planner"),
+                    tasks.create_task(upkeep.watch(), name="watchdog"),
+                    tasks.create_task(upkeep.watch_room(), name="room"),
+                    tasks.create_task(upkeep.tidy(), name="tidy"),
                 ]
                 if (meter := self._meter(controller)) is not None:
                     running.append(tasks.create_task(meter.run(), name="meter"))
@@ -140,18 +152,44 @@ class App:
         except TimeoutError:
             self.log.error("stop_forced", after_s=STOP_S)
 
-    async def _open_store(self, stack: AsyncExitStack) -> Store:
+    async def _remember(self, stack: AsyncExitStack) -> tuple[Store, Depot]:
+        """The store, and what was believed when the last run ended. A database that cannot be read
+        is set aside: the chargers must be controlled, with or without their past."""
         directory = self.settings.store.directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        url = self.settings.store.sqlalchemy_url
-        store = await asyncio.to_thread(Store.open, url, utc=self.clock.utc)
+        try:
+            store, depot = await asyncio.to_thread(self._open_store)
+        except StoreCorrupt as error:
+            aside = await asyncio.to_thread(
+                set_aside, self.settings.store.sqlalchemy_url, self.clock.utc()
+            )
+            if aside is None:
+                raise
+            self.log.error("store_set_aside", reason=str(error), kept_as=str(aside))
+            store, _ = await asyncio.to_thread(self._open_store)
+            why = f"the database could not be read and was set aside as {aside.name}: {error}"
+            depot = without_memory(site_of(self.settings), why)
         stack.push_async_callback(asyncio.to_thread, store.close)
-        return store
+        return store, depot
 
-    async def _controller(self, store: Store) -> Controller:
-        memory = await asyncio.to_thread(store.load)
+    def _open_store(self) -> tuple[Store, Depot]:
+        """Raises StoreError; StoreCorrupt also for rows that SQLite can read and we cannot."""
+        url = self.settings.store.sqlalchemy_url
+        store = Store.open(url, utc=self.clock.utc, reserve_bytes=RESERVE_BYTES)
+        try:
+            memory = store.load()
+            try:
+                return store, restore(site_of(self.settings), memory)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                text = f"store {store.place}: what it holds makes no sense: {error!r}"
+                raise StoreCorrupt(text) from error
+        except BaseException:
+            store.close()
+            raise
+
+    def _controller(self, depot: Depot) -> Controller:
         return Controller(
-            restore(site_of(self.settings), memory),
+            depot,
             read_clock=self.read_clock,
             sleep_factor=1.0 / self.clock.speed if isinstance(self.clock, ScaledClock) else 1.0,
             log=self.log,
@@ -267,7 +305,7 @@ class App:
     def _mqtt_url(self) -> str | None:
         return None if self.settings.mqtt.url == "off" else self.settings.mqtt.url
 
-    def _http(self, view: DepotView) -> HttpServer:
+    def _http(self, view: DepotView, controller: Controller) -> HttpServer:
         http = self.settings.http
         login = None
         if http.user is not None and http.password is not None:
@@ -280,15 +318,8 @@ class App:
             login=login,
             log=self.log,
             hosts=http.hosts,
+            emit=controller.put,
         )
-
-    async def _watch(self, controller: Controller) -> None:
-        """Feeds systemd's watchdog by proof of progress: an event goes through the queue and its
-        batch is committed before each feed."""
-        while True:
-            await controller.prove_progress()
-            self.notifier.watchdog()
-            await asyncio.sleep(WATCH_S)
 
     @staticmethod
     async def _started(stack: AsyncExitStack, part: _PartT) -> _PartT:

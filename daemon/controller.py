@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -21,22 +22,23 @@ from daemon.core.effects import (
     Send,
     StartPlanning,
 )
-from daemon.core.events import Event, Ticked
+from daemon.core.events import Event, StationCalled, StoreChanged, Ticked
 from daemon.core.instant import Now
-from daemon.core.records import Json, NotKept, Record
+from daemon.core.records import Json
+from daemon.keeper import Keeper, Store
 from protocol.ocpp.commands import Command
-from protocol.ocpp.events import ErrorReply
+from protocol.ocpp.events import (
+    ErrorReply,
+    MeterValuesReported,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
 from protocol.ocpp.events import Reply as OcppReply
 
 QUEUE_LENGTH = 4096
 # How many waiting events share one commit: a disk flush costs milliseconds, an event microseconds.
 BATCH = 128
-# What waits for a full disk to have room again: hours of a depot's records, and a bound.
-MOST_UNKEPT = 100_000
-
-
-class Store(Protocol):
-    async def commit(self, records: Sequence[Record]) -> None: ...
 
 
 class Stations(Protocol):
@@ -82,7 +84,8 @@ class Controller:
         self._metrics = metrics
         self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
         self._accepted = self._handled = 0
-        self._unkept: list[Record] = []
+        # What we have to tell ourselves: the queue may be full of what others tell.
+        self._own: list[Event] = []
         self._batch_done = asyncio.Event()
 
     async def put(self, event: Event) -> None:
@@ -109,14 +112,24 @@ class Controller:
     ) -> None:
         """Until cancelled. An effect's failure that is not the world's ends the process: beliefs
         that could not be kept must not be acted on."""
+        keeper = Keeper(store, log=self._log, counts=self._metrics, changed=self._store_changed)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keeper.run(), name="keeper")
+            await self._consume(keeper, stations, planner, broker)
+
+    async def _consume(
+        self, keeper: Keeper, stations: Stations, planner: Planner, broker: Broker
+    ) -> None:
         while True:
             events = await self._next_events()
+            own, self._own = self._own, []
+            acted_on = [*own, *events] or [Ticked()]
             batch: list[list[Effect]] = []
-            for event in events or [Ticked()]:
+            for event in acted_on:
                 began_s = time.perf_counter()
                 batch.append(apply(self.depot, event, self._read_clock()))
                 self._metrics.event_handled(type(event).__name__, time.perf_counter() - began_s)
-            kept = await self._commit(store, batch)
+            kept = await self._keep(keeper, acted_on, batch)
             for effects, stored in zip(batch, kept, strict=True):
                 for effect in effects:
                     await self._carry_out(effect, stations, planner, broker, stored=stored)
@@ -125,6 +138,13 @@ class Controller:
             self._batch_done.set()
             self._batch_done = asyncio.Event()
             self.on_progress()
+
+    def _store_changed(self, trouble: str | None) -> None:
+        self._own.append(StoreChanged(trouble=trouble))
+        # Wakes the consumer, should nothing else come; where the queue is full it is awake.
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(Ticked())
+            self._accepted += 1
 
     async def _next_events(self) -> list[Event]:
         """What waits, at least one; none when something falls due before any comes."""
@@ -144,42 +164,19 @@ class Controller:
             return None
         return max(0.0, (due_s - now.monotonic_s) * self._sleep_factor)
 
-    async def _commit(self, store: Store, batch: list[list[Effect]]) -> list[bool]:
-        """By event, whether everything of it that was to be kept is kept. Of what is not, stations
-        are told that it went wrong, so that they keep their copies, and control goes on from
-        memory. One event's unkeepable record is not the others' fault."""
+    async def _keep(
+        self, keeper: Keeper, events: Sequence[Event], batch: Sequence[Sequence[Effect]]
+    ) -> list[bool]:
+        """By event, whether everything of it is kept. Of what is not, stations are told that it
+        went wrong, so that they keep their copies, and control goes on from memory."""
         groups = [[e.record for e in effects if isinstance(e, Save)] for effects in batch]
-        try:
-            await self._keep(store, [record for group in groups for record in group])
-        except NotKept as error:
-            if error.later or len(groups) == 1:
-                return [not group for group in groups]
-            return [await self._commit_one(store, group) for group in groups]
-        return [True] * len(groups)
-
-    async def _commit_one(self, store: Store, group: list[Record]) -> bool:
-        try:
-            await self._keep(store, group)
-        except NotKept:
-            return False
-        return True
-
-    async def _keep(self, store: Store, records: list[Record]) -> None:
-        """What could not be kept for want of room is tried again before anything newer."""
-        if not records:
-            return
-        waiting = self._unkept + records
         began_s = time.perf_counter()
-        try:
-            await store.commit(waiting)
-        except NotKept as error:
-            self._metrics.note("store_failed", "error")
-            self._log.error("store_failed", error=str(error), records=len(waiting))
-            if error.later:
-                self._unkept = waiting[-MOST_UNKEPT:]
-            raise
-        self._unkept = []
-        self._metrics.committed(time.perf_counter() - began_s)
+        kept = await keeper.keep(groups)
+        if keeper.behind is None:
+            self._metrics.committed(time.perf_counter() - began_s)
+            return kept
+        # What is told again brings nothing new to keep, and is not kept for all that.
+        return [k and not _must_be_kept(e) for k, e in zip(kept, events, strict=True)]
 
     async def _carry_out(
         self,
@@ -212,6 +209,13 @@ class Controller:
                 self._log.log(LEVELS[effect.level], effect.name, **revision)
             case Disconnect():
                 await stations.disconnect(effect.station, effect.session, effect.reason)
+
+
+def _must_be_kept(event: Event) -> bool:
+    return isinstance(event, StationCalled) and isinstance(
+        event.event,
+        TransactionStarted | TransactionUpdated | TransactionEnded | MeterValuesReported,
+    )
 
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from daemon.adapters.metrics import Metrics
 from daemon.controller import Controller
 from daemon.core.effects import StartPlanning
 from daemon.core.events import Event, StationCalled, StationConnected
 from daemon.core.instant import Now
 from daemon.core.keeping import new_depot
-from daemon.core.records import Fact, Json, NotKept, Record
+from daemon.core.records import Fact, Json, NotKept, Record, TransactionRecord
 from protocol.ocpp.commands import Command
 from protocol.ocpp.events import (
     BootReply,
@@ -22,10 +24,13 @@ from protocol.ocpp.events import (
     HeartbeatReply,
     Reply,
     StationBooted,
+    TransactionReply,
+    TransactionStarted,
 )
 from protocol.ocpp.model import Version
 from tests.adapters.brokers import log_to
 from tests.core.bench import START, site
+from tests.waiting import until
 
 
 @dataclass
@@ -98,6 +103,7 @@ async def test_an_event_is_committed_before_it_is_answered() -> None:
     assert "send" in outside.acts
 
 
+@pytest.mark.fault(53)
 async def test_what_could_not_be_kept_is_answered_with_an_error_and_control_goes_on() -> None:
     outside = Outside(full=True)
     async with controlling(outside) as controller:
@@ -119,14 +125,42 @@ async def test_what_was_not_kept_is_kept_before_anything_newer_is_answered() -> 
         for event in boot():
             await controller.put(event)
         await controller.drained()
+        assert controller.depot.store_trouble is not None
+        assert controller.depot.alerts[-1].kind == "store_failed"
         outside.full = False
+        await until(lambda: controller.depot.store_trouble is None)
+        assert "CP01" in {r.key for r in outside.kept if isinstance(r, Fact)}
         await controller.put(boot()[1])
         await controller.drained()
-    stations = [r.key for r in outside.kept if isinstance(r, Fact) and r.kind == "station"]
-    assert len(stations) >= 3, "connected, booted, and booted again"
     assert isinstance(outside.replies[-1], BootReply)
+    assert [alert.kind for alert in controller.depot.alerts][-2:] == ["store_failed", "store_back"]
 
 
+@pytest.mark.fault(40, 53)
+async def test_a_start_told_again_is_not_acknowledged_while_the_first_is_not_kept() -> None:
+    outside = Outside(full=True)
+    started = TransactionStarted(
+        evse_id=1, transaction_id=None, id_token="TAG-V01", at=START, meter_start_wh=1.0
+    )
+    async with controlling(outside) as controller:
+        await controller.put(boot()[0])
+        for call_id in "123":
+            await controller.put(
+                StationCalled(station="CP01", session=1, call_id=call_id, event=started)
+            )
+            await controller.drained()
+        assert [type(reply) for reply in outside.replies] == [ErrorReply] * 3
+        outside.full = False
+        await until(lambda: controller.depot.store_trouble is None)
+        again = StationCalled(station="CP01", session=1, call_id="4", event=started)
+        await controller.put(again)
+        await controller.drained()
+    assert isinstance(outside.replies[-1], TransactionReply)
+    kept = {r.id for r in outside.kept if isinstance(r, TransactionRecord)}
+    assert len(kept) == 1
+
+
+@pytest.mark.fault(71)
 async def test_progress_is_proved_by_an_event_that_went_through_the_queue() -> None:
     async with controlling(Outside()) as controller:
         await asyncio.wait_for(controller.prove_progress(), 5)

@@ -27,6 +27,9 @@ from daemon.core.events import Event, PlanFailed, PlanReady
 from planner.codec import MAX_BYTES, dump_snapshot, load_plan
 from planner.params import Params
 
+# A fork server that does not answer: the request fails, the next one tries again.
+SPAWN_S: Final = 120.0
+
 _PARAMS: Final = TypeAdapter(Params)
 
 
@@ -99,6 +102,7 @@ class PlannerProcess:
         self._task: asyncio.Task[None] | None = None
         self._request: StartPlanning | None = None
         self._newer = asyncio.Event()
+        self._due_s: float | None = None
 
     async def start(self) -> None:
         """Returns when the process is there. Raises OSError where none can be made."""
@@ -116,6 +120,17 @@ class PlannerProcess:
         self._request = request
         self._newer.set()
 
+    async def run(self) -> None:
+        """Until cancelled; raises what has ended the part that serves requests."""
+        assert self._task is not None, "start() comes first"
+        await asyncio.shield(self._task)
+
+    def overdue_s(self) -> float:
+        """For how long a planning has been under way beyond its deadline and grace."""
+        if self._due_s is None:
+            return 0.0
+        return max(0.0, asyncio.get_running_loop().time() - self._due_s)
+
     async def stop(self) -> None:
         """Gives up what is under way, without a word, and ends the process."""
         if self._task is None:
@@ -131,7 +146,10 @@ class PlannerProcess:
                 await self._newer.wait()
                 self._newer.clear()
                 assert self._request is not None
+                limit_s = self._request.budget_s + self._grace_s
+                self._due_s = asyncio.get_running_loop().time() + limit_s
                 await self._plan(self._request)
+                self._due_s = None
         finally:
             await self._discard()
 
@@ -225,9 +243,12 @@ class PlannerProcess:
             )
             try:
                 # The first one waits for the server and its imports, about a second.
-                await asyncio.to_thread(process.start)
-            except BaseException:
+                async with asyncio.timeout(SPAWN_S):
+                    await asyncio.to_thread(process.start)
+            except BaseException as error:
                 ours.close()
+                if isinstance(error, TimeoutError):
+                    raise OSError(f"no planner process was there within {SPAWN_S:g} s") from error
                 raise
         # JSON in JSON: every quote is escaped once more.
         reader, writer = await asyncio.open_connection(sock=ours, limit=2 * MAX_BYTES)

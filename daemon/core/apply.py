@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.core.admission import admit_evse
+from daemon.core.alerts import alert
+from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
+from daemon.core.device_clock import end_backlog
 from daemon.core.dispatch import dispatch, on_answered
 from daemon.core.effects import Effect, Note, Reply
 from daemon.core.events import (
@@ -14,12 +17,14 @@ from daemon.core.events import (
     Event,
     MessageReceived,
     MessageRefused,
+    Noticed,
     PlanFailed,
     PlanReady,
     SiteMetered,
     StationCalled,
     StationConnected,
     StationLost,
+    StoreChanged,
     Ticked,
 )
 from daemon.core.instant import Now
@@ -39,7 +44,7 @@ from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets,
 from daemon.core.site_metering import due_s, on_metered, watch
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
-from daemon.core.transactions import adopt, on_ended, on_started, on_updated
+from daemon.core.transactions import adopt, on_started, on_updated
 from protocol.ocpp.events import (
     AuthorizeRequested,
     DataTransferred,
@@ -70,6 +75,11 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
     for station in depot.stations.values():
         if station.setup_due_s is not None and now.monotonic_s >= station.setup_due_s:
             effects.extend(set_up(depot, station, now))
+        if station.backlog_until_s is not None and now.monotonic_s >= station.backlog_until_s:
+            end_backlog(depot, station, now)
+    if depot.memory_lost is not None:
+        effects.extend(alert(depot, now, "memory_lost", depot.memory_lost, severity="critical"))
+        depot.memory_lost = None
     if depot.override is not None and depot.override.until is not None:
         effects.extend(_end_override(depot, now))
     if depot.dirty:
@@ -82,6 +92,7 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
 def next_due_s(depot: Depot, now: Now) -> float | None:
     """The monotonic second at which a Ticked is wanted, None if nothing will fall due by itself."""
     due = [station.setup_due_s for station in depot.stations.values()]
+    due += [station.backlog_until_s for station in depot.stations.values()]
     due += [depot.look_s, due_s(depot)]
     for _, evse in depot.evses():
         due += [until_s for until_s, _ in evse.settling]
@@ -115,6 +126,12 @@ def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
             yield from on_metered(depot, event, now)
         case BrokerConnected():
             yield from _tell_all(depot)
+        case StoreChanged(trouble=trouble):
+            yield from _on_store(depot, trouble, now)
+        case Noticed():
+            yield from alert(
+                depot, now, event.kind, event.text, station=event.station, severity=event.severity
+            )
         case Ticked():
             pass
 
@@ -173,6 +190,17 @@ def _on_meter_values(
         at = call.samples[0].at if call.samples else None
         yield from adopt(depot, station, evse, call.transaction_id, at, now)
     yield from take_samples(depot, station, evse, call.samples, now)
+
+
+def _on_store(depot: Depot, trouble: str | None, now: Now) -> Iterator[Effect]:
+    if trouble is None and depot.store_trouble is not None:
+        text = "the store keeps up again, what waited is kept"
+        yield from alert(depot, now, "store_back", text, severity="info")
+    elif trouble is not None and depot.store_trouble is None:
+        text = f"nothing can be kept, control goes on from memory: {trouble}"
+        yield from alert(depot, now, "store_failed", text, severity="critical")
+    depot.store_trouble = trouble
+    depot.dirty = True
 
 
 def _end_override(depot: Depot, now: Now) -> Iterator[Effect]:

@@ -107,6 +107,23 @@ class BrokerConnected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged:
+    """What ails the store; None: it keeps up again."""
+
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Something that an operator must know of, seen by an adapter; `severity` as in an alert."""
+
+    kind: str
+    severity: str
+    text: str
+    station: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """Time has passed; something may be due."""
 
@@ -122,5 +139,7 @@ Event = (
     | PlanFailed
     | SiteMetered
     | BrokerConnected
+    | StoreChanged
+    | Noticed
     | Ticked
 )

@@ -72,6 +72,17 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     return depot
 
 
+def without_memory(site: SiteSpec, why: str) -> Depot:
+    """The settings alone, where what was believed is lost: any charger may follow any profile of an
+    earlier run, until it has taken a new one or has nobody to charge."""
+    depot = new_depot(site)
+    depot.memory_lost = why
+    depot.dirty = True
+    for _, evse in depot.evses():
+        evse.doubt(Lease(kw=evse.spec.max_kw, given_s=UNDATED, until_s=UNDATED))
+    return depot
+
+
 def tell_vehicle(vehicle: str, belief: VehicleBelief) -> Iterator[Effect]:
     """Keeps what is believed of a vehicle, and tells it."""
     value = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
+from daemon.core.closing import close_estimated
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish
 from daemon.core.events import StationConnected, StationLost
@@ -20,7 +22,6 @@ from daemon.core.standing import (
     submit_standing,
 )
 from daemon.core.station import REFUSES, SILENT, Station
-from daemon.core.transactions import close_estimated
 from protocol.mqtt import topics
 from protocol.ocpp.events import (
     AuthorizeReply,
@@ -35,6 +36,7 @@ from protocol.ocpp.model import ConnectorStatus
 
 # Two of four stations tried in the field reconnect without booting: after this they are set up.
 BOOT_AWAITED_S = 5.0
+SPREAD = 0.1
 
 
 def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Effect]:
@@ -50,6 +52,7 @@ def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Ef
     station.clock.forget()
     depot.dirty = True
     station.setup_due_s = now.monotonic_s + BOOT_AWAITED_S
+    station.online_since_s = now.monotonic_s
     yield save_station(station)
     yield Note(name="station_connected", fields={"station": station.id, "version": event.version})
     yield publish_station(station)
@@ -80,6 +83,8 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
     was_linked, station.session = station.online, None
     station.ready = False
     station.setup_due_s = None
+    station.online_since_s = None
+    station.backlog_until_s = None
     station.lane.reset()
     for evse in station.evses.values():
         if evse.asked is not None:
@@ -101,8 +106,15 @@ def on_boot(
         name="station_booted",
         fields={"station": station.id, "vendor": event.vendor, "model": event.model},
     )
-    yield BootReply(now=now.utc, interval_s=depot.site.heartbeat_s)
+    yield BootReply(now=now.utc, interval_s=_heartbeat_s(depot, station))
     yield from set_up(depot, station, now)
+
+
+def _heartbeat_s(depot: Depot, station: Station) -> int:
+    """Up to a tenth sooner, the same for a station each time: stations that came back together do
+    not beat together ever after."""
+    share = zlib.crc32(station.id.encode()) / 2**32
+    return max(1, round(depot.site.heartbeat_s * (1 - SPREAD * share)))
 
 
 def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
@@ -147,6 +159,11 @@ def on_status(
         evse.charging_state = event.charging_state
     if event.status is ConnectorStatus.AVAILABLE and evse.transaction is not None:
         yield from close_estimated(depot, station, evse, now, "the connector became available")
+    elif event.status is ConnectorStatus.AVAILABLE and evse.unconfirmed is not None:
+        # Nobody charges: whatever profile it was left with ended with its transaction.
+        evse.forget_profile()
+        depot.dirty = True
+        yield save_evse(station, evse)
     if changed:
         depot.trigger.ask("status", now.monotonic_s)
         yield publish_station(station)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.depot import Depot
+from daemon.core.device_clock import believed, is_past, plausible
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
@@ -16,13 +17,11 @@ from daemon.core.silence import judge_silence
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.model import Measurand, MeterSample
 
-# A clock this far ahead of ours says nothing about when the energy flowed.
-CLOCK_AHEAD = timedelta(minutes=5)
-EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
 # What a station may lag behind in its register, or tell of a moment before.
 SLACK_KWH = 1.0
+DOUBTS = {"time": "meter_time_wrong", "register": "meter_register_jumped"}
 # What a van drives in a quarter of an hour: below it a new plan would hardly differ.
 OFF_PLAN_KWH = 2.0
 
@@ -31,41 +30,96 @@ def take_samples(
     depot: Depot, station: Station, evse: Evse, samples: tuple[MeterSample, ...], now: Now
 ) -> Iterator[Effect]:
     """Keeps every reading; those that make sense move the vehicle's energy and judge obedience."""
-    for at, group in _by_instant(samples):
-        register = _register_wh(group)
-        power = _power_w(group)
+    groups = _by_instant(samples)
+    for i, (at, group) in enumerate(groups):
+        register, power = _register_wh(group), _power_w(group)
         if register is None and power is None:
             continue
-        yield Save(
-            record=MeterRecord(
-                station=station.id,
-                connector=evse.spec.connector,
-                transaction=evse.transaction,
-                at=at,
-                received_at=now.utc,
-                energy_wh=register,
-                power_w=power,
-            )
-        )
+        doubt = _doubt(evse, at, register, now)
+        yield _kept(station.id, evse.spec.connector, evse.transaction, at, group, doubt, now)
+        if doubt is not None:
+            yield _note(DOUBTS[doubt], station, evse)
+        past = is_past(station, at, now)
+        taken_at = believed(at, now)
         if learn(evse, _currents_a(group)):
             depot.dirty = True
         evse.told_register |= register is not None
         if register is None and power is not None:
-            register = _integrated_wh(evse, power, at or now.utc)
-        if power is not None:
+            register = _integrated_wh(evse, power, taken_at, past=past)
+        if power is not None and not past:
             evse.power_kw = power / 1000
-            yield from judge_power(depot, station, evse, at or now.utc, power / 1000, now)
-        if register is not None:
-            yield from _take_register(depot, station, evse, register, at, now)
+            yield from judge_power(depot, station, evse, taken_at, power / 1000, now)
+        # Of several readings without a usable time the last one told is the newest.
+        overtaken = doubt == "time" and i + 1 < len(groups)
+        if register is not None and not overtaken:
+            yield from _take_register(depot, station, evse, register, taken_at, now, past=past)
+
+
+def keep_samples(
+    station: str,
+    connector: int,
+    transaction: str | None,
+    samples: tuple[MeterSample, ...],
+    now: Now,
+) -> Iterator[Effect]:
+    """Keeps readings that are nobody's news any more: of a transaction that is over or unknown."""
+    for at, group in _by_instant(samples):
+        if _register_wh(group) is None and _power_w(group) is None:
+            continue
+        doubt = None if at is None or plausible(at, now) else "time"
+        yield _kept(station, connector, transaction, at, group, doubt, now)
+
+
+def _kept(
+    station: str,
+    connector: int,
+    transaction: str | None,
+    at: datetime | None,
+    group: list[MeterSample],
+    doubt: str | None,
+    now: Now,
+) -> Save:
+    return Save(
+        record=MeterRecord(
+            station=station,
+            connector=connector,
+            transaction=transaction,
+            at=at,
+            received_at=now.utc,
+            energy_wh=_register_wh(group),
+            power_w=_power_w(group),
+            doubt=doubt,
+        )
+    )
+
+
+def _doubt(evse: Evse, at: datetime | None, register_wh: float | None, now: Now) -> str | None:
+    """What cannot be in a reading; a time that nobody could read is none."""
+    if at is not None and not plausible(at, now):
+        return "time"
+    before = evse.reading
+    if register_wh is None:
+        return None
+    taken_at = believed(at, now)
+    newer = before is not None and taken_at > before.at
+    wh = register_wh * _factor(evse, register_wh, taken_at)
+    if register_wh < 0 or (
+        before is not None and newer and not 0 <= wh - before.energy_wh <= PLAUSIBLE_KWH * 1000
+    ):
+        return "register"
+    return None
 
 
 def _take_register(
-    depot: Depot, station: Station, evse: Evse, register_wh: float, at: datetime | None, now: Now
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    register_wh: float,
+    taken_at: datetime,
+    now: Now,
+    *,
+    past: bool,
 ) -> Iterator[Effect]:
-    taken_at = now.utc if at is None else at
-    if not EARLIEST < taken_at < now.utc + CLOCK_AHEAD:
-        yield _note("meter_time_wrong", station, evse)
-        taken_at = now.utc
     before = evse.reading
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
@@ -79,22 +133,24 @@ def _take_register(
     if factor != before.factor:
         yield _note("meter_unit_changed", station, evse, factor=factor)
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
-        yield _note("meter_register_jumped", station, evse, kwh=metered_kwh)
-        return
+        return  # another meter, or one that began anew: the next reading counts from here
     hours = (taken_at - before.at) / timedelta(hours=1)
-    evse.power_kw = metered_kwh / hours
+    if not past:
+        evse.power_kw = metered_kwh / hours
     vehicle = depot.vehicle_at(evse)
     if vehicle is not None:
         belief = depot.vehicles[vehicle]
         if belief.at is None or belief.at < taken_at:
             belief.carry(metered_kwh)
             yield from tell_vehicle(vehicle, belief)
-    _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
     silence = evse.silence
     if silence is not None and taken_at > silence.since:
         yield from judge_silence(depot, station, evse, before.at, taken_at, metered_kwh, now)
-    else:
+    elif not past:
+        # What it was to follow in the past is not what is known of it now.
         yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
+    if not past:
+        _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
     evse.peak_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
 
 
@@ -114,13 +170,15 @@ def _factor(evse: Evse, register_wh: float, taken_at: datetime) -> float:
     return before.factor
 
 
-def _integrated_wh(evse: Evse, power_w: float, at: datetime) -> float | None:
+def _integrated_wh(evse: Evse, power_w: float, at: datetime, *, past: bool) -> float | None:
     """A register for a station that tells power only: the trapeze of its samples."""
     before = evse.reading
     if before is None or evse.told_register:
         return None if evse.told_register else 0.0
     hours = (at - before.at) / timedelta(hours=1)
-    return before.energy_wh + (evse.power_kw * 1000 + power_w) / 2 * max(hours, 0.0)
+    # What is drawn now is not what was drawn before a sample of the past.
+    before_w = power_w if past else evse.power_kw * 1000
+    return before.energy_wh + (before_w + power_w) / 2 * max(hours, 0.0)
 
 
 def _note(name: str, station: Station, evse: Evse, **more: float) -> Note:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class NotKept(Exception):
@@ -13,6 +13,9 @@ class NotKept(Exception):
 
     later = True
 
+
+# A station replays what it buffered offline; a week covers a charger left unplugged for days.
+CLOSED_KEPT = timedelta(days=7)
 
 Json = dict[str, object] | list[object] | str | float | int | bool | None
 
@@ -32,8 +35,10 @@ class Fact:
 class TransactionRecord:
     """One charging transaction, whole, under its own id; saved again whenever it changes.
 
-    `station_transaction_id` is what the station calls it: (station, connector, that id, started_at)
-    tells a replay from a new one. `energy_kwh` is None while the registers do not make sense.
+    `station_transaction_id` is what the station calls it. `started_at` and `stopped_at` are when we
+    believe it began and ended; the `device_` ones are the station's own timestamps, whatever they
+    say, and None where there was none to read. `connector` is 0 where nobody told it. `energy_kwh`
+    is None while the registers do not make sense; `estimated`: its end was guessed.
     """
 
     id: str
@@ -49,11 +54,16 @@ class TransactionRecord:
     energy_kwh: float | None
     stop_reason: str | None = None
     estimated: bool = False
+    device_started_at: datetime | None = None
+    device_stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterRecord:
-    """One reading as the station sent it (`at`, None if unreadable), and when it reached us."""
+    """One reading as the station sent it (`at`, None if unreadable), and when it reached us.
+
+    `doubt` names what in it cannot be: "time" (1970, say, or the future) or "register" (negative,
+    backwards, faster than any charger); such a reading is kept and moves nothing by it."""
 
     station: str
     connector: int
@@ -62,6 +72,7 @@ class MeterRecord:
     received_at: datetime
     energy_wh: float | None
     power_w: float | None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

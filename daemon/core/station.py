@@ -140,6 +140,8 @@ class Station:
     booted: bool = False
     ready: bool = False
     setup_due_s: float | None = None
+    online_since_s: float | None = None
+    backlog_until_s: float | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -178,8 +180,12 @@ class Station:
         return self.keeps is Keeps.LEASES and self.takes_leases and self.clock.is_right
 
     def commandable(self, evse: Evse) -> bool:
-        """Whether a transaction profile can be expected to reach this EVSE and be followed."""
-        return self.ready and evse.transaction is not None and evse.fixed is None
+        """Whether a transaction profile can be expected to reach this EVSE and be followed. While a
+        station tells its past, the transaction it speaks of may be over already."""
+        telling_past = self.backlog_until_s is not None
+        return (
+            self.ready and not telling_past and evse.transaction is not None and evse.fixed is None
+        )
 
 
 def new_evse(station: StationSpec, spec: EvseSpec, capabilities: Capabilities) -> Evse:

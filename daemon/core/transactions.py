@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from daemon.core.admission import admit_evse, token_accepted
+from daemon.core.closing import close_estimated, forget, transaction_id
 from daemon.core.depot import Depot
+from daemon.core.device_clock import ask, believed
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
-from daemon.core.meters import take_samples
-from daemon.core.records import Fact, TransactionRecord
-from daemon.core.station import DISOBEYS, Evse, Reading, Station
+from daemon.core.lease import Lease
+from daemon.core.meters import keep_samples, take_samples
+from daemon.core.records import CLOSED_KEPT, Fact, TransactionRecord
+from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.events import (
     Reply,
-    TransactionEnded,
     TransactionReply,
     TransactionStarted,
     TransactionUpdated,
 )
-from protocol.ocpp.model import Measurand, MeterSample
 
-
-def transaction_id(station: Station, station_transaction_id: str) -> str:
-    return f"{station.id}/{station_transaction_id}"
+NUMBERS_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 def on_started(
@@ -33,7 +33,7 @@ def on_started(
 ) -> Iterator[Effect | Reply]:
     known = _already_told(depot, station, event)
     if known is None:
-        number = event.transaction_id or str(_next_number(depot))
+        number = event.transaction_id or str(_next_number(depot, station, now))
         if event.transaction_id is None:
             yield Save(record=Fact(kind="number", key="transaction", value=depot.last_number))
         evse = admit_evse(station, event.evse_id)
@@ -63,42 +63,13 @@ def on_updated(
         if event.charging_state is not None:
             evse.charging_state = event.charging_state
         yield from take_samples(depot, station, evse, event.samples, now)
+    elif evse is not None:
+        # Of a transaction that is over: another may run there by now, whose meter this is not.
+        number = transaction_id(station, event.transaction_id)
+        connector = evse.spec.connector
+        yield from keep_samples(station.id, connector, number, event.samples, now)
     accepted = None if event.id_token is None else token_accepted(depot, event.id_token)
     yield TransactionReply(accepted=accepted)
-
-
-def on_ended(
-    depot: Depot, station: Station, event: TransactionEnded, now: Now
-) -> Iterator[Effect | Reply]:
-    record = depot.transactions.get(transaction_id(station, event.transaction_id))
-    if record is None:
-        yield Note(
-            name="transaction_unknown",
-            level="warning",
-            fields={"station": station.id, "transaction": event.transaction_id},
-        )
-    elif record.stopped_at is None:
-        evse = admit_evse(station, record.connector)
-        yield from take_samples(depot, station, evse, _last_samples(event), now)
-        yield from close(
-            depot,
-            station,
-            depot.transactions[record.id],
-            now,
-            stopped_at=event.at or now.utc,
-            meter_stop_wh=event.meter_stop_wh,
-            reason=event.reason,
-        )
-    accepted = None if event.id_token is None else token_accepted(depot, event.id_token)
-    yield TransactionReply(accepted=accepted)
-
-
-def _last_samples(event: TransactionEnded) -> tuple[MeterSample, ...]:
-    """1.6 tells the last register beside the samples; some stations tell no other."""
-    if event.samples or event.meter_stop_wh is None:
-        return event.samples
-    register = Measurand.ENERGY_IMPORT_REGISTER
-    return (MeterSample(measurand=register, value=event.meter_stop_wh, at=event.at),)
 
 
 def adopt(
@@ -137,67 +108,16 @@ def adopt(
         fields={"station": station.id, "transaction": station_transaction_id},
     )
     yield from _open(depot, station, evse, station_transaction_id, began, now)
-
-
-def close_estimated(
-    depot: Depot, station: Station, evse: Evse, now: Now, reason: str
-) -> Iterator[Effect]:
-    """Closes what runs at an EVSE although the station never told its end."""
-    if evse.transaction is None:
-        return
-    record = depot.transactions[evse.transaction]
-    last_wh = evse.reading.energy_wh if evse.reading is not None else None
-    yield Note(name="transaction_estimated", level="warning", fields={"transaction": record.id})
-    yield from close(
-        depot,
-        station,
-        record,
-        now,
-        stopped_at=evse.reading.at if evse.reading is not None else now.utc,
-        meter_stop_wh=last_wh,
-        reason=reason,
-        estimated=True,
-    )
-
-
-def close(
-    depot: Depot,
-    station: Station,
-    record: TransactionRecord,
-    now: Now,
-    *,
-    stopped_at: datetime,
-    meter_stop_wh: float | None,
-    reason: str | None,
-    estimated: bool = False,
-) -> Iterator[Effect]:
-    closed = replace(
-        record,
-        stopped_at=max(stopped_at, record.started_at),
-        meter_stop_wh=meter_stop_wh,
-        energy_kwh=_energy_kwh(record.meter_start_wh, meter_stop_wh),
-        stop_reason=reason,
-        estimated=estimated,
-    )
-    depot.transactions[record.id] = closed
-    yield Save(record=closed)
-    evse = station.evses[record.connector]
-    if evse.transaction == record.id:
-        _forget(evse)
-        evse.transaction = None
-        yield save_evse(station, evse)
-        depot.dirty = True
-    belief = depot.vehicles.get(record.vehicle or "")
-    if belief is not None and belief.plugged == (station.id, record.connector):
-        belief.plugged = None
-        yield from tell_vehicle(record.vehicle or "", belief)
-    depot.trigger.ask("unplug", now.monotonic_s)
+    # It may hold any profile of an earlier run of ours, until it has taken a new one.
+    now_s = now.monotonic_s
+    evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now_s, until_s=now_s + depot.site.lease_s))
+    yield save_evse(station, evse)
 
 
 def _open(
     depot: Depot, station: Station, evse: Evse, number: str, event: TransactionStarted, now: Now
 ) -> Iterator[Effect]:
-    started_at = event.at or now.utc
+    started_at = believed(event.at, now)
     vehicle = depot.vehicle_of_token(event.id_token) or _reported_at(depot, station, evse)
     record = TransactionRecord(
         id=transaction_id(station, number),
@@ -211,9 +131,15 @@ def _open(
         meter_start_wh=event.meter_start_wh,
         meter_stop_wh=None,
         energy_kwh=None,
+        device_started_at=event.at,
     )
+    if event.at is not None and started_at != event.at:
+        yield Note(
+            name="transaction_time_wrong", level="warning", fields={"transaction": record.id}
+        )
+    _forget_old(depot, now)
     depot.transactions[record.id] = record
-    _forget(evse)
+    forget(evse)
     evse.transaction = record.id
     evse.charging_state = event.charging_state
     evse.reading = None
@@ -224,7 +150,7 @@ def _open(
     yield from _identify(depot, evse, event.id_token, now)
     yield from take_samples(depot, station, evse, event.samples, now)
     depot.dirty = True
-    depot.trigger.ask("plug-in", now.monotonic_s)
+    ask(depot, station, "plug-in", event.at, now)
 
 
 def identify_strangers(depot: Depot, now: Now) -> Iterator[Effect]:
@@ -259,18 +185,6 @@ def _identify(depot: Depot, evse: Evse, id_token: str | None, now: Now) -> Itera
         yield from tell_vehicle(vehicle, belief)
 
 
-def _forget(evse: Evse) -> None:
-    """What belonged to the transaction."""
-    evse.forget_profile()
-    evse.target = evse.targeted = None
-    evse.failures = 0
-    evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
-    evse.override = evse.override if evse.override == "pause" else None
-    evse.power_kw = 0.0
-    evse.silence = evse.unjudged = None
-    evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
-
-
 def _already_told(
     depot: Depot, station: Station, event: TransactionStarted
 ) -> TransactionRecord | None:
@@ -278,15 +192,16 @@ def _already_told(
     tells: station, connector, token, meter and instant."""
     if event.transaction_id is not None:
         return depot.transactions.get(transaction_id(station, event.transaction_id))
-    if event.at is None:
-        return None
     for record in depot.transactions.values():
         if (
             record.station == station.id
             and record.connector == event.evse_id
             and record.id_token == event.id_token
             and record.meter_start_wh == event.meter_start_wh
-            and record.started_at == event.at
+            # A clock that cannot be read tells no two starts apart: the register does, as long as
+            # the first has not been stopped.
+            and record.device_started_at == event.at
+            and (event.at is not None or record.stopped_at is None)
         ):
             return record
     return None
@@ -309,12 +224,18 @@ def _evse_of(
     return next(iter(station.evses.values())) if len(station.evses) == 1 else None
 
 
-def _next_number(depot: Depot) -> int:
-    depot.last_number += 1
-    return depot.last_number
+def _forget_old(depot: Depot, now: Now) -> None:
+    """What no station tells again any more is the store's alone."""
+    for id, record in list(depot.transactions.items()):
+        if record.stopped_at is not None and record.stopped_at < now.utc - CLOSED_KEPT:
+            del depot.transactions[id]
 
 
-def _energy_kwh(start_wh: float | None, stop_wh: float | None) -> float | None:
-    if start_wh is None or stop_wh is None or not 0 <= stop_wh - start_wh < 1e7:
-        return None
-    return (stop_wh - start_wh) / 1000
+def _next_number(depot: Depot, station: Station, now: Now) -> int:
+    """A number never given before, also by a daemon whose store is lost: seconds since 2020 go on
+    whatever was forgotten, and no depot starts a transaction a second for years."""
+    number = max(depot.last_number + 1, (now.utc - NUMBERS_FROM) // SECOND)
+    while transaction_id(station, str(number)) in depot.transactions:
+        number += 1  # the station's own, or adopted
+    depot.last_number = number
+    return number

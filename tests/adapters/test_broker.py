@@ -71,6 +71,7 @@ async def test_a_message_published_is_delivered(broker: EmbeddedBroker) -> None:
     assert (str(message.topic), message.payload) == ("depotd/north/commands/replan", b"{}")
 
 
+@pytest.mark.fault(60)
 async def test_after_a_kill_it_is_started_again_with_what_was_retained_and_queued(
     broker: EmbeddedBroker, entries: list[dict[str, object]]
 ) -> None:

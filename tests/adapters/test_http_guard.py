@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ import structlog
 from daemon.adapters.http.guard import Login, is_loopback
 from daemon.adapters.http.server import HttpServer
 from daemon.adapters.metrics import Metrics
+from daemon.core.events import Event, Noticed
 from tests.adapters.http_sample import SampleView, exchange, get, served_in_background, serving
 
 LOGIN = Login(user="operator", password="pässword:1")
@@ -64,6 +64,7 @@ async def test_our_own_names_are_served(port: int) -> None:
         assert (await get(port, "/readyz", host=host)).status == 200, host
 
 
+@pytest.mark.fault(70)
 async def test_another_host_name_is_refused_and_counted() -> None:
     metrics = Metrics()
     hosts = [
@@ -95,6 +96,7 @@ async def test_beyond_loopback_any_address_but_no_other_name_is_served() -> None
     assert (by_address.status, by_name.status) == (200, 421)
 
 
+@pytest.mark.fault(69)
 async def test_another_origin_is_refused(port: int) -> None:
     for origin in ("https://evil.example", "null", "http://localhost:1"):
         answer = await get(port, "/events", origin=origin)
@@ -119,12 +121,13 @@ async def test_without_the_right_login_nothing_is_told() -> None:
     ]
     given = [{}, *({"authorization": value} for value in wrong)]
     paths = ["/", "/api/v1/state", "/events", "/healthz", "/metrics", "/nothing"]
-    async with serving(SampleView(), login=LOGIN) as server:
-        for path, headers in itertools.product(paths, given):
-            answer = await get(server.port, path, **headers)
-            assert answer.status == 401, (path, headers)
-            assert answer.headers["www-authenticate"].startswith("Basic realm=")
-            assert answer.json() == {"detail": "user and password are wanted"}
+    for path in paths:
+        async with serving(SampleView(), login=LOGIN) as server:
+            for headers in given:
+                answer = await get(server.port, path, **headers)
+                assert answer.status == 401, (path, headers)
+                assert answer.headers["www-authenticate"].startswith("Basic realm=")
+                assert answer.json() == {"detail": "user and password are wanted"}
 
 
 async def test_the_right_login_is_served() -> None:
@@ -132,6 +135,26 @@ async def test_the_right_login_is_served() -> None:
         authorization = basic("operator", "pässword:1")
         answer = await get(server.port, "/api/v1/state", authorization=authorization)
     assert answer.status == 200
+
+
+@pytest.mark.fault(31)
+async def test_who_guesses_the_login_is_no_longer_listened_to_and_the_operator_is_told() -> None:
+    told: list[Event] = []
+
+    async def emit(event: Event) -> None:
+        told.append(event)
+
+    async with serving(SampleView(), login=LOGIN, emit=emit) as server:
+        statuses = []
+        for guess in range(15):
+            wrong = basic("operator", str(guess))
+            statuses.append((await get(server.port, "/", authorization=wrong)).status)
+        right = basic("operator", "pässword:1")
+        answer = await get(server.port, "/healthz", authorization=right)
+    assert statuses == [401] * 10 + [429] * 5
+    assert answer.status == 429, "the right one came too late from a place that guesses"
+    assert int(answer.headers["retry-after"]) > 0
+    assert [event.kind for event in told if isinstance(event, Noticed)] == ["login_guessed"]
 
 
 def test_a_login_does_not_show_its_password() -> None:

@@ -71,6 +71,7 @@ def test_an_unknown_level_is_named() -> None:
         configure(level="loud")
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     "text",
     ["a\nb", "a\r\nb", "\x1b[2J\x1b]0;x\x07", "\x00\x7f\x85\x9b", "\u2028\u202e\u2066", "\ud800"],
@@ -114,6 +115,7 @@ def test_readable_lines_are_for_terminals_only(out: Lines) -> None:
 SECRET = "hunter2-Zq9"
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -169,6 +171,7 @@ def test_a_secret_in_an_exception_is_blanked_and_its_trace_kept(
         assert line["exception"].endswith("ConnectionError: mqtt://***@broker:1883 refused")
 
 
+@pytest.mark.fault(67)
 def test_a_secret_setting_in_the_text_of_a_frame_is_blanked(
     out: Lines, log: FilteringBoundLogger
 ) -> None:

@@ -163,6 +163,7 @@ async def test_a_message_is_in_the_inbox_when_it_is_told(
     assert [row.id for row in store.inbox()] == [event.inbox_id]
 
 
+@pytest.mark.fault(61)
 async def test_of_50_messages_none_is_lost_when_we_are_killed_while_handling_them(
     broker: Broker, fleet: FleetClient, sqlite_url: str
 ) -> None:
@@ -203,6 +204,7 @@ async def test_stopped_we_say_that_we_are_offline(
     assert not link.connected
 
 
+@pytest.mark.fault(60)
 async def test_a_killed_broker_that_comes_back_gets_state_and_outbox_and_is_heard_again(
     broker: Broker, store: Store, ear: Ear
 ) -> None:
@@ -278,6 +280,7 @@ async def test_a_refused_message_is_told_with_its_reason_and_the_next_one_is_hea
     assert [row.id for row in store.inbox()] == inbox
 
 
+@pytest.mark.fault(63)
 async def test_an_oversized_message_is_refused_without_a_place_in_the_inbox(
     broker: Broker, fleet: FleetClient, store: Store, ear: Ear
 ) -> None:
@@ -291,6 +294,7 @@ async def test_an_oversized_message_is_refused_without_a_place_in_the_inbox(
     assert len(store.inbox()) == 1
 
 
+@pytest.mark.fault(64)
 async def test_what_was_left_in_the_inbox_is_told_first_and_with_no_broker_in_reach(
     store: Store, ear: Ear
 ) -> None:
@@ -463,6 +467,7 @@ async def test_a_request_is_answered_on_its_response_topic_with_its_correlation_
     assert own.correlation_data == b"\x00\x01"
 
 
+@pytest.mark.fault(62)
 @pytest.mark.mosquitto
 async def test_a_command_sent_with_the_retain_flag_is_marked(
     mosquitto: Broker, store: Store, ear: Ear

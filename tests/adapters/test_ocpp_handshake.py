@@ -73,6 +73,7 @@ def test_the_right_password_comes_in(profile: int, path: str, login: str) -> Non
     assert gate(profile).admit(path, login, None) == station_of(path)
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("profile", [1, 2])
 @pytest.mark.parametrize(
     "login",
@@ -99,6 +100,7 @@ def test_an_unknown_station_has_no_password_to_prove_itself_with() -> None:
     assert status is HTTPStatus.UNAUTHORIZED
 
 
+@pytest.mark.fault(30)
 def test_profile_3_wants_the_stations_own_certificate() -> None:
     def named(name: str) -> dict[str, Any]:
         return {"subject": ((("organizationName", "CP01"),), (("commonName", name),))}

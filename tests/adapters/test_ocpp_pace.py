@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from daemon.adapters.ocpp.pace import Pace
 
 
@@ -15,6 +17,7 @@ def test_a_burst_of_two_seconds_is_free_and_then_the_rate_holds() -> None:
     assert bucket.message(10.0) == 0.0
 
 
+@pytest.mark.fault(47)
 def test_a_station_slowed_for_too_long_in_a_row_is_too_much() -> None:
     bucket = pace(rate=1.0)
     now_s = 0.0

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,11 +25,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from daemon.adapters.ocpp import OcppServer, session
+from daemon.adapters.ocpp import OcppServer, pace, session
 from daemon.adapters.ocpp import server as server_module
 from daemon.core.events import (
     CommandAnswered,
     Event,
+    Noticed,
     StationCalled,
     StationConnected,
     StationLost,
@@ -85,6 +86,11 @@ class Depot:
     async def next(self) -> Event:
         async with asyncio.timeout(PATIENCE_S):
             return await self.events.get()
+
+
+def drained(depot: Depot) -> list[Event]:
+    """What has been told and nobody has looked at yet."""
+    return [depot.events.get_nowait() for _ in range(depot.events.qsize())]
 
 
 Serve = Callable[..., Awaitable[OcppServer]]
@@ -173,6 +179,7 @@ async def test_a_session_from_connecting_to_leaving(serve: Serve, depot: Depot) 
     assert (lost.station, lost.session) == ("CP01", 1)
 
 
+@pytest.mark.fault(50)
 @pytest.mark.parametrize(
     ("offered", "spoken"),
     [([V16], V16), ([V201], V201), ([V16, V201], V201), ([V201, V16], V201)],
@@ -184,6 +191,7 @@ async def test_the_newest_subprotocol_offered_is_spoken(
         assert client.subprotocol == spoken
 
 
+@pytest.mark.fault(50)
 @pytest.mark.parametrize("offered", [None, [Subprotocol("ocpp1.5")]])
 async def test_without_a_subprotocol_of_ours_the_socket_opens_without_one_and_closes(
     offered: list[Subprotocol] | None, serve: Serve, depot: Depot
@@ -224,6 +232,7 @@ async def test_an_unknown_station_comes_in_by_setting(serve: Serve, depot: Depot
     assert connected.station == "new:1"
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(
     ("login", "status"),
     [("CP01:right", None), ("CP01:wrong", 401), ("CP02:right", 401), (None, 401)],
@@ -300,6 +309,7 @@ async def test_an_unknown_message_type_is_ignored_by_1_6_and_answered_by_2_0_1(
         assert (await ask(client, frame))[:3] == [4, "a", "MessageTypeNotSupported"]
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("frame", "code"),
     [(b'[2,"a","Heartbeat",{}]', 1003), ("x" * 65_537, 1009), ("x" * 200_000, 1009)],
@@ -315,6 +325,7 @@ async def test_binary_and_oversized_messages_close_the_socket(
     assert isinstance(await depot.next(), StationLost)
 
 
+@pytest.mark.fault(40)
 async def test_the_same_call_twice_is_done_once_and_answered_twice(
     serve: Serve, depot: Depot
 ) -> None:
@@ -325,6 +336,7 @@ async def test_the_same_call_twice_is_done_once_and_answered_twice(
     assert [type(event) for event in events] == [StationConnected, StationCalled, StationLost]
 
 
+@pytest.mark.fault(37)
 async def test_too_many_strikes_close_with_1008(serve: Serve) -> None:
     async with station(await serve(strikes_per_minute=5)) as client:
         for _ in range(6):
@@ -332,6 +344,7 @@ async def test_too_many_strikes_close_with_1008(serve: Serve) -> None:
         assert await closing(client) == 1008
 
 
+@pytest.mark.fault(47)
 async def test_too_many_messages_are_slowed_and_then_close_with_1008(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +378,7 @@ async def test_a_command_and_its_answer(serve: Serve, depot: Depot) -> None:
         )
 
 
+@pytest.mark.fault(48)
 async def test_a_silent_station_times_out_and_the_next_command_goes(
     serve: Serve, depot: Depot
 ) -> None:
@@ -440,6 +454,7 @@ async def test_a_reply_that_does_not_fit_still_answers_the_station(
         assert (await hear(client))[:2] == [3, "h2"]
 
 
+@pytest.mark.fault(32, 33)
 async def test_the_newest_connection_of_a_station_wins_and_stays(
     serve: Serve, depot: Depot
 ) -> None:
@@ -454,6 +469,70 @@ async def test_the_newest_connection_of_a_station_wins_and_stays(
             assert (connected.session, lost.session) == (2, 1)
             await server.send("CP01", 2, 1, ResetStation())
             assert (await hear(new))[2] == "Reset"
+
+
+@pytest.mark.fault(32)
+async def test_two_sockets_that_replace_each_other_end_with_the_one_that_is_alive(
+    serve: Serve, depot: Depot
+) -> None:
+    server = await serve(answers=True)
+    async with AsyncExitStack() as links:
+        for _ in range(1 + pace.REPLACEMENTS_PER_MINUTE):
+            latest = await links.enter_async_context(station(server))
+            reading = asyncio.create_task(hear(latest))
+            while not isinstance(await depot.next(), StationConnected):
+                pass
+            reading.cancel()
+        for _ in range(3):
+            stranger = await links.enter_async_context(station(server))
+            assert await closing(stranger) == 1008
+        assert (await ask(latest, '[2,"h","Heartbeat",{}]'))[:2] == [3, "h"]
+    told = [event for event in drained(depot) if isinstance(event, Noticed)]
+    assert [(notice.kind, notice.station) for notice in told] == [("station_twice", "CP01")]
+
+
+@pytest.mark.fault(32, 34)
+async def test_a_half_open_socket_is_replaced_at_once_however_often(
+    serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ALIVE_S", 0.05)
+    server = await serve(answers=True)
+    async with AsyncExitStack() as links:
+        for _ in range(3 + pace.REPLACEMENTS_PER_MINUTE):
+            newest = await links.enter_async_context(station(server, ping_interval=None))
+            while not isinstance(await depot.next(), StationConnected):
+                pass
+            # Its kernel acknowledges, nobody reads: as a modem that has lost its station.
+            newest.transport.pause_reading()
+        for event in drained(depot):
+            assert not isinstance(event, Noticed)
+        newest.transport.resume_reading()
+        assert (await ask(newest, '[2,"h","Heartbeat",{}]'))[:2] == [3, "h"]
+
+
+@pytest.mark.fault(31)
+async def test_a_live_session_goes_on_while_its_password_is_guessed(
+    serve: Serve, depot: Depot
+) -> None:
+    server = await serve(answers=True, security_profile=1, passwords={"CP01": "right"})
+
+    def login(password: str) -> dict[str, str]:
+        return {"Authorization": "Basic " + base64.b64encode(f"CP01:{password}".encode()).decode()}
+
+    statuses = []
+    async with station(server, additional_headers=login("right")) as client:
+        for guess in range(60):
+            with pytest.raises(InvalidStatus) as refused:
+                async with station(server, additional_headers=login(str(guess))):
+                    pass
+            statuses.append(refused.value.response.status_code)
+            if guess % 20 == 0:
+                assert (await ask(client, f'[2,"{guess}","Heartbeat",{{}}]'))[1] == str(guess)
+    assert statuses[:10] == [401] * 10
+    assert set(statuses[20:]) == {429}
+    told = [event for event in drained(depot) if isinstance(event, Noticed)]
+    assert [(notice.kind, notice.station) for notice in told] == [("login_guessed", "CP01")]
+    assert "right" not in told[0].text
 
 
 async def test_disconnect_closes_with_the_reason(serve: Serve, depot: Depot) -> None:
@@ -476,6 +555,7 @@ async def test_stop_closes_with_1001_and_tells_of_no_loss(serve: Serve, depot: D
             pass
 
 
+@pytest.mark.fault(35)
 async def test_a_peer_that_never_reads_is_cut_off(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -507,6 +587,7 @@ async def told(
     return await depot.next()
 
 
+@pytest.mark.fault(34)
 async def test_a_peer_that_falls_silent_is_given_up(
     serve: Serve, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

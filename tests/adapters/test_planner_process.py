@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from planner.series import Series
 from planner.snapshot import Horizon, Site, Snapshot
 from planner.solve import solve_with_report
 from tests.planner.depots import random_depot
+from tests.waiting import until
 
 FINE, HANG, ABORT, MEMORY, RAISE, EXIT, KILLED = range(7)
 LONG_S = 3600.0
@@ -144,6 +144,7 @@ async def test_one_process_answers_request_after_request() -> None:
         assert pids != {str(os.getpid())}
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("seed", "reason"),
     [
@@ -171,6 +172,7 @@ async def test_a_failure_is_told_after_the_plans_before_it_and_the_next_request_
         assert (again.plan.algorithm == first.plan.algorithm) == (seed == RAISE)
 
 
+@pytest.mark.fault(22)
 async def test_past_deadline_and_grace_the_process_is_killed() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1))
@@ -185,6 +187,7 @@ async def test_past_deadline_and_grace_the_process_is_killed() -> None:
         assert not alive(process)
 
 
+@pytest.mark.fault(29)
 async def test_a_newer_request_replaces_the_one_under_way_without_a_word() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1, HANG))
@@ -195,6 +198,7 @@ async def test_a_newer_request_replaces_the_one_under_way_without_a_word() -> No
         assert run.events.empty()
 
 
+@pytest.mark.fault(28)
 async def test_of_several_requests_at_once_only_the_newest_is_planned() -> None:
     async with running() as run:
         for revision in range(1, 6):
@@ -203,6 +207,7 @@ async def test_of_several_requests_at_once_only_the_newest_is_planned() -> None:
         assert run.events.empty()
 
 
+@pytest.mark.fault(23)
 async def test_a_process_that_died_while_idle_costs_no_plan() -> None:
     async with running() as run:
         await run.planner.start_planning(request(1))
@@ -259,13 +264,6 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Returns once `condition` holds; a minute is for a machine that has stalled."""
-    for _ in itertools.takewhile(lambda _: not condition(), range(6000)):
-        await asyncio.sleep(0.01)
-    assert condition()
 
 
 async def _hang() -> None:

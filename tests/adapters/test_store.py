@@ -19,7 +19,7 @@ from daemon.adapters.store import (
     StoreWrong,
 )
 from daemon.adapters.store.engine import make_engine, parse_url
-from daemon.adapters.store.tables import metadata
+from daemon.adapters.store.tables import REVISION, metadata
 from daemon.core.records import (
     AlertRecord,
     Fact,
@@ -285,6 +285,7 @@ async def test_the_writer_answers_a_probe(store: Store) -> None:
     await store.probe()
 
 
+@pytest.mark.fault(21)
 def test_a_second_daemon_is_refused_while_the_first_runs(url: str) -> None:
     with Store.open(url), pytest.raises(StoreInUse, match="another depotd has it open"):
         Store.open(url)
@@ -333,7 +334,7 @@ def test_a_store_of_a_newer_version_is_refused(url: str) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
     for opened in (Store.open, Reader.open):
-        with pytest.raises(StoreWrong, match="version 9999, this depotd wants 0001"):
+        with pytest.raises(StoreWrong, match=f"version 9999, this depotd wants {REVISION}"):
             opened(url)
 
 
@@ -346,6 +347,7 @@ def test_an_address_that_is_no_store_is_refused_with_what_is_wanted(address: str
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.fault(54)
 async def test_more_waiting_commits_than_allowed_are_refused_not_dropped(url: str) -> None:
     with Store.open(url, waiting=1) as store:
         results = await asyncio.gather(

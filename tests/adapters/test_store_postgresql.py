@@ -20,6 +20,7 @@ def end_all_connections(url: str) -> None:
         )
 
 
+@pytest.mark.fault(57)
 async def test_a_lost_connection_is_made_again_and_the_store_is_still_ours(
     postgresql_url: str,
 ) -> None:
@@ -32,6 +33,7 @@ async def test_a_lost_connection_is_made_again_and_the_store_is_still_ours(
             Store.open(postgresql_url)
 
 
+@pytest.mark.fault(57)
 async def test_an_acknowledged_commit_waits_for_the_servers_disk(postgresql_url: str) -> None:
     database = make_url(postgresql_url).database
     with psycopg.connect(postgresql_url, autocommit=True) as connection:

@@ -76,6 +76,7 @@ def killed_while_appending(url: str, how: str, seconds: float) -> set[str]:
     return acknowledged
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_kill_loses_no_acknowledged_commit_and_tears_none(sqlite_url: str, seed: int) -> None:
     seconds = random.Random(seed).uniform(0.1, 0.4)
@@ -87,12 +88,14 @@ def test_a_kill_loses_no_acknowledged_commit_and_tears_none(sqlite_url: str, see
     assert acknowledged <= kept["a"]
 
 
+@pytest.mark.fault(51, 61)
 def test_a_kill_loses_no_acknowledged_message(sqlite_url: str) -> None:
     acknowledged = killed_while_appending(sqlite_url, "receive", 0.2)
     with Store.open(sqlite_url) as store:
         assert acknowledged <= {str(row.id) for row in store.inbox()}
 
 
+@pytest.mark.fault(21)
 def test_a_second_process_is_refused_while_the_first_runs(sqlite_url: str) -> None:
     code = "import sys; from daemon.adapters.store import Store; Store.open(sys.argv[1])"
     with Store.open(sqlite_url):
@@ -116,6 +119,7 @@ def test_the_file_and_its_folder_are_for_the_owner_only(sqlite_url: str, tmp_pat
     assert set(files.values()) == {0o600}
 
 
+@pytest.mark.fault(52)
 def test_every_commit_is_synced_and_foreign_keys_hold(sqlite_url: str) -> None:
     with Store.open(sqlite_url) as store, store._owning.connect() as connection:
         pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -130,6 +134,7 @@ def test_the_revision_in_the_code_is_that_of_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
+@pytest.mark.fault(58)
 def test_a_migration_that_fails_half_way_leaves_nothing_behind(
     sqlite_url: str, tmp_path: Path
 ) -> None:
@@ -160,6 +165,7 @@ def test_a_file_that_is_no_database_is_named_corrupt_and_left_alone(
     assert path.read_bytes() == content
 
 
+@pytest.mark.fault(55)
 async def test_a_damaged_page_is_found_at_the_start(sqlite_url: str, tmp_path: Path) -> None:
     with Store.open(sqlite_url) as store:
         await store.commit([Fact(kind="n", key=str(i), value="x" * 500) for i in range(100)])
@@ -171,6 +177,7 @@ async def test_a_damaged_page_is_found_at_the_start(sqlite_url: str, tmp_path: P
         Store.open(sqlite_url)
 
 
+@pytest.mark.fault(53)
 async def test_a_full_disk_is_named_and_the_store_goes_on_when_there_is_room(
     sqlite_url: str,
 ) -> None:
@@ -188,6 +195,7 @@ async def test_a_full_disk_is_named_and_the_store_goes_on_when_there_is_room(
         assert {fact.key for fact in store.load().facts} == {"before", "big"}
 
 
+@pytest.mark.fault(54)
 async def test_a_foreign_lock_is_named_and_what_was_read_before_stays_readable(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

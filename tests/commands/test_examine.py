@@ -133,6 +133,7 @@ def pair(
     return make
 
 
+@pytest.mark.fault(77)
 @pytest.mark.openssl
 @pytest.mark.parametrize(("days", "status"), [(90, "ok"), (10, "fails")])
 def test_a_certificate_is_told_its_end(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def station(name: str, fallback_kw: float | None, *circuits: str | None) -> dict
     return {"id": name, "fallback_kw": fallback_kw, "connectors": connectors}
 
 
+@pytest.mark.fault(2)
 def test_the_worst_case_adds_the_highest_base_load_and_every_fallback() -> None:
     base_load_kw = [
         {"from": "2026-11-20T16:00:00Z", "value": 3},

@@ -33,6 +33,7 @@ def told_kw(bench: Bench, station: str) -> float | None:
     return None if profile is None else profile_kw(profile, bench.utc)
 
 
+@pytest.mark.fault(4)
 def test_a_station_is_told_its_maximum_and_its_fallback_before_anything_else() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")
@@ -61,6 +62,7 @@ def test_a_plan_becomes_a_lease_that_ends_in_the_fallback() -> None:
     assert len(profile.periods) == 2
 
 
+@pytest.mark.fault(9)
 def test_a_raise_waits_until_the_cut_is_confirmed_and_settled() -> None:
     bench = plugged()
     bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [7.0] * 8})
@@ -74,6 +76,7 @@ def test_a_raise_waits_until_the_cut_is_confirmed_and_settled() -> None:
     assert bench.follows_kw("CP02") == pytest.approx(22.0, abs=0.07)
 
 
+@pytest.mark.fault(28)
 def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() -> None:
     bench = plugged()
     bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [14.0] * 8})
@@ -85,6 +88,7 @@ def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() 
     assert told_kw(bench, "CP02") == pytest.approx(5.0, abs=0.07)
 
 
+@pytest.mark.fault(5)
 def test_a_lost_answer_keeps_both_profiles_booked() -> None:
     bench = plugged()
     bench.follow({("V01", "CP01"): [22.0] * 8})
@@ -95,6 +99,7 @@ def test_a_lost_answer_keeps_both_profiles_booked() -> None:
     assert bench.booked_kw("CP01") == pytest.approx(22.0, abs=0.07)
 
 
+@pytest.mark.fault(3)
 def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -> None:
     bench = plugged(limit_kw=30.0)
     bench.follow({("V01", "CP01"): [22.0] * 8})
@@ -105,6 +110,7 @@ def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -
     assert told_kw(bench, "CP02") == pytest.approx(30.0 - 22.0, abs=0.14)
 
 
+@pytest.mark.fault(4)
 def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_meanwhile() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})
@@ -121,6 +127,7 @@ def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_me
     assert evse.unconfirmed is None
 
 
+@pytest.mark.fault(7)
 def test_a_station_that_refuses_amperes_is_told_watts() -> None:
     bench = Bench.of(site(1))
     bench.sessions += 1
@@ -135,6 +142,7 @@ def test_a_station_that_refuses_amperes_is_told_watts() -> None:
     assert station.evses[1].floor_kw == 0.0
 
 
+@pytest.mark.fault(7)
 def test_a_station_that_goes_on_refusing_is_asked_less_often_and_then_is_a_fixed_load() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})
@@ -177,6 +185,7 @@ def test_a_station_that_takes_no_fallback_is_booked_at_its_maximum() -> None:
     assert any(alert.kind == "no_fallback" for alert in bench.depot.alerts)
 
 
+@pytest.mark.fault(10)
 def test_a_late_answer_confirms_nothing() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [22.0] * 8})

@@ -77,6 +77,7 @@ def test_a_vehicle_is_known_once_all_its_keys_were_told() -> None:
     assert bench.depot.vehicles["V77"].vehicle is not None
 
 
+@pytest.mark.fault(62)
 def test_a_message_older_than_what_is_known_changes_nothing() -> None:
     bench = Bench.of(site(1))
     tell(bench, vehicle("V01", {"energy_kwh": 40.0}, 5))
@@ -125,6 +126,7 @@ def test_a_route_that_returns_before_it_departs_is_refused() -> None:
     assert "return" in bench.depot.alerts[-1].text
 
 
+@pytest.mark.fault(20)
 def test_a_told_limit_above_the_settings_is_clamped_with_an_alert() -> None:
     bench = Bench.of(site(1, limit_kw=30.0))
     tell(bench, SeriesMessage(topic="site/x", key="import_limit_kw", value=99))
@@ -133,6 +135,7 @@ def test_a_told_limit_above_the_settings_is_clamped_with_an_alert() -> None:
     assert bench.depot.alerts[-1].kind == "limit_clamped"
 
 
+@pytest.mark.fault(62)
 def test_a_command_is_done_once_per_id_and_answered_every_time() -> None:
     bench = Bench.of(site(1))
     first = order(bench, "set_limit", import_limit_kw=12)
@@ -142,6 +145,7 @@ def test_a_command_is_done_once_per_id_and_answered_every_time() -> None:
     assert bench.depot.limit_kw()[0].at(START) == 12.0
 
 
+@pytest.mark.fault(20)
 def test_a_commanded_limit_above_the_settings_is_clamped_with_an_alert() -> None:
     bench = Bench.of(site(1, limit_kw=30.0))
     assert order(bench, "set_limit", import_limit_kw=31)["ok"] is True
@@ -225,6 +229,7 @@ def test_a_wrong_command_is_answered_no_with_the_reason(
     assert bench.depot.override is None
 
 
+@pytest.mark.fault(62)
 def test_an_expired_or_retained_command_is_refused() -> None:
     bench = Bench.of(site(1))
     for id, expires, retained in (("a", START, False), ("b", START + timedelta(hours=1), True)):

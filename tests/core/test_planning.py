@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from daemon.core.apply import next_due_s
 from daemon.core.effects import Note, StartPlanning
 from daemon.core.events import PlanFailed, PlanReady
@@ -36,6 +38,7 @@ def plan_of(snapshot: Snapshot, **changes: object) -> Plan:
     return replace(plan, **changes)  # type: ignore[arg-type]  # keywords of Plan, by name
 
 
+@pytest.mark.fault(28)
 def test_a_storm_of_reasons_asks_for_one_plan_after_quiet_and_at_the_latest_after_the_ceiling() -> (
     None
 ):
@@ -48,6 +51,7 @@ def test_a_storm_of_reasons_asks_for_one_plan_after_quiet_and_at_the_latest_afte
     assert trigger.due_s() == 910.0
 
 
+@pytest.mark.fault(28)
 def test_one_planning_at_a_time_and_what_happens_meanwhile_is_gathered() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")
@@ -60,6 +64,7 @@ def test_one_planning_at_a_time_and_what_happens_meanwhile_is_gathered() -> None
     assert request.trigger == "operator"
 
 
+@pytest.mark.fault(29)
 def test_a_plan_for_an_older_snapshot_is_dropped_whole() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")
@@ -69,6 +74,7 @@ def test_a_plan_for_an_older_snapshot_is_dropped_whole() -> None:
     assert bench.depot.applied is None
 
 
+@pytest.mark.fault(22, 23)
 def test_a_failed_planning_leaves_the_last_plan_standing_and_is_tried_again() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")
@@ -82,6 +88,7 @@ def test_a_failed_planning_leaves_the_last_plan_standing_and_is_tried_again() ->
     assert planning(bench).revision == second.revision + 1
 
 
+@pytest.mark.fault(22)
 def test_a_planner_killed_at_its_deadline_still_gives_the_best_plan_it_had_told() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")

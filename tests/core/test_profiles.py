@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ VOLTAGES = st.sampled_from([208.0, 230.0, 240.0])
 UNITS = st.sampled_from(list(RateUnit))
 
 
+@pytest.mark.fault(16, 17)
 @given(
     kw=st.one_of(st.just(0.0), st.floats(min_value=0.0, max_value=60.0)),
     fallback_kw=st.floats(min_value=0.0, max_value=8.0),
@@ -76,6 +78,7 @@ def test_sixteen_amperes_stay_sixteen_through_kilowatts_and_back() -> None:
     assert electrics.limit(16 * 230 * 3 / 1000) == 16.0
 
 
+@pytest.mark.fault(16)
 def test_between_nothing_and_six_amperes_is_nothing() -> None:
     electrics = Electrics(
         spec=EvseSpec(connector=1, min_kw=0.0, max_kw=22.0), unit=RateUnit.AMPERES, voltage_v=230.0

@@ -77,7 +77,7 @@ def test_where_prices_end_is_known_after_a_restart() -> None:
     known_until(bench, 6)
     facts = tuple(r for r in bench.saved if isinstance(r, Fact))
     again = restore(site(1), Memory(facts=facts))
-    assert take(again, 1, Now(utc=START, monotonic_s=0.0)).horizon.hours == 6
+    assert take(again, 1, bench.now).horizon.hours == 6
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,23 @@ def bench16() -> Bench:
     return bench
 
 
+def running(bench: Bench, station: str = "CP01") -> str:
+    """What the station calls the transaction that runs at its first EVSE."""
+    id = bench.depot.stations[station].evses[1].transaction
+    assert id is not None
+    return id.removeprefix(f"{station}/")
+
+
+def meter(bench: Bench, *samples: MeterSample, station: str = "CP01") -> None:
+    id = running(bench, station)
+    bench.call(station, MeterValuesReported(evse_id=1, transaction_id=id, samples=samples))
+
+
 def open_transactions(bench: Bench) -> list[TransactionRecord]:
     return [t for t in bench.depot.transactions.values() if t.stopped_at is None]
 
 
+@pytest.mark.fault(40)
 def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
     bench = bench16()
     replies = [bench.call("CP01", start16()) for _ in range(3)]
@@ -52,6 +65,7 @@ def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
     assert len(bench.depot.transactions) == 1
 
 
+@pytest.mark.fault(41)
 def test_a_new_start_gets_a_new_number_and_closes_the_old_one_as_estimated() -> None:
     bench = bench16()
     first = bench.call("CP01", start16())
@@ -88,6 +102,7 @@ def test_a_stop_gives_the_energy_and_unplugs_the_vehicle() -> None:
     assert bench.depot.vehicles["V01"].plugged is None
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("stop_wh", [-5.0, 1e30])
 def test_a_register_that_makes_no_sense_gives_no_energy_but_is_kept(stop_wh: float) -> None:
     bench = bench16()
@@ -103,6 +118,7 @@ def test_a_register_that_makes_no_sense_gives_no_energy_but_is_kept(stop_wh: flo
     assert record.meter_stop_wh == stop_wh
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize("number", ["-1", str(2**63 - 1), "77"])
 def test_a_stop_of_a_transaction_that_is_not_the_stations_is_answered_and_changes_nothing(
     number: str,
@@ -138,12 +154,13 @@ def test_an_update_about_an_unknown_transaction_is_adopted_with_its_vehicle() ->
     assert (record.id, record.vehicle) == ("CP01/abc", "V02")
 
 
+@pytest.mark.fault(41)
 def test_a_connector_that_is_free_again_closes_its_transaction_as_estimated() -> None:
     bench = bench16()
     bench.call("CP01", start16())
     bench.wait(600)
     sample = register(bench, 2500.0)
-    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(sample,)))
+    meter(bench, sample)
     bench.wait(60)
     bench.call("CP01", StatusNotified(evse_id=1, status=ConnectorStatus.AVAILABLE, at=bench.utc))
     (record,) = bench.depot.transactions.values()
@@ -160,10 +177,7 @@ def test_metered_energy_carries_the_vehicle_on_with_its_losses() -> None:
     bench.call("CP01", start16())
     for wh in (1500.0, 2500.0):
         bench.wait(600)
-        bench.call(
-            "CP01",
-            MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
-        )
+        meter(bench, register(bench, wh))
     gained = bench.depot.vehicles["V01"].energy_kwh - before
     assert gained == pytest.approx(2.0 * belief.vehicle.efficiency)
 
@@ -182,19 +196,20 @@ def test_the_last_register_of_a_stop_reaches_the_vehicle_too() -> None:
     assert bench.depot.vehicles["V01"].energy_kwh == before + 4.0
 
 
+@pytest.mark.fault(45)
 def test_an_old_sample_told_late_is_kept_and_moves_nothing() -> None:
     bench = bench16()
     bench.call("CP01", start16())
     bench.wait(600)
-    new = MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, 900.0),))
-    bench.call("CP01", new)
+    meter(bench, register(bench, 900.0))
     energy = bench.depot.vehicles["V01"].energy_kwh
     late = register(bench, 700.0, at=bench.utc - timedelta(minutes=5))
-    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="1", samples=(late,)))
+    meter(bench, late)
     assert bench.depot.vehicles["V01"].energy_kwh == energy
     assert sum(isinstance(record, MeterRecord) for record in bench.saved) == 2
 
 
+@pytest.mark.fault(6)
 def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() -> None:
     bench = bench16()
     bench.call("CP01", start16())
@@ -209,10 +224,7 @@ def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() 
         for _ in range(count):
             bench.wait(60)
             wh += kw * 1000 / 60
-            bench.call(
-                "CP01",
-                MeterValuesReported(evse_id=1, transaction_id="1", samples=(register(bench, wh),)),
-            )
+            meter(bench, register(bench, wh))
 
     minutes(5, 11.0)
     flagged = evse.fixed

@@ -41,6 +41,7 @@ FRAMES: list[tuple[str, str | bytes, str | int, str | int]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault(37, 38)
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
 async def test_malformed_frames_are_answered_or_closed_while_another_station_charges_on(
     tmp_path: Path, version: str

@@ -75,6 +75,7 @@ def profile(authority: Authority, number: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.fault(30)
 async def test_profile_2_wants_tls_and_the_stations_password(
     tmp_path: Path, authority: Authority
 ) -> None:
@@ -115,6 +116,7 @@ async def test_a_station_that_knows_only_the_standards_rsa_suites_gets_in(
     assert boot["status"] == "Accepted"
 
 
+@pytest.mark.fault(30)
 async def test_profile_3_wants_a_certificate_that_names_the_station(
     tmp_path: Path, authority: Authority
 ) -> None:

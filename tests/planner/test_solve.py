@@ -41,6 +41,7 @@ def test_each_plan_is_better_than_the_one_before_and_greedy_comes_first() -> Non
     assert plans[-1] == solve(SMALL, Params(), 20.0, 0)
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize("budget_s", [math.nan, -1.0, 0.0, -math.inf])
 def test_a_senseless_budget_is_the_least_one(budget_s: float) -> None:
     plan = solve(SMALL, Params(), budget_s, 0)
@@ -64,6 +65,7 @@ def always_raises(snapshot: Snapshot, params: Params, budget_s: float, seed: int
     raise ValueError("no good")
 
 
+@pytest.mark.fault(24, 25)
 @pytest.mark.parametrize(
     ("algorithm", "report"),
     [(over_the_limit, "failed its audit: law"), (always_raises, "failed: ValueError: no good")],
@@ -78,6 +80,7 @@ def test_an_answer_that_cannot_be_used_is_a_step_down(
     assert report in solved.steps_down[0]
 
 
+@pytest.mark.fault(24)
 def test_without_any_usable_answer_the_plan_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ALGORITHMS:
         monkeypatch.setitem(ALGORITHMS, name, over_the_limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import uvicorn
 from structlog.typing import FilteringBoundLogger
@@ -14,6 +14,7 @@ from daemon.adapters.http.app import create_app
 from daemon.adapters.http.guard import Guard, Login, is_loopback
 from daemon.adapters.http.view import View
 from daemon.adapters.metrics import Metrics
+from daemon.core.events import Event, Noticed
 
 __all__ = ["HttpServer", "Login"]
 
@@ -34,7 +35,8 @@ class HttpServer:
     """`await start()`, then `run()` as a task; `stop()` ends it within two seconds.
 
     `host` is an address or name to listen on, `port` 0 lets the system choose. `hosts` are the
-    names beyond the host itself under which a browser may ask. Raises ValueError for an address
+    names beyond the host itself under which a browser may ask. `emit` is told when somebody guesses
+    the login. Raises ValueError for an address
     that others can reach when there is no `login`.
     """
 
@@ -48,6 +50,7 @@ class HttpServer:
         login: Login | None,
         log: FilteringBoundLogger,
         hosts: Collection[str] = (),
+        emit: Callable[[Event], Awaitable[None]] | None = None,
     ) -> None:
         if login is None and not is_loopback(host):
             raise ValueError(
@@ -57,10 +60,19 @@ class HttpServer:
         self._host = host.strip("[]")
         self._wanted_port = port
         self._metrics = metrics
+        self._emit = emit
+        self._telling: set[asyncio.Task[None]] = set()
         self._log = log
         app, self._streams = create_app(view=view, metrics=metrics)
         config = uvicorn.Config(
-            Guard(app, host=host, hosts=hosts, login=login, refused=self._refused),
+            Guard(
+                app,
+                host=host,
+                hosts=hosts,
+                login=login,
+                refused=self._refused,
+                guessed=self._guessed,
+            ),
             http="h11",
             ws="none",
             lifespan="off",
@@ -122,6 +134,14 @@ class HttpServer:
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
         self._stopped.set()
+
+    def _guessed(self, text: str) -> None:
+        if self._emit is None:
+            return
+        event = Noticed(kind="login_guessed", severity="warning", text=f"http: {text}")
+        task = asyncio.ensure_future(self._emit(event))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _refused(self, reason: str, peer: str) -> None:
         self._metrics.http_refused(reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +13,12 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from daemon.adapters.guesses import Guesses
 from protocol.ocpp.model import Version
 
 PATH_PREFIX = "/ocpp/"
+# A depot that names no station in its settings still has an end.
+MOST_STRANGERS = 1000
 # identifierString, at most 48 of them (OCPP 2.0.1 part 4, 3.1.1).
 _STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
 
@@ -36,34 +40,67 @@ class Gate:
     known_stations: frozenset[str]
     accept_unknown: bool
     passwords: Mapping[str, str] = field(repr=False)
+    guesses: Guesses = field(default_factory=Guesses, repr=False)
+    _strangers: set[str] = field(default_factory=set, repr=False)
 
     def admit(
-        self, path: str, authorization: str | None, certificate: Mapping[str, Any] | None
+        self,
+        path: str,
+        authorization: str | None,
+        certificate: Mapping[str, Any] | None,
+        *,
+        address: str = "",
+        now_s: float = 0.0,
     ) -> str:
         """The station's id; RefusedError with 404 for a place or station that is not here, 401 for
-        one that cannot prove who it is."""
+        one that cannot prove who it is, 429 for one that guesses."""
         station = station_of(path)
         if station is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "wants /ocpp/ and a station's id")
-        if station not in self.known_stations and not self.accept_unknown:
+        if station not in self.known_stations and not self._has_room_for(station):
             raise RefusedError(HTTPStatus.NOT_FOUND, "no such station")
-        if self.security_profile in (1, 2) and not self._knows_password(station, authorization):
-            raise RefusedError(HTTPStatus.UNAUTHORIZED, "wants the station's id and password")
+        if self.security_profile in (1, 2):
+            self._check_password(station, authorization, address, now_s)
         if self.security_profile == 3 and station not in _common_names(certificate):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "wants the station's own certificate")
         return station
 
+    def _has_room_for(self, stranger: str) -> bool:
+        """Every station that came in is remembered, and told of: strangers are bounded."""
+        if not self.accept_unknown:
+            return False
+        if stranger not in self._strangers and len(self._strangers) >= MOST_STRANGERS:
+            return False
+        self._strangers.add(stranger)
+        return True
+
+    def _check_password(
+        self, station: str, authorization: str | None, address: str, now_s: float
+    ) -> None:
+        """A request without any login is no guess: some stations ask first if one is wanted."""
+        if authorization is not None and self.guesses.wait_s(station, address, now_s) > 0:
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong logins")
+        if self._knows_password(station, authorization):
+            self.guesses.right(station, address)
+            return
+        if authorization is not None:
+            self.guesses.wrong(station, address, now_s)
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "wants the station's id and password")
+
     def _knows_password(self, station: str, authorization: str | None) -> bool:
-        """Both halves at once, as an id may hold the colon that parts them."""
+        """Both halves at once, as an id may hold the colon that parts them; the time it takes tells
+        nothing about either."""
         password = self.passwords.get(station)
         scheme, _, encoded = (authorization or "").partition(" ")
-        if password is None or scheme.lower() != "basic":
+        if scheme.lower() != "basic":
             return False
         try:
             given = base64.b64decode(encoded.strip(), validate=True)
         except (binascii.Error, ValueError):
             return False
-        return hmac.compare_digest(given, f"{station}:{password}".encode())
+        wanted = f"{station}:{password or ''}".encode()
+        same = hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(wanted).digest())
+        return same and password is not None
 
 
 def station_of(path: str) -> str | None:

@@ -9,6 +9,8 @@ BURST_S = 2.0
 # A strike counts as so many messages.
 STRIKE_COST = 5
 MINUTE_S = 60.0
+# A modem that comes and goes replaces its own socket now and then.
+REPLACEMENTS_PER_MINUTE = 6
 
 
 class Pace:
@@ -47,3 +49,28 @@ class Pace:
         self._strikes.append(now_s)
         full = len(self._strikes) == self._strikes.maxlen
         return full and now_s - self._strikes[0] < MINUTE_S
+
+
+class Replacements:
+    """How often the sockets of a station have taken each other's place in the last minute. It holds
+    an entry for each station that ever had two sockets at once."""
+
+    def __init__(self, per_minute: int = REPLACEMENTS_PER_MINUTE) -> None:
+        self._per_minute = per_minute
+        self._at_s: dict[str, deque[float]] = {}
+        self._told_s: dict[str, float] = {}
+
+    def too_many(self, station: str, now_s: float) -> bool:
+        """Counts one more, unless it is one too many."""
+        at_s = self._at_s.setdefault(station, deque(maxlen=self._per_minute))
+        if len(at_s) == at_s.maxlen and now_s - at_s[0] < MINUTE_S:
+            return True
+        at_s.append(now_s)
+        return False
+
+    def to_tell(self, station: str, now_s: float) -> bool:
+        """True once a minute."""
+        if now_s - self._told_s.get(station, -MINUTE_S) < MINUTE_S:
+            return False
+        self._told_s[station] = now_s
+        return True

@@ -16,9 +16,9 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
-from daemon.adapters.ocpp.pace import Pace
+from daemon.adapters.ocpp.pace import Pace, Replacements
 from daemon.adapters.ocpp.session import Emit, Session, Socket
-from daemon.core.events import CommandAnswered
+from daemon.core.events import CommandAnswered, Noticed
 from protocol.ocpp import schemas
 from protocol.ocpp.commands import Command, Lost
 from protocol.ocpp.connection import Connection
@@ -30,8 +30,9 @@ from protocol.ocpp.model import Version
 BACKLOG = 1024
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
-DEAD_PEER_MS = 45_000
-KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 20, 10, 3
+# A peer that is gone is found within a minute: a ping goes out within 15 s of its going.
+DEAD_PEER_MS = 40_000
+KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 15, 10, 3
 
 PROTOCOL_ERROR, GOING_AWAY, POLICY_VIOLATION = 1002, 1001, 1008
 
@@ -87,6 +88,7 @@ class OcppServer:
         self._run_id = secrets.token_hex(4) if run_id is None else run_id
         self._telling: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._replacements = Replacements()
 
     @property
     def port(self) -> int:
@@ -162,7 +164,7 @@ class OcppServer:
         session = self._sessions.get(station)
         return session if session is not None and session.number == number else None
 
-    def _tell_later(self, event: CommandAnswered) -> None:
+    def _tell_later(self, event: CommandAnswered | Noticed) -> None:
         async def tell() -> None:
             await self._emit(event)
 
@@ -173,10 +175,20 @@ class OcppServer:
     def _process_request(self, socket_: ServerConnection, request: Request) -> Response | None:
         tls = socket_.transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert() if tls is not None else None
+        peer = socket_.remote_address
+        address = peer[0] if peer else "?"
+        now_s = asyncio.get_running_loop().time()
         try:
             logins = request.headers.get_all("Authorization")
-            self._gate.admit(request.path, logins[0] if len(logins) == 1 else None, certificate)
+            self._gate.admit(
+                request.path,
+                logins[0] if len(logins) == 1 else None,
+                certificate,
+                address=address,
+                now_s=now_s,
+            )
         except RefusedError as refused:
+            self._tell_of_guesses(refused, request.path, address, now_s)
             self._log.warning(
                 "station_refused",
                 path=request.path[:200],
@@ -194,6 +206,17 @@ class OcppServer:
             socket_.protocol.available_extensions = None
         return None
 
+    def _tell_of_guesses(
+        self, refused: RefusedError, path: str, address: str, now_s: float
+    ) -> None:
+        if refused.status is not HTTPStatus.TOO_MANY_REQUESTS:
+            return
+        station = station_of(path) or "?"
+        if text := self._gate.guesses.to_tell(station, address, now_s):
+            self._tell_later(
+                Noticed(kind="login_guessed", severity="warning", station=station, text=text)
+            )
+
     async def _serve_station(self, socket_: ServerConnection) -> None:
         assert socket_.request is not None
         station = station_of(socket_.request.path)
@@ -210,6 +233,9 @@ class OcppServer:
         """A station's session on an open socket, whatever carries it, until it has ended and been
         told; the newest of a station takes the place of the one before."""
         session = self._new_session(socket_, station, version)
+        if not await self._may_replace(station):
+            await socket_.close(POLICY_VIOLATION, "another connection of this station is alive")
+            return
         replaced = self._sessions.get(station)
         self._sessions[station] = session
         if replaced is not None:
@@ -222,6 +248,24 @@ class OcppServer:
                 del self._sessions[station]
         if not self._stopping:
             await session.farewell(ending)
+
+    async def _may_replace(self, station: str) -> bool:
+        """The newest socket wins, but two that take the place of each other again and again are two
+        stations under one name: then the one that is there stays, as long as it is alive."""
+        there, now_s = self._sessions.get(station), asyncio.get_running_loop().time()
+        if there is None or not self._replacements.too_many(station, now_s):
+            return True
+        if not await there.is_alive():
+            return True
+        self._log.warning("station_twice", station=station)
+        if self._replacements.to_tell(station, now_s):
+            text = (
+                f"two connections claim to be station {station}: the newer one is refused while "
+                "the older one is alive"
+            )
+            event = Noticed(kind="station_twice", severity="critical", station=station, text=text)
+            await self._emit(event)
+        return False
 
     def _new_session(self, socket_: Socket, station: str, version: Version) -> Session:
         number = next(self._numbers)

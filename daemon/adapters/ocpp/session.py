@@ -31,12 +31,14 @@ Emit = Callable[[Event], Awaitable[None]]
 
 # A peer that acknowledges but never reads blocks a send for ever.
 SEND_S = 5.0
-PING_EVERY_S = 20.0
-# Without a word or a pong: gone. Some stations never answer a ping; those may be quiet for longer,
-# as the heartbeat is all that is heard of an idle one.
-SILENT_S = 60.0
+PING_EVERY_S = 15.0
+# Without a word or a pong: gone, and found so within a minute. Some stations never answer a ping;
+# those may be quiet for longer, as the heartbeat is all that is heard of an idle one.
+SILENT_S = 45.0
 NEVER_PONGED_SILENT_S = 900.0
 PINGS_WITHOUT_PONG = 3
+
+ALIVE_S = 5.0
 
 POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011
 MAX_CLOSE_REASON_BYTES = 123
@@ -117,6 +119,17 @@ class Session:
         """The first reason given is the one that counts."""
         if not self._ending.done():
             self._ending.set_result(Ending(code, reason))
+
+    async def is_alive(self) -> bool:
+        """Whether the peer answers a ping, or says anything, within 5 s."""
+        heard_s = self._heard_s
+        ping = await self._in_time(self._socket.ping())
+        if ping is None:
+            return False
+        pong = asyncio.ensure_future(ping)
+        await asyncio.wait({pong}, timeout=ALIVE_S)
+        answered = pong.done() and not pong.cancelled() and pong.exception() is None
+        return answered or self._heard_s > heard_s
 
     async def run(self) -> Ending:
         """Until the session has ended and its socket is closed; `farewell` is next."""

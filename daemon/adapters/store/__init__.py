@@ -10,14 +10,19 @@ from daemon.adapters.store.errors import (
     StoreRefused,
     StoreWrong,
 )
+from daemon.adapters.store.quarantine import set_aside
 from daemon.adapters.store.reader import Reader
+from daemon.adapters.store.reserve import RESERVE_BYTES
+from daemon.adapters.store.retention import Retention
 from daemon.adapters.store.rows import InboxRow, OutboxRow
 from daemon.adapters.store.store import Store
 
 __all__ = [
+    "RESERVE_BYTES",
     "InboxRow",
     "OutboxRow",
     "Reader",
+    "Retention",
     "Store",
     "StoreBusy",
     "StoreCorrupt",
@@ -27,4 +32,5 @@ __all__ = [
     "StoreLost",
     "StoreRefused",
     "StoreWrong",
+    "set_aside",
 ]

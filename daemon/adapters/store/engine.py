@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +18,14 @@ from daemon.adapters.store.errors import StoreCorrupt, StoreInUse, StoreWrong
 Use = Literal["own", "read"]
 
 BUSY_TIMEOUT_MS: Final = 5_000
+# A reader keeps the write-ahead log from being cut back for as long as it reads.
+READ_S: Final = 2.0
+# How often SQLite asks whether to go on: about every millisecond.
+READ_STEPS: Final = 10_000
+# What the log is cut back to once all of it is in the database.
+WAL_BYTES: Final = 16 * 1024 * 1024
+# A server that does not answer must not hold the writer's thread for the kernel's two minutes.
+SERVER_S: Final = 5
 _ADVISORY_LOCK: Final = 0x6465706F7464  # "depotd"
 _WANTED: Final = 'wants "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE"'
 
@@ -47,7 +57,7 @@ def make_engine(url: URL, use: Use) -> Engine:
         pool_size=1 if own else 4,
         max_overflow=0 if own else 4,
         pool_pre_ping=url.drivername != "sqlite",
-        connect_args={"check_same_thread": False} if url.drivername == "sqlite" else {},
+        connect_args=_connect_arguments(url),
     )
     if url.drivername == "sqlite":
         _listen_sqlite(engine, own)
@@ -62,7 +72,11 @@ def _listen_sqlite(engine: Engine, own: bool) -> None:
         dbapi_connection.isolation_level = None  # the "begin" below is the only BEGIN
         pragmas = [f"busy_timeout = {BUSY_TIMEOUT_MS}", "foreign_keys = ON"]
         # NORMAL loses acknowledged commits in a power cut, FULL none (1,200 cuts tried).
-        pragmas += ["journal_mode = WAL", "synchronous = FULL"] if own else ["query_only = ON"]
+        if own:
+            pragmas += ["journal_mode = WAL", "synchronous = FULL"]
+            pragmas += [f"journal_size_limit = {WAL_BYTES}"]
+        else:
+            pragmas += ["query_only = ON"]
         for pragma in pragmas:
             dbapi_connection.execute(f"PRAGMA {pragma}")
 
@@ -70,6 +84,25 @@ def _listen_sqlite(engine: Engine, own: bool) -> None:
     def begin(connection: Connection) -> None:
         # A deferred BEGIN asks for the write lock half-way, where no busy_timeout helps.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if own else "BEGIN")
+        if not own:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            end_s = time.monotonic() + _read_s(connection)
+            raw.set_progress_handler(lambda: int(time.monotonic() > end_s), READ_STEPS)
+
+
+def _read_s(connection: Connection) -> float:
+    """How long a transaction that reads may take: as its execution option `read_s` says."""
+    seconds = connection.get_execution_options().get("read_s", READ_S)
+    assert isinstance(seconds, float)
+    return seconds
+
+
+def _connect_arguments(url: URL) -> dict[str, object]:
+    if url.drivername == "sqlite":
+        return {"check_same_thread": False}
+    wanted = {"connect_timeout": SERVER_S, "tcp_user_timeout": 1000 * SERVER_S}
+    return {key: value for key, value in wanted.items() if key not in url.query}
 
 
 def _listen_postgresql(engine: Engine, own: bool) -> None:
@@ -92,6 +125,13 @@ def _listen_postgresql(engine: Engine, own: bool) -> None:
                     dbapi_connection.close()
                     raise StoreInUse(_in_use(place(engine.url)))
         dbapi_connection.autocommit = False
+
+    if not own:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            milliseconds = int(_read_s(connection) * 1000)
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
 def require_file(url: URL) -> None:

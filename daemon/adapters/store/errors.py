@@ -52,8 +52,11 @@ class StoreRefused(StoreError):
 _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_BUSY: StoreBusy,
     sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_INTERRUPT: StoreBusy,
     sqlite3.SQLITE_FULL: StoreFull,
     sqlite3.SQLITE_CORRUPT: StoreCorrupt,
+    # Our statements are right for the tables that we made: then it is the tables that are not.
+    sqlite3.SQLITE_ERROR: StoreCorrupt,
     sqlite3.SQLITE_NOTADB: StoreCorrupt,
     sqlite3.SQLITE_READONLY: StoreWrong,
     sqlite3.SQLITE_PERM: StoreWrong,
@@ -93,6 +96,8 @@ def _kind(error: DBAPIError, cause: Exception) -> type[StoreError]:
         code = getattr(cause, "sqlite_errorcode", None)
         if code is not None and (code & 0xFF) in _SQLITE:
             return _SQLITE[code & 0xFF]
+        if code is None and "decode" in str(cause):
+            return StoreCorrupt  # Python's own finding: a text that is no UTF-8
     if isinstance(cause, psycopg.Error) and cause.sqlstate:
         for length in (5, 2):
             if found := _POSTGRESQL.get(cause.sqlstate[:length]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from daemon.adapters.store.errors import StoreWrong
 from daemon.adapters.store.tables import REVISION
@@ -15,6 +17,32 @@ def revision_of(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def copy_before(connection: Connection, url: URL) -> None:
+    """Where a SQLite store of an older version is about to be migrated: a copy beside it, whole, on
+    the disk, named after the version. One that is there already is of a migration that was cut
+    short, and of the same content. A PostgreSQL server has backups of its own."""
+    at = revision_of(connection)
+    if url.drivername != "sqlite" or at in (None, REVISION):
+        return
+    copy = Path(f"{url.database}.before-{REVISION}")
+    if copy.exists():
+        return
+    unfinished = Path(f"{copy}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    connection.rollback()
+    # VACUUM wants no transaction around it, and SQLAlchemy begins one for every statement.
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("VACUUM INTO ?", (str(unfinished),))
+    descriptor = os.open(unfinished, os.O_RDONLY)
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    unfinished.rename(copy)
 
 
 def upgrade(connection: Connection, place: str) -> None:

@@ -11,8 +11,8 @@ from typing import Self
 from sqlalchemy import URL, Connection, Engine, RowMapping, Select, func, or_, select
 
 from daemon.adapters.store import migrate
-from daemon.adapters.store.engine import make_engine, parse_url, place, require_file
-from daemon.adapters.store.errors import translate
+from daemon.adapters.store.engine import READ_S, make_engine, parse_url, place, require_file
+from daemon.adapters.store.errors import StoreCorrupt, translate
 from daemon.adapters.store.rows import InboxRow, OutboxRow, decode, decode_fact
 from daemon.adapters.store.tables import (
     alerts,
@@ -32,6 +32,9 @@ from daemon.core.records import (
     SnapshotRecord,
     TransactionRecord,
 )
+
+# A start reads everything, and has nobody behind it that waits to write.
+LOAD_S = 60.0
 
 
 class Reader:
@@ -75,13 +78,17 @@ class Reader:
             or_(transactions.c.stopped_at.is_(None), transactions.c.stopped_at >= since)
         )
         in_order = known.order_by(transactions.c.started_at, transactions.c.id)
-        with self._connect() as connection:
-            return Memory(
-                facts=tuple(decode_fact(row) for row in _all(connection, select(facts))),
-                transactions=tuple(decode(TransactionRecord, _all(connection, in_order))),
-                last_revision=connection.scalar(select(func.max(snapshots.c.revision))) or 0,
-                applied=_applied(connection),
-            )
+        with self._connect(LOAD_S) as connection:
+            try:
+                return Memory(
+                    facts=tuple(decode_fact(row) for row in _all(connection, select(facts))),
+                    transactions=tuple(decode(TransactionRecord, _all(connection, in_order))),
+                    last_revision=connection.scalar(select(func.max(snapshots.c.revision))) or 0,
+                    applied=_applied(connection),
+                )
+            except (ValueError, TypeError, LookupError) as error:
+                # No constraint of a database says that a text is JSON, or a time.
+                raise StoreCorrupt(f"store {self.place}: a row cannot be read: {error}") from error
 
     def transactions(self, limit: int, before: datetime | None = None) -> list[TransactionRecord]:
         """The latest ones, newest first; `before` goes on from the last `started_at` seen."""
@@ -130,10 +137,10 @@ class Reader:
             return _all(connection, query)
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
+    def _connect(self, read_s: float = READ_S) -> Iterator[Connection]:
         try:
             with self._reading.connect() as connection:
-                yield connection
+                yield connection.execution_options(read_s=read_s)
         except Exception as error:
             raise translate(error, self.place) from error
 

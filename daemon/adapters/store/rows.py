@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Executable, RowMapping, Table, bindparam, delete, insert
 from sqlalchemy.dialects import postgresql, sqlite
@@ -66,12 +66,17 @@ class Write:
 
     statement: Executable
     values: dict[str, Any]
-    returns_id: bool = False
+    returns: Literal["nothing", "id", "rows"] = "nothing"
 
     def execute(self, connection: Connection) -> int | None:
-        """The id that the row was given, where that was asked for."""
+        """The id that the row was given, or how many rows there were, where that was asked for."""
         result = connection.execute(self.statement, self.values)
-        return int(result.scalar_one()) if self.returns_id else None
+        match self.returns:
+            case "id":
+                return int(result.scalar_one())
+            case "rows":
+                return int(result.rowcount)
+        return None
 
 
 def _upsert(table: Table, dialect: str) -> Executable:
@@ -125,7 +130,7 @@ class Encoder:
 
     def received(self, row: dict[str, Any]) -> Write:
         """A new message in the inbox; its execution returns the id."""
-        return Write(self._receive, row, returns_id=True)
+        return Write(self._receive, row, returns="id")
 
     def sent(self, outbox_id: int) -> Write:
         return Write(self._outbox_sent, {"id": outbox_id})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
 
 from sqlalchemy import URL
 
@@ -13,12 +14,11 @@ from daemon.adapters.store import migrate
 from daemon.adapters.store.engine import FileLock, check_pages, make_engine, parse_url, place
 from daemon.adapters.store.errors import translate
 from daemon.adapters.store.reader import Reader
+from daemon.adapters.store.reserve import Reserve
+from daemon.adapters.store.retention import HALVINGS, Retention, deletions
 from daemon.adapters.store.rows import Encoder, Write
 from daemon.adapters.store.writer import Ids, Writer
-from daemon.core.records import Memory, OutboxRecord, Record
-
-# A station replays what it buffered offline; a week covers a charger left unplugged for days.
-CLOSED_KEPT: Final = timedelta(days=7)
+from daemon.core.records import CLOSED_KEPT, Memory, OutboxRecord, Record
 
 
 def _utc() -> datetime:
@@ -32,7 +32,9 @@ class Store(Reader):
     before reading the outbox.
     """
 
-    def __init__(self, url: URL, *, utc: Callable[[], datetime], waiting: int) -> None:
+    def __init__(
+        self, url: URL, *, utc: Callable[[], datetime], waiting: int, reserve_bytes: int
+    ) -> None:
         super().__init__(url, make_engine(url, "read"))
         self._utc = utc
         self._lock = FileLock(url) if url.drivername == "sqlite" else None
@@ -43,7 +45,10 @@ class Store(Reader):
             self._release()
             raise
         self._encoder = Encoder(self._owning.dialect.name)
-        self._writer = Writer(self._owning, self.place, waiting)
+        local = url.drivername == "sqlite"
+        self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
+        self.reserve.hold()
+        self._writer = Writer(self._owning, self.place, waiting, self.reserve)
         self.outbox_changed = asyncio.Event()
 
     @classmethod
@@ -53,18 +58,22 @@ class Store(Reader):
         *,
         utc: Callable[[], datetime] = _utc,
         waiting: int = 4096,
+        reserve_bytes: int = 0,
     ) -> Self:
         """Opens, makes or migrates the store at `sqlite:///PATH` or `postgresql://...`.
 
-        `waiting`: commits that may wait for the disk before StoreBusy. Raises StoreWrong,
+        `waiting`: commits that may wait for the disk before StoreBusy. `reserve_bytes`: room that
+        is kept beside a SQLite file, and given up when the disk is full. Raises StoreWrong,
         StoreInUse, StoreCorrupt or StoreLost.
         """
-        return cls(parse_url(url), utc=utc, waiting=waiting)
+        return cls(parse_url(url), utc=utc, waiting=waiting, reserve_bytes=reserve_bytes)
 
     def _migrate(self, url: URL) -> None:
         try:
-            with self._owning.begin() as connection:
+            with self._owning.connect() as connection:
                 check_pages(connection, url)
+                migrate.copy_before(connection, url)
+            with self._owning.begin() as connection:
                 migrate.upgrade(connection, place(url))
         except Exception as error:
             raise translate(error, self.place) from error
@@ -113,6 +122,36 @@ class Store(Reader):
     async def probe(self) -> None:
         """Returns when the writer has got round to it and could begin a transaction."""
         await self._submit([])
+
+    def stuck_s(self) -> float:
+        """For how long the writer has been at one transaction."""
+        return self._writer.stuck_s()
+
+    async def tidy(self, keep: Retention) -> int:
+        """Deletes some of what is older than `keep` says; how many rows went, 0 when none is left
+        to go. What waits to be written comes in between. Raises as `commit` does."""
+        for halvings in range(HALVINGS + 1):
+            if halvings and await asyncio.to_thread(self._used_bytes) <= keep.size_bytes:
+                return 0
+            if rows := await self._tidy(keep.halved(halvings)):
+                return rows
+        return 0
+
+    async def _tidy(self, keep: Retention) -> int:
+        writes = [Write(delete, {}, returns="rows") for delete in deletions(keep, self._utc())]
+        return sum(rows or 0 for rows in await self._submit(writes))
+
+    def _used_bytes(self) -> int:
+        """Of a SQLite file, without the pages that are free again; a server's is not ours to
+        bound."""
+        if self._lock is None:
+            return 0
+        with self._connect() as connection:
+            pages, free, size = (
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
 
     def load(self) -> Memory:
         """What a daemon that starts must know; closed transactions of the last seven days."""

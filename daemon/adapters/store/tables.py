@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest of migrations/versions: what a store must be at to be read without a migration.
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 
 _TEXT_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -100,6 +100,8 @@ transactions = Table(
     Column("energy_kwh", Double),
     Column("stop_reason", Text),
     Column("estimated", Boolean, nullable=False),
+    Column("device_started_at", Utc),
+    Column("device_stopped_at", Utc),
 )
 
 meters = Table(
@@ -114,6 +116,7 @@ meters = Table(
     Column("received_at", Utc, nullable=False),
     Column("energy_wh", Double),
     Column("power_w", Double),
+    Column("doubt", Text),
 )
 
 snapshots = Table(

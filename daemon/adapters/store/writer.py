@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +12,14 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from daemon.adapters.store.errors import StoreBusy, StoreError, StoreRefused, translate
+from daemon.adapters.store.errors import (
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    translate,
+)
+from daemon.adapters.store.reserve import Reserve
 from daemon.adapters.store.rows import Write
 
 Ids = list[int | None]
@@ -29,12 +37,17 @@ class _Batch:
 class Writer:
     """Commits batches in the order given, each whole or not at all.
 
-    `waiting`: how many batches may wait; one more is refused with StoreBusy, not dropped.
+    `waiting`: how many batches may wait; one more is refused with StoreBusy, not dropped. A full
+    disk is given the `reserve`, and the batch another try.
     """
 
-    def __init__(self, engine: Engine, place: str, waiting: int) -> None:
+    def __init__(
+        self, engine: Engine, place: str, waiting: int, reserve: Reserve | None = None
+    ) -> None:
         self._engine = engine
         self._place = place
+        self._reserve = reserve
+        self._since_s: float | None = None
         self._queue: queue.Queue[_Batch | None] = queue.Queue(waiting)
         # Held while a batch is put, so that none can come after the None that ends the thread.
         self._open = threading.Lock()
@@ -58,6 +71,11 @@ class Writer:
                 raise StoreBusy(f"store {self._place}: {waiting} writes wait already") from None
         return batch.done
 
+    def stuck_s(self) -> float:
+        """For how long the thread has been at one transaction; 0 while it waits for work."""
+        since_s = self._since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
     def close(self) -> None:
         """Returns when everything submitted before is written or has failed."""
         with self._open:
@@ -70,7 +88,9 @@ class Writer:
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
             group, last = self._gather(first)
+            self._since_s = time.monotonic()
             self._commit([b for b in group if b.done.set_running_or_notify_cancel()])
+            self._since_s = None
             if last:
                 return
 
@@ -91,6 +111,9 @@ class Writer:
             results = self._transact(group)
         except Exception as error:
             failure = translate(error, self._place)
+            if isinstance(failure, StoreFull) and self._reserve and self._reserve.give_up():
+                self._commit(group)
+                return
             # A record that cannot be held spoils its own batch only. A full or locked disk spoils
             # all: to try each again would make the last one wait for hundreds of time-outs.
             if isinstance(failure, StoreRefused) and len(group) > 1:

@@ -109,10 +109,11 @@ def _ended(payload: Payload) -> StationEvent:
 
 
 def _meter_values(payload: Payload) -> StationEvent:
-    transaction_id = payload.get("transactionId")
+    # 0 and -1 stand for none, and for one that began offline and has no number yet.
+    number = int(payload.get("transactionId", 0))
     return MeterValuesReported(
         evse_id=evse_id(payload["connectorId"], "connectorId"),
-        transaction_id=None if transaction_id is None else str(int(transaction_id)),
+        transaction_id=str(number) if number > 0 else None,
         samples=tuple(_samples(payload["meterValue"])),
     )
 

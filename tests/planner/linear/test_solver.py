@@ -39,6 +39,7 @@ def test_a_knapsack_is_solved_and_proved() -> None:
     assert answer.bound == pytest.approx(-8.0)
 
 
+@pytest.mark.fault(24)
 def test_an_infeasible_model_has_no_answer() -> None:
     rows = Rows()
     rows.add([(0, 1.0)], lower=2.0)
@@ -47,6 +48,7 @@ def test_an_infeasible_model_has_no_answer() -> None:
     assert not answer.proved
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_coefficient_that_is_not_finite_is_refused(value: float) -> None:
     rows = Rows()
@@ -55,6 +57,7 @@ def test_a_coefficient_that_is_not_finite_is_refused(value: float) -> None:
         solve_milp(columns((0, 100)), rows, -np.ones(1), time_s=1.0, gap=0.0)
 
 
+@pytest.mark.fault(26)
 def test_a_bound_that_is_no_number_is_refused() -> None:
     rows = Rows()
     rows.add([(0, 1.0)], upper=math.nan)
@@ -77,6 +80,7 @@ def test_fixed_columns_stay_where_they_are_put() -> None:
     assert list(answer.x) == [0.0, 1.0]
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize(
     ("seconds", "clamped"),
     [(math.nan, 0.05), (-3.0, 0.05), (math.inf, 60.0), (2.0, 2.0), (-math.inf, 0.05)],

@@ -164,6 +164,7 @@ def test_a_response_topic_with_wildcards_is_refused() -> None:
     assert refused.value.command_id == "c1"
 
 
+@pytest.mark.fault(63)
 def test_payloads_end_at_64_kib() -> None:
     text = b'{"type": "%s"}'
     most = text % (b"x" * (64 * 1024 - len(text) + 2))
@@ -178,6 +179,7 @@ def test_fractions_of_a_second_are_read() -> None:
     assert message.at == NOON + timedelta(microseconds=123456)
 
 
+@pytest.mark.fault(63)
 @given(
     path=st.sampled_from(["fleet/vehicles/V", "fleet/routes/R", "site/pv_kw", "commands/pause"])
     | st.text(max_size=30),

@@ -164,6 +164,7 @@ def test_an_answer_that_breaks_its_schema_ends_the_command_as_refused(
     assert result.code == "FormatViolation"
 
 
+@pytest.mark.fault(48)
 def test_a_deadline_passes_and_the_late_answer_is_dropped_without_a_strike(
     connect: Connect,
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_lost_link_ends_the_command_once_and_forgets_what_waited(connect: Conn
         connection.reply("h", HeartbeatReply(now=NOW))
 
 
+@pytest.mark.fault(39)
 def test_nothing_grows_with_answers_nobody_asked_for(connect: Connect) -> None:
     connection = connect(V16)
     for number in range(5000):

@@ -156,6 +156,7 @@ def assert_answered_once(version: Version, text: str) -> None:
             assert details == {}
 
 
+@pytest.mark.fault(37, 38)
 @pytest.mark.parametrize("version", Version)
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data())
@@ -171,6 +172,7 @@ def test_any_json(version: Version, frame: Any) -> None:
     assert_answered_once(version, json.dumps(frame))
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("version", Version)
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data())
@@ -185,6 +187,7 @@ def test_broken_text(version: Version, data: st.DataObject) -> None:
     assert all(isinstance(output, Incoming | SendText | Strike) for output in outputs)
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("version", Version)
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(kind=st.sampled_from([3, 4]), tail=st.lists(JSON, max_size=4), ours=st.booleans())

@@ -227,6 +227,7 @@ def test_binary_closes_with_1003(version: Version, connect: Connect) -> None:
     assert only.code == 1003
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("version", Version)
 def test_over_64_kib_closes_with_1009_and_the_very_last_byte_is_allowed(
     version: Version, connect: Connect

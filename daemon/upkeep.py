@@ -1,0 +1,83 @@
+"""What runs beside control: proof of progress for systemd, room on the disk, old rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from daemon.adapters.notify import Notifier
+from daemon.adapters.planner import PlannerProcess
+from daemon.adapters.store import Retention, Store, StoreError
+from daemon.controller import Controller
+from daemon.core.events import Event, Noticed
+
+WATCH_S: Final = 5.0
+# One commit: a disk that needs longer does not come back, a start on it may.
+WRITER_STUCK_S: Final = 60.0
+# Beyond its deadline, its grace, and the making of a new process.
+PLANNER_STUCK_S: Final = 180.0
+TIDY_EVERY_S: Final = 3600.0
+# Between two small deletes: what control writes comes first.
+TIDY_PAUSE_S: Final = 0.2
+
+
+@dataclass(slots=True, kw_only=True)
+class Upkeep:
+    """Each method is a task that runs until it is cancelled."""
+
+    controller: Controller
+    store: Store
+    planner: PlannerProcess
+    notifier: Notifier
+    emit: Callable[[Event], Awaitable[None]]
+    log: FilteringBoundLogger
+    retention: Retention = Retention()  # noqa: RUF009  (frozen)
+
+    async def watch(self) -> None:
+        """Feeds systemd's watchdog by proof of progress: an event goes through the queue, the guard
+        of the limit and what keeps it, and neither writer nor planner is stuck."""
+        while True:
+            await self.controller.prove_progress()
+            stuck = self._stuck()
+            if stuck is None:
+                self.notifier.watchdog()
+            else:
+                self.log.error("no_progress", where=stuck)
+            await asyncio.sleep(WATCH_S)
+
+    async def watch_room(self) -> None:
+        """Tells when the reserve had to be given up, and takes it back when there is room."""
+        reserve = self.store.reserve
+        held = reserve.held
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if held and not reserve.held:
+                held = False
+                text = "the disk is full: the room kept in reserve was given up, make more"
+                await self.emit(Noticed(kind="disk_full", severity="critical", text=text))
+            elif not held and await asyncio.to_thread(reserve.hold):
+                held = True
+                text = "there is room on the disk again, the reserve is held"
+                await self.emit(Noticed(kind="disk_has_room", severity="info", text=text))
+
+    async def tidy(self) -> None:
+        """Deletes what is older than it is to be kept."""
+        while True:
+            try:
+                while rows := await self.store.tidy(self.retention):
+                    self.log.info("store_tidied", rows=rows)
+                    await asyncio.sleep(TIDY_PAUSE_S)
+            except StoreError as error:
+                self.log.warning("store_not_tidied", reason=str(error))
+            await asyncio.sleep(TIDY_EVERY_S)
+
+    def _stuck(self) -> str | None:
+        if self.store.stuck_s() > WRITER_STUCK_S:
+            return f"the store's writer, for {self.store.stuck_s():.0f} s"
+        if self.planner.overdue_s() > PLANNER_STUCK_S:
+            return f"the planner, for {self.planner.overdue_s():.0f} s"
+        return None

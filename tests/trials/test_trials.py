@@ -1,0 +1,84 @@
+"""The short run of each trial, and that each can find what it looks for."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protocol.ocpp.model import Version
+from tests.trials import power_cuts, storm
+from tests.trials.frames import frames
+from tests.trials.fuzz import Trial
+from tests.trials.power_cuts import Disk
+
+SEED = 1
+
+
+@pytest.mark.fault(37, 38, 39)
+@pytest.mark.parametrize("version", Version)
+def test_hostile_frames_escape_nowhere_and_every_call_is_answered(version: Version) -> None:
+    trial = Trial(version, random.Random(f"{SEED} {version}"))
+    trial.run(2_000)
+    assert (trial.escapes, trial.unanswered) == ([], []), f"seed {SEED}"
+    assert trial.outcomes["Incoming"] > 200, "hardly any came past the schemas"
+
+
+def test_an_escape_and_an_unanswered_call_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = Trial(Version.V16, random.Random(SEED))
+    sent = [json.dumps([2, "a", "Heartbeat", {}]), json.dumps([2, "b", "Heartbeat", {}])]
+    trial._source = iter(sent)
+    monkeypatch.setattr(trial, "_answer", lambda output: 0)
+    trial.run(1)
+    monkeypatch.setattr(trial, "_answer", lambda output: 1 // 0)
+    trial.run(1)
+    assert (len(trial.unanswered), len(trial.escapes)) == (1, 1)
+
+
+def test_the_same_seed_makes_the_same_frames() -> None:
+    first, again = (frames(Version.V201, random.Random(SEED)) for _ in range(2))
+    assert [next(first) for _ in range(200)] == [next(again) for _ in range(200)]
+
+
+@pytest.mark.fault(52)
+async def test_images_of_power_cuts_hold_every_acknowledged_commit_whole(tmp_path: Path) -> None:
+    result = await power_cuts.run(tmp_path, 120, SEED, per_commit=4)
+    assert (result.images, result.problems) == (120, []), f"seed {SEED}"
+    assert result.checkpoints > 0
+    assert 0 < result.had_the_next < result.images
+
+
+async def test_an_image_that_lost_a_commit_or_is_torn_is_found(tmp_path: Path) -> None:
+    await power_cuts.run(tmp_path, 1, SEED)
+    image = tmp_path / "image.db"
+    disk = Disk((tmp_path / "live.db").read_bytes(), b"")
+    disk.write(image)
+    newest = power_cuts._look(image, 1, through_store=False)[1]
+    assert (
+        power_cuts._look(image, newest + 1, through_store=False)[0] == f"lost: newest is {newest}"
+    )
+    Disk(disk.database[:-4096] + bytes(4096), b"").write(image)
+    problem, _ = power_cuts._look(image, newest, through_store=True)
+    assert problem is not None
+
+
+@pytest.mark.fault(51)
+def test_kills_at_random_instants_lose_and_tear_nothing() -> None:
+    """In a process of its own, as it forks."""
+    command = [sys.executable, "-m", "tests.trials.kills", "--kills", "8", "--seed", str(SEED)]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.startswith(f"seed {SEED}: 8 kills")
+    assert "0 problems" in run.stdout
+
+
+@pytest.mark.fault(46)
+async def test_stations_that_come_back_all_at_once_are_all_back(tmp_path: Path) -> None:
+    result = await storm.run(tmp_path, 40, SEED, jitter_s=0.2)
+    assert (result.back, result.log_errors) == (40, 0), f"seed {SEED}"
