@@ -33,7 +33,6 @@ from planner.linear.tiers import (
 )
 from planner.params import Params
 from planner.plan import Objective, Plan
-from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.search.search import Search
 from planner.search.state import State
@@ -115,6 +114,7 @@ class _Run:
         self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
         hand = AtHand.greedy(snapshot)
         self._best = _Best(hand, hand.tiers(hand.draft))
+        self._greedy = hand.draft
         self._instance = Instance(snapshot, hand.line, hand.chosen)
         self._charging_s = 0.0
         """What the exact charging took the last time."""
@@ -154,11 +154,11 @@ class _Run:
                     yield
 
     def _start(self) -> State:
-        """A peak that is paid for and a battery are known from the exact plan alone."""
+        """Greedy's plan; but a peak that is paid for and a battery are known from the exact plan
+        alone."""
         site = self._snapshot.site
-        if site.peak_price_per_kw > 0 or site.battery is not None:
-            return State.of(self._instance, self._best.hand.draft)
-        return constructed(self._instance)
+        exact = site.peak_price_per_kw > 0 or site.battery is not None
+        return State.of(self._instance, self._best.hand.draft if exact else self._greedy)
 
     def _block(self, search: Search, steps: int) -> bool:
         """Whether all steps were made in time, with what is left for the exact charging."""
@@ -225,7 +225,7 @@ class _Run:
         """The plan with the bound that holds for plans equal in the tiers above."""
         found = self._proof
         bound = found.bound_money if found is not None else -math.inf
-        if not math.isfinite(bound):
+        if not math.isfinite(bound) and self._deadline.left_s > 0:
             bound = self._bound()
         plan = self.plan(bound if math.isfinite(bound) else None)
         if found is not None and _optimal(found, plan.objective.money):

@@ -32,6 +32,7 @@ from planner.linear.model import Model
 from planner.linear.repair import repaired
 from planner.linear.scope import Place
 from planner.linear.scopes import placed_scope
+from planner.linear.shares import ALLOWED_SHARE, add_share
 from planner.linear.solver import LinearAnswer, solve_lp
 from planner.objectives import ALLOWED, MONEY, SHORTFALL, TASTE
 from planner.objectives.taste import LATE
@@ -89,24 +90,29 @@ def charge(
     deadline: Deadline,
     *,
     max_gap: float = 0.001,
+    fairly: bool = False,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
     The runs of charge curves that bend upwards are as in `draft`. None where no charging fits,
-    where a price leaves more to decide than powers, or where rounding ends nowhere.
+    where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
+    the smallest share of what was asked for above the tiers.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True)
-    return _Charging(Model(scope), draft, deadline, max_gap).run()
+    return _Charging(Model(scope), draft, deadline, max_gap, fairly=fairly).run()
 
 
 class _Charging:
     """One model; `_bounds` are those of its columns that are not the model's own."""
 
-    def __init__(self, model: Model, draft: Draft, deadline: Deadline, max_gap: float) -> None:
+    def __init__(
+        self, model: Model, draft: Draft, deadline: Deadline, max_gap: float, *, fairly: bool
+    ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
+        self._share = add_share(model) if fairly else None
         self._short, self._money = model.cost(SHORTFALL), model.cost(MONEY)
         self._cost = self._weighed()
 
@@ -141,6 +147,8 @@ class _Charging:
 
     def _first(self) -> LinearAnswer | None:
         """Without rounding: each tier at its best."""
+        if self._share is not None and not self._hold_share(self._share):
+            return None
         least_kwh = self._start_kwh
         if least_kwh > ALLOWED:
             least = self._solve(_SCALE * self._short)
@@ -155,6 +163,15 @@ class _Charging:
         found = self._solve(self._cost)
         self._model.rows.cut(mark)
         return found
+
+    def _hold_share(self, share: int) -> bool:
+        """Finds the largest smallest share, and keeps it; False where time is up."""
+        cost = np.zeros(len(self._model.columns))
+        cost[share] = -_SCALE
+        found = self._solve(cost)
+        if found is not None:
+            self._bounds[share] = (max(0.0, float(found.x[share]) - ALLOWED_SHARE), 1.0)
+        return found is not None
 
     def _solve(self, cost: Floats) -> LinearAnswer | None:
         model, time_s = self._model, self._deadline.left_s

@@ -194,10 +194,12 @@ def _filling(
         for charge in visit.charges:
             kwh[line.step_at(charge.start_s) - first] += charge.kwh
         hours = spans[j].hours[first - spans[j].first_step : end - spans[j].first_step]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            kw = np.where(kwh > 0, kwh / hours, 0.0)
         assert visit.socket is not None
         socket = instance.position[visit.socket]
+        min_kw = instance.groups[instance.group_of[socket]].min_kw
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # Less than the minimum on the average is the minimum for a while.
+            kw = np.where(kwh > 0, np.maximum(kwh / hours, min_kw), 0.0)
         held = spans[j].first and socket == mover.own
         bookings.append(Booking(socket, j, 0 if held else first, first, kw, kwh))
         gained[j] += float(kwh.sum()) * mover.vehicle.efficiency

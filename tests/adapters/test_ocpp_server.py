@@ -499,7 +499,9 @@ async def test_a_half_open_socket_is_replaced_at_once_however_often(
     server = await serve(answers=True)
     async with AsyncExitStack() as links:
         for _ in range(3 + pace.REPLACEMENTS_PER_MINUTE):
-            newest = await links.enter_async_context(station(server, ping_interval=None))
+            newest = await links.enter_async_context(
+                station(server, ping_interval=None, close_timeout=0.1)
+            )
             while not isinstance(await depot.next(), StationConnected):
                 pass
             # Its kernel acknowledges, nobody reads: as a modem that has lost its station.

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.core.instant import Now
 from daemon.core.keeping import restore
 from daemon.core.records import Fact, Memory
 from daemon.core.snapshot import take
