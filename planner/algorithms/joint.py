@@ -1,10 +1,11 @@
 """Routes, connectors and charging together: ruin and recreate, and the exact charging in between.
 
 Whole plans are taken apart in places and put together anew (`planner.search`), in blocks; at the
-end of each block the charging of what was found is solved exactly (`planner.linear`), and the next
-block starts from there. A problem small enough is then solved whole, and proved. What is done
-depends on how many steps are made and on nothing else: a plan carries their number (`iterations`),
-and with `Params.iterations` the same plan is made again, however long that takes.
+end of each block that found something its charging is solved exactly (`planner.linear`), and the
+best of these is the plan; the search itself goes on from what it had. A problem small enough is
+then solved whole, and proved. What is done depends on how many steps are made and on nothing else:
+a plan carries their number (`iterations`), and with `Params.iterations` the same plan is made
+again, however long that takes.
 """
 
 from __future__ import annotations
