@@ -10,7 +10,7 @@ from typing import Final
 
 import aiomqtt
 
-from daemon.adapters.mqtt_client import BrokerAddress
+from daemon.adapters.mqtt_client import BrokerAddress, CancellableClient
 from protocol.mqtt import topics
 from simulation.scenario import Json
 
@@ -50,7 +50,7 @@ class FleetLink:
 async def fleet_link(address: BrokerAddress, site: str) -> AsyncIterator[FleetLink]:
     """Connected while entered. Raises MqttError."""
     new = address.version == "5"
-    async with aiomqtt.Client(
+    async with CancellableClient(
         address.host,
         address.port,
         username=address.user,

@@ -100,7 +100,20 @@ class BrokerAddress:
         )
 
 
-class MqttClient(aiomqtt.Client):
+class CancellableClient(aiomqtt.Client):
+    """aiomqtt's client, whose calls end when the task that waits for them is cancelled."""
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109  (aiomqtt's)
+        """aiomqtt takes `asyncio.wait_for`, which before Python 3.12 loses a cancellation that
+        comes together with the result: the cancelled task then runs on for ever."""
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError as error:
+            raise aiomqtt.MqttError("the broker did not answer in time") from error
+
+
+class MqttClient(CancellableClient):
     """Good for one connection: `connect`, then use, then `leave`, whatever happened between.
 
     Every call that waits for the broker raises `aiomqtt.MqttError` after 5 s.
@@ -202,15 +215,6 @@ class MqttClient(aiomqtt.Client):
             self._client._sock_close()
             if self._disconnected.done():
                 self._disconnected.exception()
-
-    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109  (aiomqtt's)
-        """aiomqtt takes `asyncio.wait_for`, which before Python 3.12 loses a cancellation that
-        comes together with the result: the cancelled task then runs on for ever."""
-        try:
-            async with asyncio.timeout(self.timeout if timeout is None else timeout):
-                return await fut
-        except TimeoutError as error:
-            raise aiomqtt.MqttError("the broker did not answer in time") from error
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         """A message that still waits for us is not taken in again: a broker may repeat it under

@@ -18,7 +18,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from daemon.adapters.broker import EmbeddedBroker
-from daemon.adapters.mqtt_client import MqttVersion
+from daemon.adapters.mqtt_client import CancellableClient, MqttVersion
 from daemon.adapters.mqtt_probe import accepts
 
 NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
@@ -171,7 +171,7 @@ class FleetClient:
 @contextlib.asynccontextmanager
 async def fleet_client(broker: Broker, identifier: str = "fleet") -> AsyncIterator[FleetClient]:
     new = broker.version == "5"
-    async with aiomqtt.Client(
+    async with CancellableClient(
         "127.0.0.1",
         broker.port,
         identifier=identifier,

@@ -18,6 +18,7 @@ import pytest
 from aiomqtt.exceptions import MqttConnectError
 
 from daemon.adapters.broker import BrokerError, EmbeddedBroker
+from daemon.adapters.mqtt_client import CancellableClient
 from tests.adapters.brokers import NO_DELAY, log_to, until
 
 EVERYWHERE = "0.0.0.0"
@@ -54,7 +55,7 @@ async def broker(tmp_path: Path, entries: list[dict[str, object]]) -> AsyncItera
 
 
 def client(broker: EmbeddedBroker, identifier: str, **options: object) -> aiomqtt.Client:
-    return aiomqtt.Client(
+    return CancellableClient(
         "127.0.0.1",
         broker.port,
         identifier=identifier,

@@ -15,6 +15,7 @@ from aiomqtt.types import PayloadType
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from daemon.adapters.mqtt_client import CancellableClient
 from planner.series import format_instant
 from tests.adapters.brokers import Mosquitto
 from tests.end_to_end.running import RawStation, running
@@ -101,7 +102,7 @@ async def test_fleet_plan_profile_command_and_restart_over_mosquitto(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     async with (
-        aiomqtt.Client(
+        CancellableClient(
             "127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5, identifier="desk"
         ) as client,
         running(tmp_path, **settings(broker)) as daemon,

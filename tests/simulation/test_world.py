@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from daemon.adapters.broker import EmbeddedBroker
-from daemon.adapters.mqtt_client import BrokerAddress
+from daemon.adapters.mqtt_client import BrokerAddress, CancellableClient
 from planner.codec import dump_plan
 from planner.plan import Cost, Objective, Period, Plan, Stay, Unserved
 from planner.series import format_instant
@@ -160,7 +160,7 @@ async def bench(folder: Path, scenario: Scenario = SCENARIO) -> AsyncIterator[Be
     try:
         async with (
             fleet_link(address, SITE) as link,
-            aiomqtt.Client(
+            CancellableClient(
                 "127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V311
             ) as daemon,
         ):
