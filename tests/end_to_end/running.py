@@ -81,15 +81,18 @@ class Daemon:
         return await self.process.wait()
 
     async def get(self, path: str) -> Any:
-        return await asyncio.to_thread(self._get, path)
+        return json.loads(await self.text(path))
 
-    def _get(self, path: str) -> Any:
+    async def text(self, path: str) -> str:
+        return await asyncio.to_thread(self._text, path)
+
+    def _text(self, path: str) -> str:
         address = urlsplit(self.http)
         assert address.hostname is not None
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
         try:
             connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
+            return connection.getresponse().read().decode()
         finally:
             connection.close()
 
