@@ -108,6 +108,21 @@ async def running(directory: Path, **settings: str) -> AsyncIterator[Daemon]:
         await daemon.stop()
 
 
+def known_vehicle(id: str, id_token: str) -> dict[str, object]:
+    """Settings of a vehicle that is here, nearly empty, and told in full."""
+    return {
+        "id": id,
+        "id_tokens": [id_token],
+        "type": "van",
+        "battery_kwh": 200.0,
+        "energy_kwh": 20.0,
+        "target_kwh": 200.0,
+        "max_charge_kw": 22.0,
+        "plugs": ["type2"],
+        "available_from": "2026-01-01T00:00:00Z",
+    }
+
+
 @dataclass
 class RawStation:
     """A 1.6 station that speaks raw text, so that a test says every byte; it accepts every call."""

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from config.site import VehicleTable
 from daemon.adapters.clock import SystemClock
 from daemon.core.fallback import evse_fallback_kw
 from protocol.ocpp.model import Version
@@ -31,7 +30,7 @@ from simulation.soak.world import World
 from simulation.spec import StationSpec
 from simulation.station import VirtualStation
 from simulation.vehicle import Vehicle
-from tests.end_to_end.running import running
+from tests.end_to_end.running import known_vehicle, running
 from tests.waiting import until
 
 GRACE_S = 10.0
@@ -145,17 +144,7 @@ async def _live_really(folder: Path, name: str, result: Result) -> None:
     settings = [
         {"id": spec.id, "capability_class": "A", "connectors": [connector]} for spec in specs
     ]
-    vehicles = [
-        VehicleTable(
-            id=f"V-{spec.id}",
-            id_tokens=(f"TAG-{spec.id}",),
-            battery_kwh=200.0,
-            energy_kwh=20.0,
-            target_kwh=200.0,
-            max_charge_kw=22.0,
-        )
-        for spec in specs
-    ]
+    vehicles = [known_vehicle(f"V-{spec.id}", f"TAG-{spec.id}") for spec in specs]
     async with running(
         folder,
         SITE__IMPORT_LIMIT_KW=f"{REAL_LIMIT_KW}",
@@ -163,16 +152,19 @@ async def _live_really(folder: Path, name: str, result: Result) -> None:
         OCPP__LEASE_S=f"{LEASE_S}",
         PLANNER__MODE="charging",
         STATIONS=json.dumps(settings),
-        VEHICLES=json.dumps([v.model_dump(mode="json", exclude_unset=True) for v in vehicles]),
+        VEHICLES=json.dumps(vehicles),
     ) as daemon:
         stations = [
             VirtualStation(spec, url=daemon.ocpp, clock=SystemClock(), rng=rng) for spec in specs
         ]
         tasks = [asyncio.create_task(station.run()) for station in stations]
-        for station, known in zip(stations, vehicles, strict=True):
-            vehicle = Vehicle(id=known.id, battery_kwh=200.0, energy_kwh=20.0, max_charge_kw=22.0)
-            station.plug_in(1, vehicle, *known.id_tokens)
+        for station in stations:
+            id = station.spec.id
+            vehicle = Vehicle(id=f"V-{id}", battery_kwh=200.0, energy_kwh=20.0, max_charge_kw=22.0)
+            station.plug_in(1, vehicle, f"TAG-{id}")
         above = partial(_really_above, stations)
+        # Before it has been told anything a station draws what it can.
+        await asyncio.gather(*(station.told.wait() for station in stations))
         await until(lambda: bool(above()), PATIENCE_S)
         await asyncio.sleep(rng.uniform(0.0, 60.0))
         await until(lambda: bool(above()), PATIENCE_S)

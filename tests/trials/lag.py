@@ -17,13 +17,14 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
-from tests.end_to_end.running import Daemon, RawStation, running
+from tests.end_to_end.running import Daemon, RawStation, known_vehicle, running
 from tests.end_to_end.test_kill_daemon_process import METER_START, _meter, _start
 from tests.end_to_end.test_store_disasters import no_room
 
@@ -71,7 +72,7 @@ async def run(folder: Path, seconds: float, stations: int, floods: int) -> Resul
         "SITE__IMPORT_LIMIT_KW": f"{6 * stations}",
         "OCPP__UNKNOWN_STATIONS": "accept",
         "PLANNER__PERIOD_S": f"{PLAN_EVERY_S}",
-        "VEHICLES": json.dumps([_vehicle(id) for id in ids]),
+        "VEHICLES": json.dumps([known_vehicle(f"V-{id}", f"TAG-{id}") for id in ids]),
     }
     async with running(folder, **settings) as daemon, AsyncExitStack() as links:
         tasks = []
@@ -93,16 +94,12 @@ async def run(folder: Path, seconds: float, stations: int, floods: int) -> Resul
     return result
 
 
-def _vehicle(station: str) -> dict[str, object]:
-    energies = {"battery_kwh": 100.0, "energy_kwh": 20.0, "target_kwh": 100.0}
-    return {"id": f"V-{station}", "id_tokens": [f"TAG-{station}"], **energies}
-
-
 async def _behave(station: RawStation, id: str) -> None:
     """Charges, and does what it is told."""
     boot = {"chargePointVendor": "Raw", "chargePointModel": "R1"}
     await station.call("BootNotification", boot)
-    await station.call("StartTransaction", _start(id))
+    now = {"timestamp": datetime.now(UTC).isoformat(timespec="seconds")}
+    await station.call("StartTransaction", _start(id) | now)
     with suppress(ConnectionClosed):
         while True:
             await station.listen(60.0)
