@@ -142,6 +142,7 @@ class Station:
     setup_due_s: float | None = None
     online_since_s: float | None = None
     backlog_until_s: float | None = None
+    claimed_until_s: float | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""
