@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ocpp.exceptions import OCPPError
 from websockets.exceptions import WebSocketException
 
+from daemon.adapters.cancelling import heed_cancellation
 from daemon.adapters.clock import Clock
 from protocol.ocpp.events import (
     BootReply,
@@ -121,6 +122,7 @@ class Conversation:
                 reason = repr(errors.exceptions[0])
             finally:
                 self._link = None
+            heed_cancellation()
             self._outbox.link_lost()
             self._speaker.link_down(reason)
             await self._clock.sleep(self._pause_s())
