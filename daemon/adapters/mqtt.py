@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import aiomqtt
 from structlog.typing import FilteringBoundLogger
 
-from daemon.adapters.cancelling import heed_cancellation
+from daemon.adapters.cancelling import apart
 from daemon.adapters.mqtt_boxes import Arrival, Inbox, Outbox, OutboxRow
 from daemon.adapters.mqtt_client import (
     DEADLINE_S,
@@ -116,10 +116,9 @@ class MqttLink:
             began_s = _loop_s()
             reason = ""
             try:
-                await self._session()
+                await apart(self._session())
             except* (aiomqtt.MqttError, StoreFailedError) as lost:
                 reason = _reason(lost.exceptions[0])
-            heed_cancellation()
             if _loop_s() - began_s >= STEADY_S:
                 failures = 0
             pause_s = self._pause_s(failures)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from daemon.adapters.cancelling import heed_cancellation
+import pytest
+
+from daemon.adapters.cancelling import apart, heed_cancellation
 
 
 async def ended(task: asyncio.Task[None]) -> bool:
@@ -21,25 +23,56 @@ async def test_a_loop_ends_though_its_task_group_fails_as_it_is_cancelled() -> N
         await fail.wait()
         raise OSError("the link is lost")
 
+    async def session() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(failing())
+
     async def run() -> None:
         nonlocal rounds
         while True:
             rounds += 1
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(failing())
+                await apart(session())
             except* OSError:
                 fail.clear()
-            heed_cancellation()
 
     task = asyncio.create_task(run())
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
     fail.set()
-    await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
     assert await ended(task)
     assert rounds == 1
+
+
+async def test_what_runs_apart_is_over_before_its_caller_is() -> None:
+    said: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            said.append("goodbye")
+
+    task = asyncio.create_task(apart(work()))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    assert await ended(task)
+    assert said == ["goodbye"]
+
+
+async def test_what_runs_apart_returns_and_raises() -> None:
+    async def seven() -> int:
+        return 7
+
+    async def fails() -> None:
+        raise OSError("the link is lost")
+
+    assert await apart(seven()) == 7
+    with pytest.raises(OSError, match="the link is lost"):
+        await apart(fails())
 
 
 async def test_a_wait_ends_though_its_result_comes_with_the_cancellation() -> None:
