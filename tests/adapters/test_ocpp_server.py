@@ -64,7 +64,7 @@ from protocol.ocpp.model import (
 
 V16, V201 = Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")
 NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Depot:

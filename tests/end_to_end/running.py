@@ -148,7 +148,7 @@ class RawStation:
         return await self.answer_to(id)
 
     async def answer_to(self, id: str) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 frame = json.loads(await self.link.recv())
                 if frame[0] == 2:
