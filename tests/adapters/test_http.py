@@ -181,6 +181,8 @@ async def test_who_sends_a_byte_of_a_request_now_and_then_is_cut_off_and_harms_n
         assert (await get(server.port, "/api/v1/state")).status == 200
         for _, writer in slow:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
     assert "sent no whole request in 0.2 s" in caplog.text
 
 
