@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from planner.constraints import SOFT, swaps
-from planner.drafts.choices import Choices
+from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
 from planner.drafts.timeline import Floats, Limit, Timeline
 from planner.objectives.taste import LATE
@@ -109,7 +109,7 @@ def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
 def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     """Changes against the previous plan, how late the charging is (`LATE` for every kWh and hour
     after the horizon's start), and what the soft rules that are on make of the draft."""
-    before = swaps.remembered(snapshot)
+    before = remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
     late: float = sum(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from planner.drafts.timeline import SECOND, Timeline
 from planner.snapshot import Route, Rules, Snapshot, Vehicle
@@ -76,10 +77,10 @@ def clash(a: Drive, b: Drive, rules: Rules) -> bool:
     first, then = (a, b) if early else (b, a)
     if then.depart_s < first.return_s + rules.gap_minutes * 60 - 1e-6:
         return True
-    if not rules.incompatible_routes:
+    if not (pairs := rules.excluded_pairs):
         return False
     pair = {a.route, b.route}
-    return any(pair == set(x) for x in rules.incompatible_routes)
+    return any(pair == set(x) for x in pairs)
 
 
 def lawful(sequence: Sequence[Drive], rules: Rules) -> bool:
@@ -104,6 +105,14 @@ def longest_shift_s(sequence: Sequence[Drive], rules: Rules) -> float:
             start_s = drive.depart_s
         longest_s, last = max(longest_s, drive.return_s - start_s), drive
     return longest_s
+
+
+def most_drivers(snapshot: Snapshot) -> int | None:
+    """So many vehicles may drive at all: those in service less a hard reserve; None: all."""
+    reserve = snapshot.rules.soft.reserve_vehicles
+    if reserve is None or not reserve.hard or reserve.vehicles:
+        return None
+    return max(0, sum(v.in_service for v in snapshot.vehicles) - reserve.count)
 
 
 def max_shift_hours(rules: Rules) -> float | None:
@@ -137,7 +146,7 @@ def _drive(route: Route, vehicle: Vehicle, rules: Rules, line: Timeline) -> Driv
         depart_s=line.seconds(route.depart),
         return_s=line.seconds(route.return_),
         energy_kwh=energy_kwh,
-        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh + rules.spare_kwh,
+        need_kwh=rules.need_kwh(energy_kwh, vehicle.reserve_kwh),
         priority=route.priority,
     )
 
@@ -197,12 +206,16 @@ def _possible(
 def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Callable[[Vehicle], bool]]]:
     """The rules of `rules.soft` that are hard and judge a vehicle by itself."""
     soft = snapshot.rules.soft
-    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    reserve, soonness, swaps = soft.reserve_vehicles, soft.minimum_soonness, soft.swaps
     if reserve is not None and reserve.hard:
         yield "all allowed vehicles are kept in reserve", lambda v: v.id not in reserve.vehicles
     if soonness is not None and soonness.hard:
         text = f"it departs within {soonness.hours:g} h, too soon for another vehicle"
         yield text, lambda v: not too_soon(route, v.id, snapshot, soonness.hours)
+    if swaps is not None and swaps.hard and route.vehicle is None:
+        before = remembered(snapshot).get(route.id)
+        text = f"it stays with {before}, which cannot drive it"
+        yield text, lambda v: before in (None, v.id)
 
 
 def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bool:
@@ -212,6 +225,17 @@ def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bo
         return False
     before = snapshot.previous.allocations if snapshot.previous else ()
     return not any(a.route == route.id and a.vehicle == vehicle for a in before)
+
+
+def remembered(snapshot: Snapshot) -> Mapping[str, str]:
+    """The vehicle by route in the previous plan, unless `rules.soft.swaps` finds that too old."""
+    rule, previous = snapshot.rules.soft.swaps, snapshot.previous
+    if previous is None:
+        return {}
+    age = snapshot.taken_at - (previous.at or snapshot.taken_at)
+    if rule is not None and age > timedelta(hours=rule.lookback_hours):
+        return {}
+    return {a.route: a.vehicle for a in previous.allocations}
 
 
 def _nearest(route: Route, left: Sequence[Vehicle]) -> str:

@@ -89,6 +89,8 @@ def _kept(instance: Instance) -> State:
     lawful = instance.lawful
     for v, name in enumerate(instance.names):
         drives: list[Drive] = []
+        if not state.may_drive(v):
+            continue
         for drive in instance.chosen.drives[name]:
             if instance.before.get(drive.route) == name and lawful([*drives, drive]):
                 drives.append(drive)

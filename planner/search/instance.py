@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.constraints import ABOUT_ROUTES
-from planner.drafts.choices import Choices, Drive, lawful
+from planner.drafts.choices import Choices, Drive, lawful, most_drivers
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.timeline import Floats, Socket, Timeline
@@ -109,6 +109,7 @@ class Instance:
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
+        self.most_drivers = most_drivers(snapshot)
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless

@@ -60,6 +60,8 @@ class Builder:
                 break
             if self.blink and self.rng.random() < self.blink:
                 continue
+            if not self.state.may_drive(v):
+                continue
             drives = sorted((*self.state.drives[v], drive), key=_departs)
             if not self.instance.lawful(drives):
                 continue
