@@ -17,7 +17,7 @@ from planner.snapshot import Route, Rules, Snapshot, Vehicle
 class Drive(NamedTuple):
     """A route as one vehicle would drive it; `need_kwh` is wanted at departure (law 3).
 
-    A large depot has 150,000 of them, and a tuple is made in a quarter of a frozen dataclass's time.
+    A large depot has 150,000 of them; a tuple is made in a quarter of a frozen dataclass's time.
     """
 
     route: str
