@@ -73,7 +73,7 @@ def assemble(
             taste=taste(snapshot, line, draft),
         ),
         cost=cost,
-        bound=None if bound_money is None else _bound(money, bound_money),
+        bound=None if bound_money is None else bound_of(money, bound_money),
         binding=tuple(_bindings(line, draft)),
         notes=tuple(_notes(snapshot, driven)),
     )
@@ -181,8 +181,8 @@ def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats)
     return Cost(energy=energy, peak=peak_kw * site.peak_price_per_kw, wear=wear)
 
 
-def _bound(money: float, bound_money: float) -> Bound:
-    """A difference within a millionth is rounding."""
+def bound_of(money: float, bound_money: float) -> Bound:
+    """Clipped to `money`; a difference within a millionth is rounding."""
     low = money if bound_money > money - 1e-6 * max(1.0, abs(money)) else bound_money
     return Bound(money=low, gap=(money - low) / max(abs(money), 1e-6))
 

@@ -128,7 +128,11 @@ def timeline(snapshot: Snapshot) -> Timeline:
         import_price=mean(site.import_price_per_kwh),
         export_price=mean(site.export_price_per_kwh),
         fixed_kw=fixed_kw,
-        limits=(whole, *_circuit_limits(snapshot, lowest), *_left_alone(snapshot, itertools.pairwise(grid)),
+        limits=(
+            whole,
+            *_circuit_limits(snapshot, lowest),
+            *_left_alone(snapshot, itertools.pairwise(grid)),
+        ),
     )
 
 

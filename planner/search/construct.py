@@ -40,16 +40,16 @@ def _whole(state: State) -> bool:
 
 
 def _by_priority(instance: Instance, route: int) -> tuple[float, float]:
-    return -instance.priority[route], instance.options[route][0][1].depart_s
+    return -instance.priority[route], instance.options[route][0].depart_s
 
 
 def _by_departure(instance: Instance, route: int) -> tuple[float, float]:
-    return instance.options[route][0][1].depart_s, 0.0
+    return instance.options[route][0].depart_s, 0.0
 
 
 def _by_choice(instance: Instance, route: int) -> tuple[float, float]:
     """Those first that few vehicles can drive."""
-    return len(instance.options[route]), -instance.options[route][0][1].energy_kwh
+    return len(instance.options[route]), -instance.options[route][0].energy_kwh
 
 
 _ORDERS = (

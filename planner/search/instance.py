@@ -106,10 +106,15 @@ class Instance:
         self.routes = [r.id for r in chosen.routes]
         self.priority = [r.priority for r in chosen.routes]
         number = {r: i for i, r in enumerate(self.routes)}
-        self.options: list[list[tuple[int, Drive]]] = [[] for _ in self.routes]
+        self.options: list[list[Drive]] = [[] for _ in self.routes]
+        """By route, as each vehicle that can would drive it."""
+        self.drivers: list[list[int]] = [[] for _ in self.routes]
+        """The vehicles of `options`: two lists of what is there already, no pair made anew."""
         for v, name in enumerate(self.names):
             for drive in chosen.drives[name]:
-                self.options[number[drive.route]].append((v, drive))
+                r = number[drive.route]
+                self.options[r].append(drive)
+                self.drivers[r].append(v)
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}

@@ -92,7 +92,8 @@ class Builder:
         state, found = self.state, []
         end_s, movers = self.instance.line.end_s, self.instance.movers
         noise = self.rng.gauss if self.blink else None
-        for v, drive in self.instance.options[route]:
+        instance = self.instance
+        for v, drive in zip(instance.drivers[route], instance.options[route], strict=True):
             mine = state.drives[v]
             depart_s, return_s = drive.depart_s, drive.return_s
             driven, target = 0.0, movers[v].target_kwh
