@@ -119,6 +119,7 @@ class Instance:
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
         self.most_drivers = most_drivers(snapshot)
+        self.stays = snapshot.previous.stays if snapshot.previous else ()
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless

@@ -69,7 +69,7 @@ class Builder:
             if filling is None:
                 continue
             old = self.state.fillings[v]
-            added = _worth(filling) - (_worth(old) if old is not None else 0.0)
+            added = worth(filling) - (worth(old) if old is not None else 0.0)
             name = self.instance.names[v]
             if self.instance.before.get(drive.route, name) != name:
                 added += _SWAP_COST
@@ -149,5 +149,5 @@ def _departs(drive: Drive) -> float:
     return drive.depart_s
 
 
-def _worth(filling: Filling) -> float:
+def worth(filling: Filling) -> float:
     return KWH_COST * (filling.missing_kwh + filling.short_kwh) + filling.cost
