@@ -31,7 +31,8 @@ MAX_YEAR: Final = 9000
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _RFC3339 = re.compile(_DATE + r"T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?Z")
 _WANTED = 'wants an instant in UTC such as "2026-11-20T16:00:00Z"'
-_START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+# Within what can be told, so that a constant that got a second point can be read back.
+_START_OF_TIME = datetime(MIN_YEAR, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(value: object) -> datetime:

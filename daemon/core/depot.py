@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from daemon.core.clocks import OwnClock
@@ -33,13 +33,11 @@ class LimitOverride:
     until: datetime | None
 
     def series(self, ceiling: Series) -> Series:
+        lowered = Series.constant(self.import_limit_kw)
         if self.until is None:
-            return Series.constant(self.import_limit_kw)
-        # A first value holds before its instant too; the beginning of time, where a constant's
-        # stands, could not be read back from JSON beside a second one.
-        lowered = Point(at=self.until - timedelta(days=1), value=self.import_limit_kw)
+            return lowered
         after = Point(at=self.until, value=ceiling.points[-1].value)
-        return Series(points=(lowered, after))
+        return Series(points=(*lowered.points, after))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
