@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -72,6 +73,9 @@ class Point:
     value: Number
 
 
+_instant = attrgetter("at")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Series:
     """A step function of time: each point's value holds until the next, the first one also before.
@@ -115,12 +119,17 @@ class Series:
 
     def at(self, instant: datetime) -> float:
         """The value that holds at `instant`."""
-        index = bisect_right(self.points, instant, key=lambda p: p.at)
+        index = bisect_right(self.points, instant, key=_instant)
         return self.points[max(index - 1, 0)].value
+
+    def next_change(self, after: datetime) -> datetime | None:
+        """The first point's instant that is later than `after`."""
+        index = bisect_right(self.points, after, key=_instant)
+        return self.points[index].at if index < len(self.points) else None
 
     def pieces(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, float]]:
         """The constant pieces `(from, to, value)` of `[start, end)`, in order, without gaps."""
-        index = max(bisect_right(self.points, start, key=lambda p: p.at) - 1, 0)
+        index = max(bisect_right(self.points, start, key=_instant) - 1, 0)
         at = start
         while at < end:
             more = index + 1 < len(self.points)
