@@ -13,6 +13,7 @@ from daemon.core.effects import Effect, Note, Send
 from daemon.core.events import CommandAnswered
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
+from daemon.core.last_resort import stop_who_disobeys
 from daemon.core.lease import FOREVER, Lease
 from daemon.core.profiles import lend
 from daemon.core.rooms import budget_of, next_change_s
@@ -57,6 +58,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         for change in changes:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
+    yield from stop_who_disobeys(depot, now)
     for station in depot.stations.values():
         if station.lane.waiting:
             yield from _send(depot, station)
