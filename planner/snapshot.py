@@ -12,11 +12,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
-from planner.consistency import at_most, check_plugged, check_tree, check_unique
+from planner.consistency import at_most, check_plugged, check_stays, check_tree, check_unique
 from planner.model import MODEL, FieldError
 from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive, Share
 from planner.series import MAX_YEAR, Instant, NonNegativeSeries, Series
 from planner.soft import Soft
+from planner.stay import Stay
 
 FORMAT: Final = "depotd.snapshot/1"
 MAX_STEPS: Final = 100_000
@@ -25,6 +26,7 @@ MAX_STEPS: Final = 100_000
 MAX_VEHICLES: Final = 1000
 MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
+MAX_STAYS: Final = MAX_VEHICLES + MAX_ROUTES
 # The largest number that every store and every JSON reader carries whole.
 MAX_REVISION: Final = 2**53 - 1
 
@@ -272,10 +274,20 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Previous:
-    """`at`: when that plan was made; None counts as just now."""
+    """The plan in force. `at`: when it was made; None counts as just now.
+
+    `stays` are that plan's, from which planning sets out: what is over, and what stands at
+    connectors or belongs to vehicles that are not there, counts for nothing.
+    """
 
     allocations: tuple[Allocation, ...] = ()
     at: Instant | None = None
+    stays: Annotated[tuple[Stay, ...], Field(max_length=MAX_STAYS)] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_stays("stays", self.stays)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -186,3 +186,14 @@ def test_the_plan_before_is_remembered_with_its_time() -> None:
     previous = taken(bench).previous
     assert previous is not None
     assert previous.at == made_at
+
+
+def test_planning_sets_out_from_the_stays_of_the_plan_in_force() -> None:
+    bench = Bench.of(site(2))
+    bench.follow({("V01", "CP01"): [11.0] * 4, ("V02", "CP02"): [0.0, 7.0]})
+    bench.wait(3600)
+    previous = taken(bench).previous
+    assert previous is not None
+    assert [(s.vehicle, s.station) for s in previous.stays] == [("V01", "CP01"), ("V02", "CP02")]
+    assert previous.stays[0].periods[0].kw == 11.0
+    assert {s.why for s in previous.stays} == {""}
