@@ -86,24 +86,22 @@ class Words:
         line, clock = self._line, self._clock(until_s)
         waited = range(line.step_at(from_s), max(line.step_at(until_s - 1), line.step_at(from_s)))
         waited = range(waited.start, waited.stop + 1)
-        paid = max(
-            float(line.import_price[line.step_at(c.start_s)])
-            for c in visit.charges
-            if c.start_s >= until_s - 1e-6
-        )
-        dear = [s for s in waited if line.import_price[s] > paid + _PRICE]
-        if len(dear) == len(waited):
-            least = min(float(line.import_price[s]) for s in waited)
+        charged = [c.start_s for c in visit.charges if c.start_s >= until_s - 1e-6]
+        paid = float(line.import_price[line.steps_at(charged)].max())
+        prices = line.import_price[waited.start : waited.stop]
+        cheap = np.flatnonzero(prices <= paid + _PRICE)
+        if not len(cheap):
+            least = float(prices.min())
             currency = self._snapshot.site.currency
             return f"waits for the cheap hours from {clock}, {paid:g} not {least:g} {currency}/kWh"
         last = self._last_holder(visit, from_s, until_s)
         if last is not None and self._all_taken(visit, from_s, until_s):
             return f"waits for a connector until {clock}, when {last}"
-        just_before = [s for s in waited if s not in dear][-1]
+        just_before = waited.start + int(cheap[-1])
         full = self._full(visit, just_before)
         if full is not None:
             return f"waits behind {full} until {clock}"
-        if dear:
+        if len(cheap) < len(waited):
             return f"waits for cheaper hours from {clock}"
         return f"has time, begins at {clock}" + (f", when {last}" if last else "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -163,8 +164,9 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
 
 def _charges(visits: Iterable[Visit]) -> tuple[Floats, Floats, Floats]:
     """Start, end and kW of every charge."""
-    numbers = (number for visit in visits for charge in visit.charges for number in charge)
-    start_s, end_s, kw = np.fromiter(numbers, np.float64).reshape(-1, 3).T
+    charges = chain.from_iterable(visit.charges for visit in visits)
+    numbers = np.fromiter(chain.from_iterable(charges), np.float64)
+    start_s, end_s, kw = numbers.reshape(-1, 3).T
     return start_s, end_s, kw
 
 

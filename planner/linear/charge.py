@@ -129,19 +129,19 @@ class _Charging:
 
     def run(self) -> Charged | None:
         columns = self._model.columns
-        free = any(flag and c not in self._bounds for c, flag in enumerate(columns.integral))
+        free = {c for c, flag in enumerate(columns.integral) if flag} - self._bounds.keys()
         first = answer = None if free else self._first()
+        prices = None if first is None else self._prices(first)
         for _ in range(ROUNDS):
-            if first is None or answer is None:
+            if first is None or answer is None or prices is None:
                 return None
-            prices = self._prices(first)
             x = repaired(columns, answer.x, prices.import_per_kwh)
             draft = extract(columns, x)
             if draft is None:
                 return None
             places = unlawful(columns.scope, draft)
             if not places:
-                return self._charged(first, x, draft)
+                return self._charged(first, x, draft, prices)
             if not self._round(places, answer.x):
                 return None
             answer = self._solve(self._cost)
@@ -218,7 +218,7 @@ class _Charging:
                     left_kw[i] -= group.min_kw
         return decided
 
-    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
         cost = cost_of(snapshot, line, draft, site_import(draft, line))
         short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
@@ -229,20 +229,20 @@ class _Charging:
             shortfall_kwh=short,
             money=money,
             exact=short <= least[0] + ALLOWED and not dearer,
-            prices=self._prices(first),
+            prices=prices,
         )
 
     def _prices(self, answer: LinearAnswer) -> Prices:
         rows, line = self._model.rows, self._model.columns.scope.line
-        per_kwh = answer.prices / (self._scale * line.step_h)
+        per_kwh = (answer.prices / (self._scale * line.step_h)).tolist()
         imported = np.zeros(line.steps)
         limits = np.zeros((len(line.limits), line.steps))
         for name, found in rows.named.items():
             match name:
                 case ("balance", int(step)):
-                    imported[step] = per_kwh[found].sum()
+                    imported[step] = sum(per_kwh[row] for row in found)
                 case ("limit", int(i), int(step)):
-                    limits[i, step] = -per_kwh[found].sum()
+                    limits[i, step] = -sum(per_kwh[row] for row in found)
         return Prices(import_per_kwh=imported, limit_per_kwh=limits)
 
 

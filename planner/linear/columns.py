@@ -88,15 +88,16 @@ class Columns:
     @cached_property
     def powers(self) -> Powers:
         """To be asked for when all powers are declared; a vehicle's own follow each other."""
-        parts, kw = self.scope.parts, self["kw"]
-        names = [name for name, _, _ in kw]
+        kw = self["kw"]
         part = np.array([k for _, _, k in kw], dtype=np.int64)
-        own = [parts[name][k] for name, _, k in kw]
-        start_s, end_s = np.array([p.start_s for p in own]), np.array([p.end_s for p in own])
         spans, first = dict[str, slice](), 0
-        for name, number in Counter(names).items():
+        for name, number in Counter(name for name, _, _ in kw).items():
             spans[name] = slice(first, first + number)
             first += number
+        own = [(self.scope.parts[name], part[span]) for name, span in spans.items()]
+        start_s = np.concatenate([np.zeros(0), *(parts.start_s[k] for parts, k in own)])
+        end_s = np.concatenate([np.zeros(0), *(parts.end_s[k] for parts, k in own)])
+        steps = [np.zeros(0, dtype=np.int64), *(parts.step[k] for parts, k in own)]
         begins = np.diff(part, prepend=-1) != 0
         begins[[span.start for span in spans.values()]] = True
         return Powers(
@@ -105,7 +106,7 @@ class Columns:
             part=part,
             begins=begins,
             group=np.array([g for _, g, _ in kw], dtype=np.int64),
-            step=np.array([p.step for p in own], dtype=np.int64),
+            step=np.concatenate(steps),
             start_s=start_s,
             end_s=end_s,
             hours=(end_s - start_s) / 3600,

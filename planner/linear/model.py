@@ -29,10 +29,11 @@ class Model:
 
     def cost(self, tier: Tier) -> Floats:
         found = self.terms(tier)
-        columns, weights = zip(*found, strict=True) if found else ((), ())
-        return np.bincount(
-            np.array(columns, dtype=np.int64), np.array(weights), minlength=len(self.columns)
-        )
+        cost = np.zeros(len(self.columns))
+        if found:
+            columns, weights = zip(*found, strict=True)
+            np.add.at(cost, np.array(columns), np.array(weights))
+        return cost
 
     def solve(
         self,

@@ -165,17 +165,16 @@ class State:
 
 def _charges(booking: Booking, span: Span, step_s: float) -> Iterable[Charge]:
     """A step used in part is used next to the step after it where that is used too."""
-    last = len(booking.kw) - 1
-    for i, (kw, kwh) in enumerate(zip(booking.kw.tolist(), booking.kwh.tolist(), strict=True)):
-        if kw <= 0 or kwh <= 1e-7:
-            continue
-        step = booking.first + i
-        start_s = max(span.start_s, step * step_s)
-        end_s = min(span.end_s, (step + 1) * step_s)
-        length_s = round(min(3600 * kwh / kw, end_s - start_s), 3)
-        if i < last and booking.kw[i + 1] > 0 and (i == 0 or booking.kw[i - 1] <= 0):
-            start_s = end_s - length_s
-        yield Charge(start_s, start_s + length_s, kw)
+    used = (booking.kw > 0) & (booking.kwh > 1e-7)
+    kw, kwh = booking.kw[used], booking.kwh[used]
+    step = (booking.first + np.flatnonzero(used)).astype(np.float64)
+    start_s = np.maximum(span.start_s, step * step_s)
+    end_s = np.minimum(span.end_s, (step + 1) * step_s)
+    length_s = np.round(np.minimum(3600 * kwh / kw, end_s - start_s), 3)
+    on = np.concatenate(([False], booking.kw > 0, [False]))
+    leads = (on[2:] & ~on[:-2])[used]
+    start_s = np.where(leads, end_s - length_s, start_s)
+    return map(Charge, start_s.tolist(), (start_s + length_s).tolist(), kw.tolist())
 
 
 def _filling(
