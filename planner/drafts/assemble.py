@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -238,24 +238,15 @@ def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:
 
 
 def _site(line: Timeline, import_kw: Floats) -> tuple[SiteStep, ...]:
-    step = line.step_s
-    return tuple(
-        SiteStep(
-            start=line.instant(i * step), end=line.instant((i + 1) * step), import_kw=float(kw)
-        )
-        for i, kw in enumerate(import_kw)
-    )
+    grid = [line.instant(i * line.step_s) for i in range(line.steps + 1)]
+    steps = zip(grid, grid[1:], import_kw.tolist(), strict=False)
+    return tuple(SiteStep(start=start, end=end, import_kw=kw) for start, end, kw in steps)
 
 
 def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
-    found: list[tuple[float, float, float]] = []
-    for i, value in enumerate(values):
-        a, b = i * line.step_s, (i + 1) * line.step_s
-        if found and found[-1][2] == value:
-            found[-1] = (found[-1][0], b, float(value))
-        else:
-            found.append((a, b, float(value)))
-    return found
+    """Steps of one value in a row as `(from, to, value)`."""
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return [(a * line.step_s, b * line.step_s, float(values[a])) for a, b in pairwise(edges)]
 
 
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:

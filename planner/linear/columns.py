@@ -24,6 +24,10 @@ from numpy.typing import NDArray
 from planner.drafts.timeline import Floats
 from planner.linear.scope import Place, Scope
 
+Weights = tuple[NDArray[np.int64], Floats]
+"""Columns and what one of each counts, as arrays of one length; a column named twice counts with
+the sum."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Powers:
@@ -78,6 +82,10 @@ class Columns:
         self.upper += upper
         self.integral += [False] * number
 
+    def numbers(self, block: str) -> NDArray[np.int64]:
+        """The block's columns in the order they were added."""
+        return np.fromiter(self[block].values(), np.int64, len(self[block]))
+
     def __getitem__(self, block: str) -> Mapping[Any, int]:
         """The block's columns by key, in the order they were added; empty if there are none."""
         return self._blocks.get(block, {})
@@ -102,7 +110,7 @@ class Columns:
         begins[[span.start for span in spans.values()]] = True
         return Powers(
             places=list(kw),
-            column=np.fromiter(kw.values(), np.int64, len(kw)),
+            column=self.numbers("kw"),
             part=part,
             begins=begins,
             group=np.array([g for _, g, _ in kw], dtype=np.int64),
