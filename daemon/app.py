@@ -107,6 +107,7 @@ class App:
                 planner=planner,
                 notifier=self.notifier,
                 emit=controller.put,
+                lagged=self.metrics.lagged,
                 log=self.log,
             )
             async with asyncio.TaskGroup() as tasks:
@@ -121,6 +122,7 @@ class App:
                     tasks.create_task(link.run(), name="mqtt"),
                     tasks.create_task(planner.run(), name="planner"),
                     tasks.create_task(upkeep.watch(), name="watchdog"),
+                    tasks.create_task(upkeep.watch_lag(), name="lag"),
                     tasks.create_task(upkeep.watch_room(), name="room"),
                     tasks.create_task(upkeep.tidy(), name="tidy"),
                 ]

@@ -10,11 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from planner.algorithms.reach import ALONE, AS_PLANNED, Lack, Reach, World
-from planner.drafts.choices import Choices, Drive, clash, lawful, rests
+from planner.drafts.choices import (
+    Choices,
+    Drive,
+    clash,
+    lawful,
+    longest_shift_s,
+    max_hours_on_routes,
+    max_shift_hours,
+    most_drivers,
+)
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Timeline
 from planner.series import MAX_NUMBER
@@ -48,6 +56,7 @@ class Reasons:
         self._snapshot, self._line, self._chosen, self._draft = snapshot, line, chosen, draft
         self._reach = Reach(snapshot, line, draft)
         self._looks = _LOOKS
+        self._most_drivers = most_drivers(snapshot)
         self._rates: dict[str, tuple[Vehicle, float, float]] = {}
         self._pins = {r.id: r.vehicle for r in snapshot.routes if r.vehicle is not None}
         driven = {d.route for drives in draft.drives.values() for d in drives}
@@ -198,9 +207,15 @@ class Reasons:
 
     def _fits(self, option: _Option) -> bool:
         rules, drive = self._snapshot.rules, option.drive
-        if any(clash(other, drive, rules) for other in option.mine):
+        if self._kept_back(option.mine) or any(clash(x, drive, rules) for x in option.mine):
             return False
         return lawful(sorted(option.drives, key=lambda d: d.depart_s), rules)
+
+    def _kept_back(self, mine: Sequence[Drive]) -> bool:
+        """Whether a vehicle that drives nothing has to stay in reserve."""
+        if self._most_drivers is None or mine:
+            return False
+        return sum(map(bool, self._draft.drives.values())) >= self._most_drivers
 
     def _busy(self, options: Iterable[_Option]) -> str:
         """The vehicles with what keeps each from driving it, those first that are nearest."""
@@ -215,35 +230,33 @@ class Reasons:
     def _hindrance(self, drive: Drive, mine: Sequence[Drive]) -> tuple[float, str]:
         """The law that keeps the vehicle of `mine` from `drive`, with the minutes it is about."""
         rules = self._snapshot.rules
+        if self._kept_back(mine):
+            return math.inf, "is kept in reserve"
         for other in mine:
             if clash(other, drive, rules):
                 return self._clash(drive, other)
         if len(mine) >= rules.max_routes_per_vehicle:
             count = f"{len(mine)} routes" if len(mine) > 1 else "1 route"
             return math.inf, f"drives {count}, the most allowed"
-        longest_s = self._longest_shift_s(sorted((*mine, drive), key=lambda d: d.depart_s))
-        most_h = rules.max_shift_hours
-        if most_h is not None and longest_s > most_h * 3600:
-            hours = f"{longest_s / 3600:.1f} h of {most_h:g} h allowed"
-            return longest_s / 60 - 60 * most_h, f"would have a shift of {hours}"
+        drives = sorted((*mine, drive), key=lambda d: d.depart_s)
+        out_s, most_h = longest_shift_s(drives, rules), max_shift_hours(rules)
+        if most_h is not None and out_s > most_h * 3600:
+            hours = f"{out_s / 3600:.1f} h of {most_h:g} h allowed"
+            return out_s / 60 - 60 * most_h, f"would have a shift of {hours}"
+        out_s, most_h = sum(d.return_s - d.depart_s for d in drives), max_hours_on_routes(rules)
+        if most_h is not None and out_s > most_h * 3600:
+            hours = f"{out_s / 3600:.1f} h on routes, {most_h:g} h are allowed"
+            return out_s / 60 - 60 * most_h, f"would be {hours}"
         names = " and ".join(d.route for d in mine)
         return math.inf, f"may not drive it beside {names}" if names else "may not drive it"
-
-    def _longest_shift_s(self, drives: Sequence[Drive]) -> float:
-        longest_s, start_s = 0.0, drives[0].depart_s
-        for before, after in pairwise(drives):
-            if rests(before, after, self._snapshot.rules):
-                start_s = after.depart_s
-            longest_s = max(longest_s, after.return_s - start_s)
-        return longest_s
 
     def _clash(self, drive: Drive, other: Drive) -> tuple[float, str]:
         pair = {drive.route, other.route}
         pinned = ", pinned to it too" if pair <= self._pins.keys() else ""
         first, then = sorted((drive, other), key=lambda d: (d.depart_s, d.return_s))
-        turnaround_min = self._snapshot.rules.turnaround_minutes
+        turnaround_min = self._snapshot.rules.gap_minutes
         over_min = (first.return_s - then.depart_s) / 60 + turnaround_min
-        if any(pair == set(x) for x in self._snapshot.rules.incompatible_routes):
+        if any(pair == set(x) for x in self._snapshot.rules.excluded_pairs):
             return math.inf, f"drives {other.route}, which is incompatible{pinned}"
         if first is drive:
             text = f"drives {other.route} from {self._clock(other.depart_s)}"

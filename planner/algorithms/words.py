@@ -59,7 +59,7 @@ class Words:
         return [(x, x.room_kw - load_kw(x, self._draft, self._line)) for x in self._line.limits]
 
     @cached_property
-    def _traces(self) -> dict[str, Trace]:
+    def traces(self) -> dict[str, Trace]:
         return follow(self._chosen, self._draft, self._line)
 
     @cached_property
@@ -175,7 +175,7 @@ class Words:
         return {
             (name, start_s): kwh
             for name, found in starts.items()
-            for start_s, kwh in zip(sorted(found), self._traces[name].charged, strict=True)
+            for start_s, kwh in zip(sorted(found), self.traces[name].charged, strict=True)
         }
 
     def _connector(self, visit: Visit) -> Connector:
@@ -189,7 +189,7 @@ class Words:
             drive = min(after, key=lambda d: d.depart_s)
             return f"departs at {self._clock(drive.depart_s)} on {drive.route}"
         vehicle = self._chosen.vehicles[visit.vehicle]
-        end_kwh = self._traces[visit.vehicle].end_kwh
+        end_kwh = self.traces[visit.vehicle].end_kwh
         if vehicle.target_kwh > 0:
             return f"has {end_kwh:.0f} of {vehicle.target_kwh:.0f} kWh wanted at the end"
         return "nothing is due"

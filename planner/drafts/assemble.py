@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import numpy as np
 
 from planner.constraints import SOFT, swaps
-from planner.drafts.choices import Choices
+from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
 from planner.drafts.timeline import Floats, Limit, Timeline
 from planner.objectives.taste import LATE
@@ -43,12 +43,14 @@ def assemble(
     seed: int,
     status: Status,
     bound_money: float | None = None,
+    traces: Mapping[str, Trace] | None = None,
     unserved_reason: Reason,
     stay_reason: Callable[[Visit], str],
 ) -> Plan:
-    """The plan that `draft` means. `bound_money` is clipped to the plan's own money."""
+    """The plan that `draft` means. `bound_money` is clipped to the plan's own money; `traces` are
+    what `follow` finds, if that is known."""
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
-    traces = follow(chosen, draft, line)
+    traces = follow(chosen, draft, line) if traces is None else traces
     shortfalls = _shortfalls(chosen, draft, traces, line)
     import_kw = site_import(draft, line)
     cost = cost_of(snapshot, line, draft, import_kw)
@@ -74,7 +76,7 @@ def assemble(
             taste=taste(snapshot, line, draft),
         ),
         cost=cost,
-        bound=None if bound_money is None else _bound(money, bound_money),
+        bound=None if bound_money is None else bound_of(money, bound_money),
         binding=tuple(_bindings(line, draft)),
         notes=tuple(_notes(snapshot, driven)),
     )
@@ -110,7 +112,7 @@ def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
 def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     """Changes against the previous plan, how late the charging is (`LATE` for every kWh and hour
     after the horizon's start), and what the soft rules that are on make of the draft."""
-    before = swaps.remembered(snapshot)
+    before = remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
     late: float = sum(
@@ -183,8 +185,8 @@ def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats)
     return Cost(energy=energy, peak=peak_kw * site.peak_price_per_kw, wear=wear)
 
 
-def _bound(money: float, bound_money: float) -> Bound:
-    """A difference within a millionth is rounding."""
+def bound_of(money: float, bound_money: float) -> Bound:
+    """Clipped to `money`; a difference within a millionth is rounding."""
     low = money if bound_money > money - 1e-6 * max(1.0, abs(money)) else bound_money
     return Bound(money=low, gap=(money - low) / max(abs(money), 1e-6))
 

@@ -26,6 +26,7 @@ SECOND = timedelta(seconds=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """What the connectors of a circuit, or of the site, may draw together beside the fixed loads.
+    A rule that leaves connectors alone for a time is a limit too.
 
     `room_kw` is negative where the fixed loads alone exceed the limit; for the site it counts base
     load and pv, and the battery comes on top.
@@ -127,7 +128,11 @@ def timeline(snapshot: Snapshot) -> Timeline:
         import_price=mean(site.import_price_per_kwh),
         export_price=mean(site.export_price_per_kwh),
         fixed_kw=fixed_kw,
-        limits=(whole, *_circuit_limits(snapshot, lowest)),
+        limits=(
+            whole,
+            *_circuit_limits(snapshot, lowest),
+            *_left_alone(snapshot, itertools.pairwise(grid)),
+        ),
     )
 
 
@@ -141,6 +146,22 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
             room_kw=lowest(circuit.limit_kw) - fixed_kw,
             sockets=frozenset(c.key for c in below),
         )
+
+
+def _left_alone(snapshot: Snapshot, spans: Iterable[tuple[datetime, datetime]]) -> Iterable[Limit]:
+    """A hard `charger_preference`: nothing in steps that its window touches, else any power."""
+    rule = snapshot.rules.soft.charger_preference
+    if rule is None or not rule.hard:
+        return
+    avoided = [c for c in snapshot.connectors if c.controllable and rule.cost_of(*c.key) > 0]
+    windows = rule.spans(snapshot.taken_at, snapshot.end)
+    any_kw = 1.0 + sum(c.max_kw for c in avoided)
+    barred = [any(a < end and start < b for start, end in windows) for a, b in spans]
+    yield Limit(
+        name="the charger preference",
+        room_kw=np.where(barred, 0.0, any_kw),
+        sockets=frozenset(c.key for c in avoided),
+    )
 
 
 def _chain(circuit: str | None, parent: dict[str, str | None]) -> set[str]:

@@ -62,6 +62,8 @@ def _powers(columns: Columns, x: Floats) -> dict[str, list[Power]]:
 
 def _charges(powers: Sequence[Power], min_kw: float) -> list[Charge]:
     """A mean below the minimum becomes the minimum for a while, beside the neighbour if any."""
+    if min_kw <= 0:
+        return [Charge(start_s, end_s, kw) for start_s, end_s, _, kw in powers]
     charges: list[Charge] = []
     for i, (start_s, end_s, _, kw) in enumerate(powers):
         if kw >= min_kw - 1e-6:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from planner.constraints import swaps
+from planner.drafts.choices import remembered
 from planner.linear.columns import Columns, Weights
 from planner.snapshot import Snapshot
 
@@ -18,7 +19,7 @@ LATE: Final = 0.001
 
 
 def weights(columns: Columns, snapshot: Snapshot) -> Weights:
-    before, price = swaps.remembered(snapshot), swaps.price(snapshot)
+    before, price = remembered(snapshot), swaps.price(snapshot)
     drives = columns["drive"].items()
     changed = [c for (name, route), c in drives if before.get(route, name) != name]
     powers, soft = columns.powers, columns.numbers("soft")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.constraints import ABOUT_ROUTES
-from planner.drafts.choices import Choices, Drive, lawful
+from planner.drafts.choices import Choices, Drive, lawful, most_drivers
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.timeline import Floats, Socket, Timeline
@@ -106,13 +106,20 @@ class Instance:
         self.routes = [r.id for r in chosen.routes]
         self.priority = [r.priority for r in chosen.routes]
         number = {r: i for i, r in enumerate(self.routes)}
-        self.options: list[list[tuple[int, Drive]]] = [[] for _ in self.routes]
+        self.options: list[list[Drive]] = [[] for _ in self.routes]
+        """By route, as each vehicle that can would drive it."""
+        self.drivers: list[list[int]] = [[] for _ in self.routes]
+        """The vehicles of `options`: two lists of what is there already, no pair made anew."""
         for v, name in enumerate(self.names):
             for drive in chosen.drives[name]:
-                self.options[number[drive.route]].append((v, drive))
+                r = number[drive.route]
+                self.options[r].append(drive)
+                self.drivers[r].append(v)
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
+        self.most_drivers = most_drivers(snapshot)
+        self.stays = snapshot.previous.stays if snapshot.previous else ()
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless
