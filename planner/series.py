@@ -43,7 +43,7 @@ def parse_instant(value: object) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("wants an instant in UTC, not a local time")
-        return value.astimezone(UTC)
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
     if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
         raise ValueError(_WANTED)
     if not MIN_YEAR <= int(value[:4]) <= MAX_YEAR:

@@ -95,7 +95,8 @@ def check_battery_size(traces: Mapping[str, Trace]) -> Iterator[Breach]:
     for name, line in traces.items():
         full = line.vehicle.battery_kwh
         text = f"it holds more than its battery's {full:g} kWh"
-        found = (Excess(text, part.end, kwh - full, "kWh") for part, kwh in line.parts)
+        over = ((part, kwh) for part, kwh in line.parts if kwh > full)
+        found = (Excess(text, part.end, kwh - full, "kWh") for part, kwh in over)
         yield from worst(3, f"vehicle {name}", found)
 
 

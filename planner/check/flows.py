@@ -101,7 +101,7 @@ def supply(facts: Facts) -> Supply:
     charging = charging_profile(facts, facts.plan.stays)
     battery = Profile()
     for period in facts.plan.battery:
-        for start, end in facts.split(period.start, period.end):
+        for start, end in facts.split(period.start, period.end, grid):
             battery.add(start, end, period.kw)
     flows = []
     for start, end, step, (charged, stored) in pieces(grid, charging, battery):
@@ -120,11 +120,10 @@ def supply(facts: Facts) -> Supply:
 
 
 def charging_profile(facts: Facts, stays: Iterable[Stay]) -> Profile:
-    profile = Profile()
+    profile, (begin, *_, end) = Profile(), facts.grid
     for stay in stays:
         for period in stay.periods:
-            start = max(period.start, facts.snapshot.taken_at)
-            profile.add(start, min(period.end, facts.snapshot.end), period.kw)
+            profile.add(max(period.start, begin), min(period.end, end), period.kw)
     return profile
 
 

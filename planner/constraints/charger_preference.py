@@ -31,7 +31,8 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     are driven that make it another visit than the rule is about."""
     rule, scope = _rule(snapshot), columns.scope
     window = _seconds(rule, scope.line)
-    for (vehicle, k), groups in scope.where.items():
+    places = [(v, k, groups) for v, own in scope.where.items() for k, groups in enumerate(own)]
+    for vehicle, k, groups in places:
         part, charged, most = scope.parts[vehicle][k], list[Term](), 0.0
         hours = _within((part.start_s, part.end_s), window) / 3600
         battery_kwh = scope.chosen.vehicles[vehicle].battery_kwh

@@ -33,13 +33,17 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         room_kw = limit.room_kw.tolist()
         if i == _SITE and columns["charge"]:
             most_kw += [columns.upper[c] for c in columns["charge"].values()]
+        terms: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         passable = (limit.room_kw >= 0) & (most_kw > limit.room_kw + 1e-9)
         for step in np.flatnonzero(passable).tolist():
             battery = _battery(columns, step) if i == _SITE else []
             here = inside[bounds[step] : bounds[step + 1]]
             for at_once in _at_once(columns, here) if uneven[step] else [here]:
                 row = rows.add(battery, upper=room_kw[step], name=("limit", i, step))
-                rows.extend(row, drawn[at_once], 1.0)
+                terms.append((np.full(len(at_once), row), drawn[at_once]))
+        if terms:
+            at, drawing = zip(*terms, strict=True)
+            rows.extend(np.concatenate(at), np.concatenate(drawing), 1.0)
 
 
 def _battery(columns: Columns, step: int) -> list[Term]:

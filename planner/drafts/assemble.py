@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -42,12 +43,14 @@ def assemble(
     seed: int,
     status: Status,
     bound_money: float | None = None,
+    traces: Mapping[str, Trace] | None = None,
     unserved_reason: Reason,
     stay_reason: Callable[[Visit], str],
 ) -> Plan:
-    """The plan that `draft` means. `bound_money` is clipped to the plan's own money."""
+    """The plan that `draft` means. `bound_money` is clipped to the plan's own money; `traces` are
+    what `follow` finds, if that is known."""
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
-    traces = follow(chosen, draft, line)
+    traces = follow(chosen, draft, line) if traces is None else traces
     shortfalls = _shortfalls(chosen, draft, traces, line)
     import_kw = site_import(draft, line)
     cost = cost_of(snapshot, line, draft, import_kw)
@@ -163,8 +166,9 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
 
 def _charges(visits: Iterable[Visit]) -> tuple[Floats, Floats, Floats]:
     """Start, end and kW of every charge."""
-    numbers = (number for visit in visits for charge in visit.charges for number in charge)
-    start_s, end_s, kw = np.fromiter(numbers, np.float64).reshape(-1, 3).T
+    charges = chain.from_iterable(visit.charges for visit in visits)
+    numbers = np.fromiter(chain.from_iterable(charges), np.float64)
+    start_s, end_s, kw = numbers.reshape(-1, 3).T
     return start_s, end_s, kw
 
 
@@ -236,24 +240,15 @@ def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:
 
 
 def _site(line: Timeline, import_kw: Floats) -> tuple[SiteStep, ...]:
-    step = line.step_s
-    return tuple(
-        SiteStep(
-            start=line.instant(i * step), end=line.instant((i + 1) * step), import_kw=float(kw)
-        )
-        for i, kw in enumerate(import_kw)
-    )
+    grid = [line.instant(i * line.step_s) for i in range(line.steps + 1)]
+    steps = zip(grid, grid[1:], import_kw.tolist(), strict=False)
+    return tuple(SiteStep(start=start, end=end, import_kw=kw) for start, end, kw in steps)
 
 
 def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
-    found: list[tuple[float, float, float]] = []
-    for i, value in enumerate(values):
-        a, b = i * line.step_s, (i + 1) * line.step_s
-        if found and found[-1][2] == value:
-            found[-1] = (found[-1][0], b, float(value))
-        else:
-            found.append((a, b, float(value)))
-    return found
+    """Steps of one value in a row as `(from, to, value)`."""
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return [(a * line.step_s, b * line.step_s, float(values[a])) for a, b in pairwise(edges)]
 
 
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:

@@ -128,23 +128,38 @@ class _Charging:
         self._cost = self._weighed(per_kwh if self._outweighs else _SHORT_PER_KWH)
 
     def run(self) -> Charged | None:
-        columns = self._model.columns
-        free = any(flag and c not in self._bounds for c, flag in enumerate(columns.integral))
-        first = answer = None if free else self._first()
+        """Where rounding has cost something it is tried once more with other weights, which lead to
+        another of the optima: which of them round well is luck."""
+        free = {c for c, flag in enumerate(self._model.columns.integral) if flag}
+        first = None if free - self._bounds.keys() else self._first()
+        if first is None:
+            return None
+        bounds = dict(self._bounds)
+        found = self._rounded(first)
+        if not self._outweighs or (found is not None and found.exact):
+            return found
+        self._bounds, self._scale = bounds, _SCALE
+        self._cost = self._weighed(_SHORT_PER_KWH)
+        other = self._least_kept(float(self._short @ first.x))
+        again = None if other is None else self._rounded(other)
+        return min((x for x in (found, again) if x is not None), key=_tiers, default=None)
+
+    def _rounded(self, first: LinearAnswer) -> Charged | None:
+        columns, answer, prices = self._model.columns, first, self._prices(first)
         for _ in range(ROUNDS):
-            if first is None or answer is None:
-                return None
-            prices = self._prices(first)
             x = repaired(columns, answer.x, prices.import_per_kwh)
             draft = extract(columns, x)
             if draft is None:
                 return None
             places = unlawful(columns.scope, draft)
             if not places:
-                return self._charged(first, x, draft)
+                return self._charged(first, x, draft, prices)
             if not self._round(places, answer.x):
                 return None
-            answer = self._solve(self._cost)
+            rounded = self._solve(self._cost)
+            if rounded is None:
+                return None
+            answer = rounded
         return None
 
     def _weighed(self, per_kwh: float) -> Floats:
@@ -167,6 +182,10 @@ class _Charging:
             if least is None:
                 return None
             least_kwh = least.objective / _SCALE
+        return self._least_kept(least_kwh)
+
+    def _least_kept(self, least_kwh: float) -> LinearAnswer | None:
+        """The optimum of the weighted sum; a row holds the shortfall if its weight does not."""
         found = self._solve(self._cost)
         if found is None or self._short @ found.x <= least_kwh + ALLOWED:
             return found
@@ -218,7 +237,7 @@ class _Charging:
                     left_kw[i] -= group.min_kw
         return decided
 
-    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
         cost = cost_of(snapshot, line, draft, site_import(draft, line))
         short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
@@ -229,21 +248,26 @@ class _Charging:
             shortfall_kwh=short,
             money=money,
             exact=short <= least[0] + ALLOWED and not dearer,
-            prices=self._prices(first),
+            prices=prices,
         )
 
     def _prices(self, answer: LinearAnswer) -> Prices:
         rows, line = self._model.rows, self._model.columns.scope.line
-        per_kwh = answer.prices / (self._scale * line.step_h)
+        per_kwh = (answer.prices / (self._scale * line.step_h)).tolist()
         imported = np.zeros(line.steps)
         limits = np.zeros((len(line.limits), line.steps))
         for name, found in rows.named.items():
             match name:
                 case ("balance", int(step)):
-                    imported[step] = per_kwh[found].sum()
+                    imported[step] = sum(per_kwh[row] for row in found)
                 case ("limit", int(i), int(step)):
-                    limits[i, step] = -per_kwh[found].sum()
+                    limits[i, step] = -sum(per_kwh[row] for row in found)
         return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+
+
+def _tiers(found: Charged) -> tuple[int, float]:
+    """Less of the shortfall, by steps of what counts as nothing, then money."""
+    return round(found.shortfall_kwh / ALLOWED), found.money
 
 
 def _shortfall_kwh(model: Model, draft: Draft) -> float:

@@ -67,10 +67,10 @@ def _last_need(scope: Scope, name: str) -> float:
 
 
 def _power(columns: Columns, name: str) -> None:
-    scope, where = columns.scope, columns.scope.where
-    steps = [part.step for part in scope.parts[name]]
-    places = [(name, g, k) for k in range(len(steps)) for g in where.get((name, k), ())]
-    most_kw = {g: scope.most_by_step_kw(name, g) for g in scope.groups_held(name)}
+    scope = columns.scope
+    steps = scope.parts[name].step.tolist()
+    places = [(name, g, k) for k, groups in enumerate(scope.where[name]) for g in groups]
+    most_kw = {g: scope.most_by_step_kw(name, g).tolist() for g in scope.groups_held(name)}
     columns.extend("kw", places, [most_kw[g][steps[k]] for _, g, k in places])
     for place in places if scope.stepped or scope.steady else ():
         if place in scope.stepped or place in scope.steady:

@@ -11,13 +11,12 @@ from planner.drafts.choices import Drive
 from planner.drafts.draft import Charge, Draft, Visit, open_visits, plugged_at
 from planner.drafts.timeline import Floats, Socket
 from planner.linear.columns import Columns
-from planner.linear.scope import Part
 
 _LEAST_KWH = 1e-5
 """A charge of less is rounding."""
 
-Power = tuple[Part, int, float]
-"""A part, the group it is charged at, and the mean power over it in kW."""
+Power = tuple[float, float, int, float]
+"""A part's start and end, the group it is charged at, and the mean power over it in kW."""
 
 
 def extract(columns: Columns, x: Floats) -> Draft | None:
@@ -38,11 +37,9 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
         else:
             own = open_visits(vehicle, driven, scope.snapshot, scope.line)
         for visit in own:
-            inside = [
-                p for p in own_powers if visit.start_s <= p[0].start_s + 1e-6 < visit.end_s + 1e-6
-            ]
+            inside = [p for p in own_powers if visit.start_s <= p[0] + 1e-6 < visit.end_s + 1e-6]
             if inside:
-                min_kw = scope.groups[inside[0][1]].min_kw
+                min_kw = scope.groups[inside[0][2]].min_kw
                 visits.append(replace(visit, charges=_charges(inside, min_kw)))
     if scope.placed is None and not _place(columns, x, visits):
         return None
@@ -51,30 +48,34 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
 
 def _powers(columns: Columns, x: Floats) -> dict[str, list[Power]]:
     """Each vehicle's, in order of time."""
-    parts, powers = columns.scope.parts, columns.powers
+    powers = columns.powers
     kw = np.minimum(x[powers.column], np.array(columns.upper)[powers.column])
     used = np.flatnonzero(kw * powers.hours > _LEAST_KWH)
+    arrays = powers.start_s, powers.end_s, powers.group, np.round(kw, 6)
+    rows = list(zip(*(values[used].tolist() for values in arrays), strict=True))
     found: dict[str, list[Power]] = {}
-    for i, mean_kw in zip(used.tolist(), kw[used].tolist(), strict=True):
-        name, g, k = powers.places[i]
-        found.setdefault(name, []).append((parts[name][k], g, round(mean_kw, 6)))
+    for name, span in powers.spans.items():
+        first, end = np.searchsorted(used, (span.start, span.stop)).tolist()
+        found[name] = rows[first:end]
     return found
 
 
 def _charges(powers: Sequence[Power], min_kw: float) -> list[Charge]:
     """A mean below the minimum becomes the minimum for a while, beside the neighbour if any."""
+    if min_kw <= 0:
+        return [Charge(start_s, end_s, kw) for start_s, end_s, _, kw in powers]
     charges: list[Charge] = []
-    for i, (part, _, kw) in enumerate(powers):
+    for i, (start_s, end_s, _, kw) in enumerate(powers):
         if kw >= min_kw - 1e-6:
-            charges.append(Charge(part.start_s, part.end_s, max(kw, min_kw)))
+            charges.append(Charge(start_s, end_s, max(kw, min_kw)))
             continue
-        length_s = round((part.end_s - part.start_s) * kw / min_kw, 3)
-        follows = i > 0 and powers[i - 1][0].end_s == part.start_s
-        leads = i + 1 < len(powers) and powers[i + 1][0].start_s == part.end_s
+        length_s = round((end_s - start_s) * kw / min_kw, 3)
+        follows = i > 0 and powers[i - 1][1] == start_s
+        leads = i + 1 < len(powers) and powers[i + 1][0] == end_s
         if leads and not follows:
-            charges.append(Charge(part.end_s - length_s, part.end_s, min_kw))
+            charges.append(Charge(end_s - length_s, end_s, min_kw))
         else:
-            charges.append(Charge(part.start_s, part.start_s + length_s, min_kw))
+            charges.append(Charge(start_s, start_s + length_s, min_kw))
     return charges
 
 
@@ -113,7 +114,7 @@ def _group(columns: Columns, x: Floats, visit: Visit) -> int:
     first_s = visit.charges[0].start_s
     for k, part in enumerate(scope.parts[name]):
         if part.start_s - 1e-6 <= first_s < part.end_s:
-            groups = scope.where.get((name, k), ())
+            groups = scope.where[name][k]
             return max(groups, key=lambda g: x[columns["kw"][name, g, k]])
     raise ValueError(f"{name} charges at {first_s} s, outside its parts")
 

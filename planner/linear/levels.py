@@ -25,35 +25,33 @@ def most_kwh(scope: Scope, name: str) -> list[float]:
     connector (`placed`) the bound keeps it below that; where it has not, other connectors may take
     it further.
     """
-    vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
-    drops = scope.drops_kwh(name)
+    vehicle, where = scope.chosen.vehicles[name], scope.where[name]
+    drops = scope.drops_kwh(name) if scope.fixed else {}
     useful = _useful_kwh(scope, name)
-    where, placed, fixed = scope.where, scope.placed is not None, scope.fixed
-    bounds: dict[tuple[int, ...], tuple[Sequence[float], float]] = {}
-    level = idle = vehicle.energy_kwh
+    gains = {groups: _gains(scope, name, groups) for groups in set(where) if groups}
+    level, idle = vehicle.energy_kwh, vehicle.energy_kwh if scope.fixed else 0.0
     found = [level]
-    for k, part in enumerate(parts):
-        if fixed and k in drops:
+    for k, groups in enumerate(where):
+        if k in drops:
             level, idle = max(level - drops[k], 0.0), max(idle - drops[k], 0.0)
-        groups = where.get((name, k), ())
         if groups:
-            if groups not in bounds:
-                bounds[groups] = _bounds(scope, name, groups)
-            most_kw, cap = bounds[groups]
-            reached = min(level + vehicle.efficiency * part.hours * most_kw[part.step], cap)
-            if not placed:
-                reached = max(reached, level)
-            level = max(min(reached, useful[k + 1]), idle if fixed else 0.0)
+            gain, cap = gains[groups]
+            reached = level + gain[k]
+            if reached > cap:
+                reached = cap if scope.placed is not None else max(cap, level)
+            if reached > useful[k + 1]:
+                reached = useful[k + 1]
+            level = reached if reached > idle else idle
         found.append(level)
     return found
 
 
-def _bounds(scope: Scope, name: str, groups: Sequence[int]) -> tuple[Sequence[float], float]:
-    """The highest power in each step at any of `groups`, and the most energy charged to there."""
-    powers = [scope.most_by_step_kw(name, g) for g in groups]
-    most_kw = powers[0] if len(powers) == 1 else np.maximum.reduce(powers).tolist()
-    cap = max(scope.cap_kwh[name, g] for g in groups)
-    return most_kw, min(scope.chosen.vehicles[name].battery_kwh, cap)
+def _gains(scope: Scope, name: str, groups: Sequence[int]) -> tuple[Sequence[float], float]:
+    """What each part could add at the strongest of `groups`, and the most energy reached there."""
+    vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
+    most_kw = np.maximum.reduce([scope.most_by_step_kw(name, g) for g in groups])[parts.step]
+    gains = vehicle.efficiency * ((parts.end_s - parts.start_s) / 3600) * most_kw
+    return gains.tolist(), min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
 
 
 def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
@@ -67,9 +65,9 @@ def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
         return sorted(found)
     pieces = curve(vehicle)
     flat: dict[float, float] = {}
-    for k, part in enumerate(parts):
-        for g in scope.where.get((name, k), ()):
-            kw = scope.most_kw(name, g, part.step)
+    for k, (step, groups) in enumerate(zip(parts.step.tolist(), scope.where[name], strict=True)):
+        for g in groups:
+            kw = scope.most_kw(name, g, step)
             if kw not in flat:
                 flat[kw] = flat_kwh(pieces, kw)
             capped = name in scope.holders and most[k + 1] > scope.cap_kwh[name, g] + 1e-9
