@@ -85,7 +85,7 @@ class Reasons:
         if self._looks > 0 and not self._same_could_alone(drives):
             short = self._too_little(self._fullest_first((d, []) for d in drives))
             if short:
-                return self._alone(who or "no allowed vehicle", *short)
+                return self._alone(f"{who} never" if who else "no allowed vehicle", *short)
         beside = [(d, self._draft.drives[d.vehicle]) for d in drives]
         free = self._fullest_first((d, mine) for d, mine in beside if self._fits(d, mine))
         if not free:
@@ -93,7 +93,7 @@ class Reasons:
             return f"{busy}: {self._busy(beside)}"
         short = self._too_little(free)
         if short:
-            return self._alone(who or "no vehicle that is free", *short)
+            return self._alone(f"{who} never" if who else "no vehicle that is free", *short)
         return self._crowded(free[:_CLOSEST])
 
     def _same_could_alone(self, drives: Sequence[Drive]) -> bool:

@@ -161,8 +161,12 @@ def _given(
         return [], "no vehicle is given for it"
     if name in vehicles:
         return [vehicles[name]], ""
+    return [], _missing(name, snapshot)
+
+
+def _missing(name: str, snapshot: Snapshot) -> str:
     known = any(v.id == name for v in snapshot.vehicles)
-    return [], f"its vehicle {name} is {'out of service' if known else 'unknown'}"
+    return f"its vehicle {name} is {'out of service' if known else 'unknown'}"
 
 
 Law = Callable[[list[Vehicle]], list[Vehicle]]
@@ -201,7 +205,7 @@ def _possible(
         *_operators(route, snapshot),
     ]
     if route.vehicle is not None:
-        pinned = f"its vehicle {route.vehicle} is not in service"
+        pinned = _missing(route.vehicle, snapshot)
         laws.insert(0, (pinned, lambda left: [v for v in left if v.id == route.vehicle]))
     for reason, law in laws:
         able = law(left)
