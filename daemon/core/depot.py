@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from daemon.core.clocks import OwnClock
 from daemon.core.curves import combine
@@ -111,7 +112,7 @@ class Depot:
 
     def limit_kw(self) -> tuple[Series, str]:
         """The site's import limit over time, the lowest of all that were told, and whose it is."""
-        ceiling = Series.constant(self.site.import_limit_kw)
+        ceiling = _ceiling(self.site.import_limit_kw)
         limit, source = ceiling, "settings"
         if (told := self.series.get("import_limit_kw")) is not None:
             limit, source = combine(min, ceiling, told), "MQTT"
@@ -136,3 +137,9 @@ class Depot:
 
     def base_load_kw(self) -> Series:
         return self.site_series("base_load_kw")
+
+
+@lru_cache(maxsize=16)
+def _ceiling(import_limit_kw: float) -> Series:
+    """Asked for in every round; to check a series takes longer than to look it up."""
+    return Series.constant(import_limit_kw)

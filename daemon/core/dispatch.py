@@ -60,7 +60,8 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         depot.look_s = _look_s(depot, wishes, now)
     yield from stop_who_disobeys(depot, now)
     for station in depot.stations.values():
-        yield from _send(depot, station)
+        if station.lane.waiting:
+            yield from _send(depot, station)
 
 
 def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
@@ -261,11 +262,11 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
         if wish.evse.asked is None and wish.evse.retry_s is None:
             due.append(renewal_s(wish.station, wish.evse))
     due += [station.claimed_until_s for station in depot.stations.values()]
+    slack_s, now_s = depot.site.slack_s, now.monotonic_s
     for station, evse in depot.evses():
-        if station.keeps_leases:
-            slack_s = depot.site.slack_s
-            due += [lease.past_s(slack_s) for lease in evse.leases()]
-    return min((at for at in due if at is not None and at > now.monotonic_s), default=None)
+        if (leases := evse.leases()) and station.keeps_leases:
+            due += [lease.past_s(slack_s) for lease in leases]
+    return min([at for at in due if at is not None and at > now_s], default=None)
 
 
 def _watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> Iterator[Effect]:
