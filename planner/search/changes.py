@@ -68,7 +68,9 @@ def _able(state: State) -> dict[str, tuple[int, Drive]]:
         for drive in own:
             name = instance.remembered.get(drive.route, drive.vehicle)
             if name != drive.vehicle:
-                for v, option in instance.options[instance.number[drive.route]]:
-                    if instance.names[v] == name:
+                route = instance.number[drive.route]
+                able = zip(instance.drivers[route], instance.options[route], strict=True)
+                for v, option in able:
+                    if option.vehicle == name:
                         found[drive.route] = v, option
     return found
