@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
@@ -43,7 +43,7 @@ def parse_instant(value: object) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("wants an instant in UTC, not a local time")
-        return value.astimezone(UTC)
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
     if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
         raise ValueError(_WANTED)
     if not MIN_YEAR <= int(value[:4]) <= MAX_YEAR:
@@ -136,6 +136,19 @@ class Series:
             to = min(self.points[index + 1].at, end) if more else end
             yield at, to, self.points[index].value
             at, index = to, index + 1
+
+    def by_step(self, grid: Sequence[datetime], value: Callable[..., float]) -> list[float]:
+        """`value(series, start, end)`, such as `Series.mean`, of each step of `grid`. It is asked
+        only where the series changes within one."""
+        if len(self.points) == 1:
+            return [self.points[0].value] * (len(grid) - 1)
+        at, found = [p.at for p in self.points], []
+        for start, end in pairwise(grid):
+            after = bisect_right(at, start)
+            steady = after == len(at) or at[after] >= end
+            last = self.points[max(after - 1, 0)].value
+            found.append(last if steady else value(self, start, end))
+        return found
 
     def mean(self, start: datetime, end: datetime) -> float:
         """The time-weighted mean over `[start, end)`."""

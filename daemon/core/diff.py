@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,9 +39,14 @@ class Change:
 
 
 def diff(
-    budget: Budget, wishes: Iterable[Wish], now_s: float, told: Told, *, raises: bool = True
+    budget: Budget,
+    wishes: Iterable[Wish],
+    now_s: float,
+    told: Told,
+    *,
+    may_rise: Callable[[Station], bool] = lambda station: True,
 ) -> list[Change]:
-    """The changes that may be sent now: reductions, increases where `raises`, renewals.
+    """The changes that may be sent now: reductions, increases of who `may_rise`, renewals.
 
     `budget` is what all who have no wish leave; `wishes` come in order of their claim on it, and
     `told` gives what of a power an EVSE can be told exactly. Who must go down is told so at once.
@@ -68,7 +73,9 @@ def diff(
     for wish in listed if raised else ():
         room.take(wish.evse, wish.booked)
     for wish, kw in raised:
-        change = _raise(room, wish, kw, now_s, told, pending=pending) if raises else None
+        change = None
+        if may_rise(wish.station):
+            change = _raise(room, wish, kw, now_s, told, pending=pending)
         if change is None and is_due(wish, wish.evse.follows_kw(now_s), now_s):
             change = Change(station=wish.station, evse=wish.evse, kw=wish.evse.follows_kw(now_s))
         if change is not None:

@@ -72,7 +72,8 @@ class Evse:
     it has promised to leave but may still draw (until a monotonic second, in kW), `wish` the order
     that waits in the lane, `target` what the plan `targeted` wants for a vehicle; `floor_kw` is
     what it draws with no transaction profile at all; `peak_kw` is the most that it followed since
-    the newest `reading`. `capabilities` are its station's."""
+    the newest `reading`, `stop_asked` the transaction that was to end as it would not obey.
+    `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -106,6 +107,7 @@ class Evse:
     off_plan_kwh: float = 0.0
     unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0
+    stop_asked: str | None = None
     obedient_samples: int = 0
 
     def leases(self) -> list[Lease]:
@@ -146,6 +148,7 @@ class Station:
     setup_due_s: float | None = None
     online_since_s: float | None = None
     backlog_until_s: float | None = None
+    claimed_until_s: float | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""
