@@ -9,6 +9,8 @@ from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
 
+_KEPT = 0.5
+
 
 def turn_back(state: State) -> bool:
     """Turns back the changes that save nothing, one after the other; whether there was any."""
@@ -59,6 +61,16 @@ def turned_back(state: State, first: Drive) -> dict[int, list[Drive]]:
             waiting += guests
         drives[v] = own
     return drives
+
+
+def is_kept(state: State) -> bool:
+    """Whether the plan in force is where it comes from: most routes before keep their vehicle."""
+    instance = state.instance
+    if not instance.stays:
+        return False
+    counted = [(r, v) for r, v in instance.before.items() if r in instance.number]
+    driven = {d.route: d.vehicle for drives in state.drives for d in drives}
+    return sum(driven.get(r) == v for r, v in counted) >= _KEPT * len(counted)
 
 
 def _able(state: State) -> dict[str, tuple[int, Drive]]:
