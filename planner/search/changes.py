@@ -60,7 +60,9 @@ def turned_back(state: State, first: Drive) -> dict[int, list[Drive]]:
                 return {}
             waiting += guests
         drives[v] = own
-    return drives
+    most = instance.most_drivers
+    driving = sum(bool(drives.get(v, own)) for v, own in enumerate(state.drives))
+    return drives if most is None or driving <= most else {}
 
 
 def is_kept(state: State) -> bool:
@@ -76,11 +78,10 @@ def is_kept(state: State) -> bool:
 def _able(state: State) -> dict[str, tuple[int, Drive]]:
     """By route that changed its vehicle, the one that had it and how that would drive it."""
     instance, found = state.instance, {}
-    for own in state.drives:
-        for drive in own:
-            name = instance.remembered.get(drive.route, drive.vehicle)
-            if name != drive.vehicle:
-                for v, option in instance.options[instance.number[drive.route]]:
-                    if instance.names[v] == name:
-                        found[drive.route] = v, option
+    for drive in (d for own in state.drives for d in own):
+        name, r = instance.remembered.get(drive.route), instance.number[drive.route]
+        if name is not None and name != drive.vehicle:
+            for v, option in zip(instance.drivers[r], instance.options[r], strict=True):
+                if option.vehicle == name:
+                    found[drive.route] = v, option
     return found

@@ -46,16 +46,16 @@ def _whole(state: State) -> bool:
 
 
 def _by_priority(instance: Instance, route: int) -> tuple[float, float]:
-    return -instance.priority[route], instance.options[route][0][1].depart_s
+    return -instance.priority[route], instance.options[route][0].depart_s
 
 
 def _by_departure(instance: Instance, route: int) -> tuple[float, float]:
-    return instance.options[route][0][1].depart_s, 0.0
+    return instance.options[route][0].depart_s, 0.0
 
 
 def _by_choice(instance: Instance, route: int) -> tuple[float, float]:
     """Those first that few vehicles can drive."""
-    return len(instance.options[route]), -instance.options[route][0][1].energy_kwh
+    return len(instance.options[route]), -instance.options[route][0].energy_kwh
 
 
 _ORDERS = (
@@ -95,6 +95,8 @@ def _kept(instance: Instance) -> State:
     lawful = instance.lawful
     for v, name in enumerate(instance.names):
         drives: list[Drive] = []
+        if not state.may_drive(v):
+            continue
         for drive in instance.chosen.drives[name]:
             if instance.before.get(drive.route) == name and lawful([*drives, drive]):
                 drives.append(drive)

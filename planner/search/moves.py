@@ -57,6 +57,8 @@ class Builder:
                 break
             if self.blink and self.rng.random() < self.blink:
                 continue
+            if not self.state.may_drive(v):
+                continue
             drives = sorted((*self.state.drives[v], drive), key=_departs)
             if not self.instance.lawful(drives):
                 continue
@@ -87,7 +89,8 @@ class Builder:
         state, found = self.state, []
         end_s, movers = self.instance.line.end_s, self.instance.movers
         noise = self.rng.gauss if self.blink else None
-        for v, drive in self.instance.options[route]:
+        instance = self.instance
+        for v, drive in zip(instance.drivers[route], instance.options[route], strict=True):
             mine = state.drives[v]
             depart_s, return_s = drive.depart_s, drive.return_s
             driven, target = 0.0, movers[v].target_kwh

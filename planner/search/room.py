@@ -44,18 +44,16 @@ class Booking:
         too."""
         if self.drawn:
             return list(self.drawn)
-        found, last = [], len(self.kw) - 1
-        for i, (kw, kwh) in enumerate(zip(self.kw.tolist(), self.kwh.tolist(), strict=True)):
-            if kw <= 0 or kwh <= 1e-7:
-                continue
-            step = self.first + i
-            start_s = max(span.start_s, step * step_s)
-            end_s = min(span.end_s, (step + 1) * step_s)
-            length_s = round(min(3600 * kwh / kw, end_s - start_s), 3)
-            if i < last and self.kw[i + 1] > 0 and (i == 0 or self.kw[i - 1] <= 0):
-                start_s = end_s - length_s
-            found.append(Charge(start_s, start_s + length_s, kw))
-        return found
+        used = (self.kw > 0) & (self.kwh > 1e-7)
+        step = self.first + np.flatnonzero(used)
+        start_s = np.maximum(span.start_s, step * step_s)
+        end_s = np.minimum(span.end_s, (step + 1) * step_s)
+        kw = self.kw[used]
+        length_s = np.round(np.minimum(3600 * self.kwh[used] / kw, end_s - start_s), 3)
+        on = np.concatenate(([False], self.kw > 0, [False]))
+        leads = (on[2:] & ~on[:-2])[used]
+        start_s = np.where(leads, end_s - length_s, start_s)
+        return list(map(Charge, start_s.tolist(), (start_s + length_s).tolist(), kw.tolist()))
 
 
 class Room:

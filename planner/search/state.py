@@ -126,6 +126,11 @@ class State:
             return 0.0
         return max(0.0, self.room.import_kw() - site.peak_so_far_kw) * site.peak_price_per_kw
 
+    def may_drive(self, v: int) -> bool:
+        """Whether it drives already, or a hard reserve leaves one more vehicle to do so."""
+        most = self.instance.most_drivers
+        return most is None or bool(self.drives[v]) or sum(map(bool, self.drives)) < most
+
     def clear(self, v: int) -> None:
         """The vehicle's filling is given back."""
         filling = self.fillings[v]
