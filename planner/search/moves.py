@@ -17,9 +17,6 @@ _ABLE = 5
 _MISJUDGED_KWH = 4.0
 """By so much what a vehicle has to buy is misjudged where chance is wanted."""
 
-_SWAP_COST = 1e-3
-"""Among equals the vehicle that was to drive it before."""
-
 
 class Builder:
     """Puts routes and fillings into a state; `blink` skips a vehicle now and then, and `patience`
@@ -71,8 +68,8 @@ class Builder:
             old = self.state.fillings[v]
             added = worth(filling) - (worth(old) if old is not None else 0.0)
             name = self.instance.names[v]
-            if self.instance.before.get(drive.route, name) != name:
-                added += _SWAP_COST
+            if self.instance.remembered.get(drive.route, name) != name:
+                added += self.instance.swap_cost
             if best is None or added < best[0]:
                 best = added, v, drives, filling
             able += 1

@@ -93,7 +93,17 @@ class State:
                 short += filling.missing_kwh + filling.short_kwh
                 money += filling.cost
         money += self._peak_cost() + WISH_COST * self._wishes()
+        money += instance.swap_cost * self.swaps()
         return ROUTE_COST * unserved + KWH_COST * short + money
+
+    def swaps(self) -> int:
+        """The routes that another vehicle drives than before."""
+        remembered = self.instance.remembered
+        if not remembered:
+            return 0
+        return sum(
+            remembered.get(d.route, d.vehicle) != d.vehicle for own in self.drives for d in own
+        )
 
     def _wishes(self) -> float:
         """What soft rules about routes make of the drives."""
@@ -149,6 +159,15 @@ class State:
 
     def draft(self) -> Draft:
         return self.copy().draft()
+
+    @classmethod
+    def again(cls, kept: Kept) -> State:
+        """A state of its own that stands as that one did."""
+        state = cls(kept.instance, kept.battery_kw)
+        for v, (drives, filling) in enumerate(zip(kept.drives, kept.fillings, strict=True)):
+            state.put(v, drives, filling)
+            state.bank -= {state.instance.number[d.route] for d in drives}
+        return state
 
     @classmethod
     def of(cls, instance: Instance, draft: Draft) -> State:
