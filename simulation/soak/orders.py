@@ -181,7 +181,11 @@ class Orders:
     def _triggered(self, payload: Payload) -> None:
         number = payload.get("connectorId") or payload.get("evse", {}).get("id")
         for outlet in self._station.outlets.values():
-            if number in (None, outlet.number):
+            if number not in (None, outlet.number):
+                continue
+            if payload["requestedMessage"] == "MeterValues":
+                self._station.tell_meter(outlet)
+            else:
                 self._station.say_status(outlet)
 
     def _reset(self) -> None:

@@ -289,7 +289,11 @@ class Station:
         if outlet.session is not session:
             return
         self.loop.call_later(max(self.sample_s, 1), self._sample, outlet, session)
-        if not self.powered:
+        self.tell_meter(outlet)
+
+    def tell_meter(self, outlet: Outlet) -> None:
+        session = outlet.session
+        if session is None or not self.powered:
             return
         outlet.advance()
         at = self.now()

@@ -163,6 +163,30 @@ def test_a_station_that_goes_on_refusing_is_asked_less_often_and_then_is_a_fixed
     assert any(alert.kind == "station_not_controllable" for alert in bench.depot.alerts)
 
 
+def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_again() -> None:
+    """It follows a power without an end, which ends by no other way."""
+    bench = plugged(1, limit_kw=30.0)
+    bench.follow({("V01", "CP01"): [20.0] * 8})
+    bench.live(20)
+    bench.depot.override = LimitOverride(import_limit_kw=10.0, until=None)
+    bench.depot.dirty = True
+    bench.wait(0.0)
+    asked_at = []
+    for _ in range(100):
+        send = bench.pending("CP01")
+        if send is not None:
+            asked_at.append(bench.monotonic_s)
+            bench.answer(send, Answered(status="Rejected"))
+        bench.wait(1.0)
+    assert max(b - a for a, b in pairwise(asked_at)) <= 11
+    assert bench.alerts().count("station_not_controllable") == 1
+    assert bench.alerts().count("limit_cannot_hold") == 1
+    assert "limit_holds" not in bench.alerts()
+    bench.live(30)
+    assert bench.booked_kw("CP01") <= 10.0
+    assert "limit_holds" in bench.alerts()
+
+
 def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})

@@ -86,7 +86,7 @@ def _settles_at_once() -> Iterator[None]:
 
     def confirm(depot: object, station: Station, evse: Evse, *rest: object) -> None:
         honest(depot, station, evse, *rest)  # type: ignore[arg-type]  # as it was called
-        evse.settling = ()
+        evse.settling, evse.leaving = (), None
 
     with patch.object(dispatch, "_confirm", confirm):
         yield
@@ -174,6 +174,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what a station leaves stays booked for 10 s, while its vehicle follows",
         broken=_settles_at_once,
         setup=setup(),
+    ),
+    Bug(
+        name="liars believed",
+        rule="what a station leaves stays booked until its meter and what it reads back show it",
+        broken=lambda: patch.object(dispatch, "leave", lambda evse, told, settled_s: None),
+        setup=setup("ignores", seed=6, rate=60.0),
     ),
     Bug(
         name="no generation",
