@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from daemon.core.alerts import alert
-from daemon.core.budget import Budget, booking, granted, is_unbound
+from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish, diff, renewal_s
 from daemon.core.effects import Effect, Note, Send
@@ -14,6 +14,7 @@ from daemon.core.events import CommandAnswered
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.lease import FOREVER, Lease
+from daemon.core.overload import URGENT_S, watch_overload
 from daemon.core.profiles import lend
 from daemon.core.proof import Leaving, has_left, leave
 from daemon.core.rooms import budget_of, next_change_s
@@ -24,18 +25,13 @@ from daemon.core.standing import (
     read_back,
     try_next_rung,
 )
-from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, Evse, Station
+from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
-TRIES = 3
 RETRY_S = 600.0
-# While a limit cannot hold without it, who refuses or is silent is asked so often.
-URGENT_S = 10.0
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
 PAUSES_S = (2.0, 10.0)
-# Stations come back within this after a start of ours; before, nobody is called to the depot.
-GRACE_S = 120.0
 # Who has no departure in sight comes after all who have.
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -49,7 +45,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         for station, evse in depot.evses():
             station.lane.withdraw(("tx", evse.spec.connector))
         wishes, room = _wishes_and_room(depot, now)
-        yield from _watch_overload(depot, wishes, room, now)
+        yield from watch_overload(depot, wishes, room, now)
 
         def told(station: Station, evse: Evse, kw: float) -> float:
             return electrics_of(depot, station, evse.spec).told_kw(kw)
@@ -272,6 +268,8 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
     """When the round has to be made again though nothing happens: a lease falls due or runs out, a
     limit or what is wanted changes."""
     due: list[float | None] = [next_change_s(depot, now)]
+    if depot.over_s is not None:
+        due.append(now.monotonic_s + URGENT_S)
     for wish in wishes:
         if wish.evse.asked is None and wish.evse.retry_s is None:
             due.append(renewal_s(wish.station, wish.evse))
@@ -280,32 +278,6 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
             slack_s = depot.site.slack_s
             due += [lease.past_s(slack_s) for lease in evse.booked_leases()]
     return min((at for at in due if at is not None and at > now.monotonic_s), default=None)
-
-
-def _watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> Iterator[Effect]:
-    """Tells once when what cannot be lowered exceeds a limit, and once when it fits: the bookings
-    of those that cannot be told, and the floors of those that can. Meanwhile the former are asked
-    more often: a power without an end ends by no other way."""
-    if depot.since_s is None:
-        depot.since_s = now.monotonic_s
-    least = room.copy()
-    for wish in wishes:
-        listens = wish.evse.failures < TRIES
-        least.take(wish.evse, granted(wish.station, wish.evse, 0.0) if listens else wish.booked)
-    over = least.overload_kw()
-    for _, evse in depot.evses() if over else ():
-        if evse.fixed in {REFUSES, SILENT} and evse.retry_s is not None:
-            evse.retry_s = min(evse.retry_s, now.monotonic_s + URGENT_S)
-    all_heard = all(station.online or not station.was_heard for station in depot.stations.values())
-    if over and not depot.overloaded:
-        if not all_heard and now.monotonic_s < depot.since_s + GRACE_S:
-            return
-        where = ", ".join(f"{name} by {kw:.1f} kW" for name, kw in sorted(over.items()))
-        text = f"what cannot be lowered may exceed its limit: {where}"
-        yield from alert(depot, now, "limit_cannot_hold", text, severity="critical")
-    elif not over and depot.overloaded:
-        yield from alert(depot, now, "limit_holds", "all bookings fit again", severity="info")
-    depot.overloaded = bool(over)
 
 
 def _tx_evse(station: Station, subject: object) -> Evse | None:

@@ -22,6 +22,8 @@ REFUSES = "refuses charging profiles"
 SILENT = "does not answer charging profiles"
 DISOBEYS = "draws more than it was told"
 STUCK = "draws its fallback, though it was told less"
+# So many orders in a row that were not accepted make a fixed load of an EVSE.
+TRIES = 3
 # A reading is as good as this many samples are long.
 FRESH_SAMPLES = 2.5
 
@@ -73,8 +75,9 @@ class Evse:
     to leave and not yet shown to have left, `wish` the order that waits in the lane, `target` what
     the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
     at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
-    its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
-    told a power (some always tell 0). `capabilities` are its station's."""
+    its meter was last heard, `meter_due_s` when it is asked next, `stop_asked_s` when it was last
+    asked to end its transaction, and `told_power` whether it ever told a power (some always tell
+    0). `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -100,6 +103,7 @@ class Evse:
     told_power: bool = False
     sampled_s: float = -math.inf
     meter_due_s: float | None = None
+    stop_asked_s: float = -math.inf
     power_kw: float = 0.0
     changed_at: datetime | None = None
     peak_kw: float = 0.0

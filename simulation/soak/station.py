@@ -110,6 +110,11 @@ class Station:
         outlet.car = None
         self.say_status(outlet)
 
+    def stop(self, outlet: Outlet, session: Session) -> None:
+        """Its transaction ends by order; the vehicle stays, and is not charged."""
+        if outlet.session is session:
+            self._end(outlet, "Remote")
+
     # What the world does to it.
 
     def switch_off(self, *, politely: bool) -> None:
