@@ -19,7 +19,6 @@ from protocol.ocpp.commands import (
     GetCompositeSchedule,
     GetVariables,
     Refused,
-    RequestStopTransaction,
     SetChargingProfile,
     SetVariable,
     TimedOut,
@@ -115,14 +114,6 @@ def ask_meter(station: Station, evse: Evse) -> None:
         station.lane.submit(("meter", evse.spec.connector), ask)
 
 
-def stop_transaction(depot: Depot, station: Station, evse: Evse) -> None:
-    """The last that can be asked of a station that cannot be limited: to open its contactor."""
-    assert evse.transaction is not None, "only what runs can be stopped"
-    record = depot.transactions[evse.transaction]
-    stop = RequestStopTransaction(transaction_id=record.station_transaction_id)
-    station.lane.submit(("stop", evse.spec.connector), stop)
-
-
 def electrics_of(depot: Depot, station: Station, spec: EvseSpec) -> Electrics:
     unit = station.capabilities.unit
     return Electrics(spec=spec, unit=unit, voltage_v=depot.site.voltage_v)
@@ -159,14 +150,6 @@ def on_standing_answered(
                 evse = station.evses[number]
                 _read_cut(depot, station, evse, schedule)
                 yield from _read(depot, station, evse, schedule, now)
-        case ("stop", int(number)) if accepted:
-            text = (
-                f"station {station.id} connector {number} could not be lowered and its transaction "
-                "was stopped, so that the limit holds; its vehicle has to be plugged in anew"
-            )
-            yield from alert(
-                depot, now, "transaction_stopped", text, station=station.id, severity="critical"
-            )
         case ("meter", _) if not accepted:
             station.capabilities.triggers = not isinstance(result, Answered | Refused)
         case _ if not accepted:

@@ -179,7 +179,7 @@ def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_at_last_stoppe
     bench.depot.dirty = True
     bench.wait(0.0)
     asked_at = []
-    for _ in range(58):
+    for _ in range(38):
         send = bench.pending("CP01")
         if send is not None:
             assert tx_profile(send.command) is not None
@@ -191,14 +191,14 @@ def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_at_last_stoppe
     assert bench.alerts().count("limit_cannot_hold") == 1
     assert "limit_holds" not in bench.alerts()
     told = []
-    for _ in range(15):
+    for _ in range(20):
         if (send := bench.pending("CP01")) is not None:
             told.append(send.command)
             stops = isinstance(send.command, RequestStopTransaction)
             bench.answer(send, Answered(status="Accepted" if stops else "Rejected"))
         bench.wait(1.0)
     assert RequestStopTransaction(transaction_id="T1") in told
-    assert "transaction_stopped" in bench.alerts()
+    assert "transaction_ended" in bench.alerts()
 
 
 def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:
