@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from daemon.core.alerts import alert
-from daemon.core.budget import promised
+from daemon.core.budget import booking, promised
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
