@@ -84,6 +84,7 @@ class Depot:
     meter: SiteMeter = field(default_factory=SiteMeter)
     clock: OwnClock = field(default_factory=OwnClock)
     overloaded: bool = False
+    overloaded_s: float | None = None
     store_trouble: str | None = None
     memory_lost: str | None = None
     peak_kw: float = 0.0

@@ -287,6 +287,10 @@ def _watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) ->
         yield from alert(depot, now, "limit_cannot_hold", text, severity="critical")
     elif not over and depot.overloaded:
         yield from alert(depot, now, "limit_holds", "all bookings fit again", severity="info")
+    if over and not depot.overloaded:
+        depot.overloaded_s = now.monotonic_s
+    elif not over:
+        depot.overloaded_s = None
     depot.overloaded = bool(over)
 
 

@@ -11,12 +11,16 @@ from daemon.core.instant import Now
 from daemon.core.station import DISOBEYS, STUCK
 from protocol.ocpp.commands import RequestStopTransaction
 
+# What settles, and a meter's next samples, often make it fit again.
+PATIENCE_S = 60.0
+
 
 def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
-    told, and only while it costs a limit: the site's meter shows an overload that outlasted cuts,
-    or what cannot be lowered does not fit. The vehicle stays where it is; somebody has to look."""
-    if not (depot.meter.forces_zero or depot.overloaded):
+    told, and only while it costs a limit: the site's meter shows an overload that outlasted cuts;
+    where none is heard, what cannot be lowered has not fitted for a while. The vehicle stays where
+    it is; somebody has to look."""
+    if not _costs_a_limit(depot, now):
         return
     for station, evse in depot.evses():
         running = evse.transaction
@@ -35,3 +39,10 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
         yield from alert(
             depot, now, "transaction_ended", text, station=station.id, severity="critical"
         )
+
+
+def _costs_a_limit(depot: Depot, now: Now) -> bool:
+    if depot.meter.expected and not depot.meter.is_blind:
+        return depot.meter.forces_zero
+    since_s = depot.overloaded_s
+    return since_s is not None and now.monotonic_s >= since_s + PATIENCE_S
