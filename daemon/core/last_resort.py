@@ -12,20 +12,21 @@ from daemon.core.instant import Now
 from daemon.core.station import DISOBEYS, REFUSES, STUCK, Evse, Station
 from protocol.ocpp.commands import RequestStopTransaction
 
-# Who refuses or is silent is asked again for so long first, and so often.
-REFUSING_S, REFUSALS = 40.0, 2
+# What settles, and a meter's next samples, often make it fit again; who refuses or is silent is
+# asked again meanwhile, so often.
+PATIENCE_S, REFUSALS = 40.0, 2
 
 
 def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
     told, or goes on refusing to be told less; and only while it costs a limit: the site's meter
-    shows an overload that outlasted cuts, or what cannot be lowered does not fit. The vehicle stays
-    where it is; somebody has to look."""
-    if not depot.meter.forces_zero and depot.over_s is None:
+    shows an overload that outlasted cuts; where none is heard, what cannot be lowered has not
+    fitted for a while. The vehicle stays where it is; somebody has to look."""
+    if not _costs_a_limit(depot, now):
         return
     for station, evse in depot.evses():
         running = evse.transaction
-        disobeys = evse.fixed in {DISOBEYS, STUCK} or _goes_on_refusing(depot, station, evse, now)
+        disobeys = evse.fixed in {DISOBEYS, STUCK} or _goes_on_refusing(station, evse, depot, now)
         if not disobeys or running is None or not station.online:
             continue
         if evse.stop_asked == running:
@@ -43,13 +44,15 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
         )
 
 
-def _goes_on_refusing(depot: Depot, station: Station, evse: Evse, now: Now) -> bool:
-    """Whether what it refuses to leave has no end by itself, and costs a limit for long enough."""
-    meter, since_s = depot.meter, depot.over_s
-    if evse.failures < REFUSALS or since_s is None or now.monotonic_s < since_s + REFUSING_S:
-        return False
-    fits = (meter.import_kw or 0.0) <= depot.limit_kw()[0].at(now.utc)
-    if station.keeps_leases or (depot.site.metered and not meter.is_blind and fits):
+def _costs_a_limit(depot: Depot, now: Now) -> bool:
+    if depot.site.metered and not depot.meter.is_blind:
+        return depot.meter.forces_zero
+    return depot.over_s is not None and now.monotonic_s >= depot.over_s + PATIENCE_S
+
+
+def _goes_on_refusing(station: Station, evse: Evse, depot: Depot, now: Now) -> bool:
+    """Whether what it refuses to leave has no end by itself."""
+    if evse.failures < REFUSALS or station.keeps_leases:
         return False
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     return booked.soon_kw > evse.floor_kw
