@@ -209,6 +209,22 @@ def test_as_many_vehicles_as_wanted_stay_in_reserve_though_a_route_is_left(algor
     assert driver(plan, "R3") == "V2"
 
 
+def test_a_reserve_that_is_wanted_after_all_takes_vehicles_from_the_plan_in_force() -> None:
+    vans = tuple(vehicle(f"V{i}", 20) for i in range(3))
+    routes = (route("R1", 3, 5, 20), route("R2", 3, 5, 20), route("R3", 3, 7, 20))
+    snapshot = depot(vehicles=vans, routes=routes)
+    free = best(snapshot)
+    assert free.unserved == ()
+    previous = Previous(allocations=free.allocations, stays=free.stays)
+    rule = ReserveVehicles(count=1, hard=True)
+    wanted = under(replace(snapshot, previous=previous), reserve_vehicles=rule)
+    for algorithm in ("greedy", "joint"):
+        plan = solve(wanted, Params(algorithm=algorithm), 20.0, 0)
+        assert (plan.algorithm, audit(wanted, plan)) == (algorithm, [])
+        assert len(plan.allocations) == 2
+        assert all(a in free.allocations for a in plan.allocations)
+
+
 def test_a_van_is_given_the_time_it_prefers_between_two_routes() -> None:
     vans, routes = (
         (vehicle("V1", 60), vehicle("V2", 60)),
