@@ -25,12 +25,19 @@ def _zero() -> Series:
 
 class SiteSection(Section):
     """`import_limit_kw` is a ceiling that nothing raises; series may be replaced over MQTT. Every
-    limit is shared evenly by `phases`; 1 books powers on none of them."""
+    limit is shared evenly by `phases`; 1 books powers on none of them.
+
+    A supply agreed in kVA is a ceiling too, times `power_factor` and the share of it that may be
+    planned with; what else the site draws is `base_load_kw`, as with any limit.
+    """
 
     id: SiteId = "depot"
     timezone: str = "UTC"
     currency: Annotated[str, Field(min_length=1, max_length=16)] = "EUR"
     import_limit_kw: NonNegative = 22.0
+    agreed_capacity_kva: NonNegative | None = None
+    power_factor: Share = 0.85
+    capacity_share: Share = 0.9
     export_limit_kw: Series = Field(default_factory=_zero)
     base_load_kw: Series = Field(default_factory=_zero)
     pv_kw: Series = Field(default_factory=_zero)
@@ -39,6 +46,15 @@ class SiteSection(Section):
     peak_price_per_kw: NonNegative = 0.0
     voltage_v: Positive = 230.0
     phases: Literal[1, 3] = 3
+
+    @property
+    def ceiling_kw(self) -> float:
+        """The lower one of both limits; a default is no limit beside an agreed supply."""
+        if self.agreed_capacity_kva is None:
+            return self.import_limit_kw
+        agreed_kw = self.agreed_capacity_kva * self.power_factor * self.capacity_share
+        told = "import_limit_kw" in self.model_fields_set
+        return min(agreed_kw, self.import_limit_kw) if told else agreed_kw
 
     @field_validator("timezone")
     @classmethod

@@ -16,7 +16,7 @@ def site_of(settings: Settings) -> SiteSpec:
     site, ocpp, planner = settings.site, settings.ocpp, settings.planner
     return SiteSpec(
         id=site.id,
-        import_limit_kw=site.import_limit_kw,
+        import_limit_kw=site.ceiling_kw,
         currency=site.currency,
         base_load_kw=site.base_load_kw,
         pv_kw=site.pv_kw,

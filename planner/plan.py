@@ -20,6 +20,8 @@ from planner.stay import Stay as Stay
 
 FORMAT: Final = "depotd.plan/1"
 Status = Literal["optimal", "feasible", "fallback"]
+"""`optimal`: proved to law 10's gap among plans with one power in each step, or in each piece of it
+between departures and returns (decision record 5). `fallback`: nothing but what is sure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
+import pytest
+
 from config.settings import Settings
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
 from daemon.site_of import site_of
@@ -45,6 +47,11 @@ def test_every_field_of_the_site_follows_its_setting() -> None:
         f.name for f in fields(SiteSpec) if getattr(site, f.name) == getattr(default, f.name)
     ]
     assert untouched == []
+
+
+def test_a_supply_agreed_in_kva_is_the_sites_limit() -> None:
+    site = site_of(settings_of(site={"agreed_capacity_kva": 100}))
+    assert site.import_limit_kw == pytest.approx(76.5)
 
 
 def test_a_time_of_the_day_is_the_sites_unless_it_says_whose() -> None:

@@ -113,7 +113,8 @@ def longest_shift_s(sequence: Sequence[Drive], rules: Rules) -> float:
 def most_drivers(snapshot: Snapshot) -> int | None:
     """So many vehicles may drive at all: those in service less a hard reserve; None: all."""
     reserve = snapshot.rules.soft.reserve_vehicles
-    if reserve is None or not reserve.hard or reserve.vehicles:
+    counts = reserve is not None and reserve.hard and not reserve.vehicles
+    if reserve is None or not counts or snapshot.mode == "charging":
         return None
     return max(0, sum(v.in_service for v in snapshot.vehicles) - reserve.count)
 

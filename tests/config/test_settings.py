@@ -157,6 +157,23 @@ def test_the_least_power_follows_the_voltage() -> None:
     assert settings.min_kw_of(settings.stations[0].connectors[0]) == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize(
+    ("site", "ceiling_kw"),
+    [
+        ({}, 22),
+        ({"import_limit_kw": 80}, 80),
+        ({"agreed_capacity_kva": 200}, 200 * 0.85 * 0.9),
+        ({"agreed_capacity_kva": 200, "power_factor": 1, "capacity_share": 0.5}, 100),
+        ({"agreed_capacity_kva": 200, "import_limit_kw": 80}, 80),
+        ({"agreed_capacity_kva": 50, "import_limit_kw": 80}, 50 * 0.85 * 0.9),
+    ],
+)
+def test_the_ceiling_is_the_lower_one_of_the_limit_and_the_agreed_supply(
+    site: dict[str, object], ceiling_kw: float
+) -> None:
+    assert settings_of(site=site).site.ceiling_kw == pytest.approx(ceiling_kw)
+
+
 def test_a_vehicle_has_the_snapshots_keys_and_its_tokens() -> None:
     wanted = {field.name for field in fields(Vehicle)} | {"id_tokens"}
 

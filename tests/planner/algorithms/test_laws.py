@@ -12,8 +12,12 @@ from planner.check import audit
 from planner.params import Params
 from planner.snapshot import Mode
 from planner.soft import (
+    ChargerPreference,
     EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
     MinimumSoonness,
+    PreferredTurnaround,
     ReserveVehicles,
     RouteSequenceBuffer,
     ShiftHours,
@@ -28,7 +32,13 @@ STRICT = Soft(
     route_sequence_buffer=RouteSequenceBuffer(hard=True),
     shift_hours=ShiftHours(hours=8, hard=True),
     minimum_soonness=MinimumSoonness(hours=2, hard=True),
-    reserve_vehicles=ReserveVehicles(vehicles=("V01",), hard=True),
+    reserve_vehicles=ReserveVehicles(count=1, hard=True),
+    energy_margin=EnergyMargin(margins=(0.1,), penalties=(1,), hard=True),
+    preferred_turnaround=PreferredTurnaround(hard=True),
+    charger_preference=ChargerPreference(
+        costs={"CP01/1": 1, "CP02": 2}, window=("18:10", "20:20"), hard=True
+    ),
+    incompatible_routes=IncompatibleRoutes(pairs=(("R01", "R04"),), hard=True),
 )
 FAMILIES: dict[str, dict[str, Any]] = {
     "tight": {"tight": 0.3},
