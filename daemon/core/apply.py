@@ -43,6 +43,7 @@ from daemon.core.links import (
 from daemon.core.messages import on_message, on_refused
 from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
+from daemon.core.proof import due_s as proof_due_s
 from daemon.core.site_metering import due_s, on_metered, watch
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
@@ -98,7 +99,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
     due += [depot.look_s, due_s(depot)]
     for _, evse in depot.evses():
         due += [until_s for until_s, _ in evse.settling]
-        due.append(evse.retry_s)
+        due += [evse.retry_s, evse.meter_due_s, proof_due_s(evse)]
     if depot.planning is None:
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from daemon.core import phases
 from daemon.core.keeps import Keeps
-from daemon.core.lease import FOREVER
+from daemon.core.lease import FOREVER, Lease
 from daemon.core.phases import Draw, draw
 from daemon.core.station import DISOBEYS, Evse, Station
 
@@ -32,12 +32,24 @@ class Booking(NamedTuple):
 
 
 def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
-    """The highest of what it follows, may follow for want of an answer, has just left, and falls
-    back to. What is lent runs out by itself only where the station has shown that it keeps leases;
-    one that keeps nothing is booked at its maximum as soon as anything could charge there."""
+    """The highest of what it follows, may follow for want of an answer or of proof that it has left
+    it, has just left, and falls back to. What is lent runs out by itself only where the station has
+    shown that it keeps leases; one that keeps nothing is booked at its maximum as soon as anything
+    could charge there."""
+    return _booked(station, evse, evse.booked_leases(), now_s, slack_s)
+
+
+def promised(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
+    """The same of one that is taken at its word: what it has left is not asked for."""
+    return _booked(station, evse, evse.leases(), now_s, slack_s)
+
+
+def _booked(
+    station: Station, evse: Evse, leases: list[Lease], now_s: float, slack_s: float
+) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
         return Booking(evse.spec.max_kw, evse.spec.max_kw)
-    leases, keeps = evse.leases(), station.keeps_leases
+    keeps = station.keeps_leases
     if not leases and not evse.settling:
         return Booking(evse.floor_kw, evse.floor_kw)
     left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]

@@ -54,9 +54,10 @@ class Depot:
     """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
     the best plan for it yet. `known_until` holds the end of each of `series` that has one.
-    `unarmed`: why nothing may charge. `kinds`: what was learned of each kind of station.
-    `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is why this run
-    knows nothing of the ones before, until that is told."""
+    `unarmed`: why nothing may charge. `over_s`: since when what cannot be lowered exceeds a limit.
+    `kinds`: what was learned of each kind of station. `store_trouble` is why nothing can be kept,
+    None while it can; `memory_lost` is why this run knows nothing of the ones before, until that is
+    told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -83,7 +84,7 @@ class Depot:
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)
     clock: OwnClock = field(default_factory=OwnClock)
-    overloaded: bool = False
+    over_s: float | None = None
     store_trouble: str | None = None
     memory_lost: str | None = None
     peak_kw: float = 0.0

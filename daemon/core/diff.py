@@ -68,7 +68,7 @@ def diff(
             raised.append((wish, kw))
         elif is_due(wish, kw, now_s):
             kept.append(Change(station=station, evse=evse, kw=kw))
-    pending = bool(reductions) or any(wish.evse.settling for wish in listed)
+    pending = bool(reductions) or any(_is_settling(wish.evse, now_s) for wish in listed)
     room = budget.copy()
     for wish in listed if raised else ():
         room.take(wish.evse, wish.booked)
@@ -81,6 +81,10 @@ def diff(
         if change is not None:
             kept.append(change)
     return reductions + kept
+
+
+def _is_settling(evse: Evse, now_s: float) -> bool:
+    return bool(evse.settling) or (evse.leaving is not None and evse.leaving.is_awaited(now_s))
 
 
 def _raise(

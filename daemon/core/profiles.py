@@ -88,12 +88,11 @@ def lend(
     transaction_id: str,
 ) -> ChargingProfile:
     """A TxProfile that allows `kw` for `lease_s` from now on, and `tail_kw` after it; `lease_s`
-    None: for good. Its start lies in the past, before the midnight where it has no end, so that no
-    clock of a station can be ahead of it."""
+    None: for good. Its start lies in the past, a day and more of it where it has no end."""
     start = _whole_second(now) - timedelta(seconds=START_BEFORE_S)
     limits = [electrics.limit(kw)]
     if lease_s is None:
-        start = _midnight(now) - timedelta(days=1)
+        start = _long_past(now)
     elif electrics.limit(tail_kw) != limits[0]:
         limits.append(electrics.limit(tail_kw))
     starts_s = (0, START_BEFORE_S + math.floor(lease_s or 0.0))
@@ -133,7 +132,7 @@ def standing(
         kind=ProfileKind.RELATIVE if relative else ProfileKind.ABSOLUTE,
         unit=electrics.unit,
         periods=(period,),
-        start=None if relative else _midnight(now),
+        start=None if relative else _long_past(now),
     )
 
 
@@ -141,5 +140,7 @@ def _whole_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+def _long_past(now: datetime) -> datetime:
+    """The midnight before the last: by a station's clock that is behind ours, what starts just
+    before our present has not begun, and nothing is in force."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)

@@ -79,6 +79,11 @@ class Station:
         outlet.car = None
         self.say_status(outlet)
 
+    def stop(self, outlet: Outlet, session: Session) -> None:
+        """Its transaction ends by order; the vehicle stays, and is not charged."""
+        if outlet.session is session:
+            self._end(outlet, "Remote")
+
     # What the world does to it.
 
     def switch_off(self, *, politely: bool) -> None:
@@ -258,7 +263,11 @@ class Station:
         if outlet.session is not session:
             return
         self.loop.call_later(max(self.sample_s, 1), self._sample, outlet, session)
-        if not self.powered:
+        self.tell_meter(outlet)
+
+    def tell_meter(self, outlet: Outlet) -> None:
+        session = outlet.session
+        if session is None or not self.powered:
             return
         outlet.advance()
         at = self.now()

@@ -145,6 +145,25 @@ def test_fault_06_who_accepts_and_ignores_is_booked_at_its_maximum() -> None:
     assert world.bench.booked_kw("CP01") < 22.0
 
 
+@pytest.mark.parametrize("skew_s", [0.0, -7200.0, -120.0, 120.0, 7200.0])
+def test_fault_06_who_ignores_a_cut_is_booked_at_its_maximum_and_flagged_within_15_s(
+    skew_s: float,
+) -> None:
+    """Fault 6: accepted but not applied. A station that tells its power when it is asked is found
+    out by its meter, whatever its clock says."""
+    liar = Toy("CP01", tells_power=True, appetite_kw=11.0, skew_s=skew_s)
+    world = yard(liar, limit_kw=30.0)
+    charge(world, 11.0)
+    world.run(300)
+    liar.obeys = False
+    world.bench.follow({("V01", "CP01"): [5.0] * 20})
+    world.run(11, step_s=0.5)
+    assert world.bench.booked_kw("CP01") == 22.0
+    world.run(4, step_s=0.5)
+    assert world.bench.depot.stations["CP01"].evses[1].fixed == DISOBEYS
+    assert "station_disobeys" in world.bench.alerts()
+
+
 def test_fault_06_who_draws_its_fallback_though_told_nothing_is_flagged() -> None:
     """Fault 6: the profile of the transaction is not applied, the fallback is."""
     world = yard(Toy("CP01", takes=lambda command: True), fallback_kw=6.9)

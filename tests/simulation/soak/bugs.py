@@ -87,15 +87,20 @@ def _settles_at_once() -> Iterator[None]:
 
     def confirm(depot: object, station: Station, evse: Evse, *rest: object) -> None:
         honest(depot, station, evse, *rest)  # type: ignore[arg-type]  # as it was called
-        evse.settling = ()
+        evse.settling, evse.leaving = (), None
 
     with patch.object(dispatch, "_confirm", confirm):
         yield
 
 
+def _believed() -> AbstractContextManager[object]:
+    return patch.object(dispatch, "leave", lambda evse, told, settled_s: None)
+
+
 @contextmanager
 def _no_generation() -> Iterator[None]:
-    """Whatever answer comes is the answer to the order under way."""
+    """Whatever answer comes is the answer to the order under way, at stations whose meter shows
+    nothing in time: else it shows this too."""
     pairs = Connection._answered
 
     def answered(self: Connection, call_id: str, payload: object) -> list[Output]:
@@ -111,6 +116,8 @@ def _no_generation() -> Iterator[None]:
     with (
         patch.object(Connection, "_answered", answered),
         patch.object(Lane, "answered", any_answer),
+        _believed(),
+        patch.object(dispatch, "ask_meter", lambda station, evse: None),
     ):
         yield
 
@@ -175,6 +182,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what a station leaves stays booked for 10 s, while its vehicle follows",
         broken=_settles_at_once,
         setup=setup(),
+    ),
+    Bug(
+        name="liars believed",
+        rule="what a station leaves stays booked until its meter and what it reads back show it",
+        broken=_believed,
+        setup=setup("ignores", seed=6, rate=60.0),
     ),
     Bug(
         name="no generation",

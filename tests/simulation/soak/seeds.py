@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulation.soak.faults import FAULTS
 from simulation.soak.scenario import Setup
 
 SEEDS: dict[str, Setup] = {
@@ -20,6 +21,15 @@ SEEDS: dict[str, Setup] = {
             stations=4,
             faults=frozenset({"limit", "kill"}),
             rate=20.0,
+        )
+    ),
+    "a station with a wrong clock is told a power without an end, refuses for a while, and is not "
+    "asked again when an operator lowers the limit": (
+        Setup(
+            seed=4,
+            hours=1.62,
+            stations=8,
+            faults=frozenset(FAULTS) - {"ignores"},
         )
     ),
 }
