@@ -37,7 +37,8 @@ class Counts(Protocol):
 
 class Keeper:
     """`behind` is why the store does not keep up, None while it does. `changed` is told of each
-    change of that."""
+    change of that. A store that another daemon has taken ends `keep` and `run` with its error, and
+    with them the process."""
 
     def __init__(
         self,
@@ -78,6 +79,8 @@ class Keeper:
             if await self._kept_in_time(records):
                 return [True] * len(groups)
         except NotKept as error:
+            if not error.ours:
+                raise
             if not error.later:
                 return [await self._keep_alone(group) for group in groups]
             self._wait(records)
@@ -93,6 +96,8 @@ class Keeper:
                 try:
                     await self._catch_up()
                 except NotKept as error:
+                    if not error.ours:
+                        raise
                     self._fall_behind(str(error))
                     await asyncio.sleep(self._retry_s)
             self.behind = None

@@ -11,6 +11,7 @@ import pytest
 
 from daemon import keeper as module
 from daemon.adapters.metrics import Metrics
+from daemon.adapters.store import StoreInUse
 from daemon.core.records import AlertRecord, Fact, InboxDone, NotKept, Record
 from daemon.keeper import Keeper
 from tests.adapters.brokers import log_to
@@ -127,6 +128,18 @@ async def test_what_no_store_can_hold_spoils_nothing_else() -> None:
 
 
 @pytest.mark.fault(53)
+class Taken(Disk):
+    async def commit(self, records: Sequence[Record]) -> None:
+        raise StoreInUse("another depotd has it open")
+
+
+@pytest.mark.fault(21)
+async def test_a_store_that_another_daemon_has_taken_ends_whoever_had_it() -> None:
+    async with keeping(Taken(), []) as keeper:
+        with pytest.raises(StoreInUse):
+            await keeper.keep([[fact("a", 1)]])
+
+
 async def test_what_waits_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_HISTORY", 3)
     disk, told = Disk(failing=True), list[str | None]()

@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 class NotKept(Exception):
     """The store did not keep what it was given; the text says why and who must act.
 
-    `later`: the same may be kept when it is tried again (the disk was full, the server away)."""
+    `later`: the same may be kept when it is tried again (the disk was full, the server away).
+    `ours` is False when another daemon has taken the store: whoever is told so must end, as two
+    that lend the same power exceed every limit."""
 
     later = True
+    ours = True
 
 
 # A station replays what it buffered offline; a week covers a charger left unplugged for days.

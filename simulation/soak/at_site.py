@@ -89,3 +89,13 @@ def meter(ill: Ill) -> Do:
         return SITE_WIDE
 
     return do
+
+
+def second(*, lost: bool) -> Do:
+    def do(world: World, rng: Random) -> str | None:
+        if world.daemon is None:
+            return None
+        world.start_second(lost=lost)
+        return SITE_WIDE
+
+    return do

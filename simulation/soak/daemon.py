@@ -44,8 +44,9 @@ class Daemon:
         run_id: str,
     ) -> None:
         log = logger(journal)
+        self._store = store.open(run_id)
         self.controller = Controller(
-            restore(site, store.load()), read_clock=clock.read, log=log, metrics=journal
+            restore(site, self._store.load()), read_clock=clock.read, log=log, metrics=journal
         )
         self._planner = planner
         planner.emit = self.controller.put
@@ -64,7 +65,7 @@ class Daemon:
         )
         self._tasks: dict[asyncio.Task[None], None] = {}
         running = self.controller.run(
-            store=store, stations=self._server, planner=planner, broker=Deaf()
+            store=self._store, stations=self._server, planner=planner, broker=Deaf()
         )
         self.main = self._spawn(running)
 
@@ -87,6 +88,7 @@ class Daemon:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
+        self._store.close()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:

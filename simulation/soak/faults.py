@@ -177,6 +177,16 @@ FAULTS: Mapping[str, Fault] = {
         text="the daemon's machine loses power; stations are not told",
         per_site_h=0.2,
     ),
+    "second-daemon": Fault(
+        do=at_site.second(lost=False),
+        text="a second daemon is started on the same store",
+        per_site_h=0.2,
+    ),
+    "store-lost": Fault(
+        do=at_site.second(lost=True),
+        text="the daemon loses its store's lock, and a second one takes it and the site",
+        per_site_h=0.1,
+    ),
     "daemon-clock": Fault(
         do=at_site.daemon_clock,
         text="the daemon's UTC steps by 7 s to 1 h, and back",

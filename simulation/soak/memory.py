@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 
+from daemon.adapters.store.errors import StoreInUse
 from daemon.core.records import (
     Fact,
     Json,
@@ -26,9 +27,11 @@ class MemoryStore:
     """Outlives the daemons that write to it. `refuses` is a full disk, `slow_s` one that is busy.
 
     A commit is kept at an instant of its own within the flush: a daemon that is killed meanwhile
-    may or may not find it."""
+    may or may not find it. `owner` is the life of the daemon that has it open; a server forgets it
+    when its session breaks."""
 
     def __init__(self, rng: Random) -> None:
+        self.owner: str | None = None
         self.refuses = False
         self.slow_s = 0.0
         self._rng = rng
@@ -38,12 +41,21 @@ class MemoryStore:
         self._applied: PlanRecord | None = None
         self._revision = 0
 
-    async def commit(self, records: Sequence[Record]) -> None:
+    def open(self, owner: str) -> OpenStore:
+        """StoreInUse while somebody else has it open, as with the real one's lock."""
+        if self.owner is not None:
+            raise StoreInUse(f"another depotd has it open: {self.owner}")
+        self.owner = owner
+        return OpenStore(self, owner)
+
+    async def commit(self, owner: str, records: Sequence[Record]) -> None:
         flush_s = self.slow_s + FLUSH_S * (0.5 + self._rng.random())
         before_s = flush_s * self._rng.random()
         await asyncio.sleep(before_s)
         if self.refuses:
             raise NotKept("the disk is full")
+        if self.owner != owner:
+            raise StoreInUse(f"another depotd has it open: {self.owner}")
         for record in records:
             self._keep(record)
         await asyncio.sleep(flush_s - before_s)
@@ -83,3 +95,21 @@ class MemoryStore:
                 self._applied = record
             case _:
                 pass  # what no restart reads
+
+
+class OpenStore:
+    """The store as one life of the daemon has it."""
+
+    def __init__(self, store: MemoryStore, owner: str) -> None:
+        self._store = store
+        self._owner = owner
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        await self._store.commit(self._owner, records)
+
+    def load(self) -> Memory:
+        return self._store.load()
+
+    def close(self) -> None:
+        if self._store.owner == self._owner:
+            self._store.owner = None

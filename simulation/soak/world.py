@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from daemon.adapters.store.errors import StoreInUse
 from daemon.core.depot import Depot as Beliefs
 from simulation.soak.blame import Blame
 from simulation.soak.cable import Cable
@@ -48,6 +49,8 @@ class World:
         self.daemon: Daemon | None = None
         self.beliefs: Beliefs | None = None
         self._lives = 0
+        self._served: dict[str, Daemon] = {}
+        self._firsts: list[Daemon] = []
         self._background: dict[asyncio.Task[None], None] = {}
         self.blame = Blame(self)
         self.ledger = Ledger(
@@ -69,8 +72,10 @@ class World:
         return Random(f"{self.setup.seed}/{name}")
 
     def start_daemon(self) -> None:
-        if self.daemon is not None:
-            return
+        if self.daemon is None:
+            self._start()
+
+    def _start(self) -> bool:
         self._lives += 1
         self.journal.write("daemon", f"starts, life {self._lives}")
         try:
@@ -82,12 +87,42 @@ class World:
                 self.journal,
                 run_id=str(self._lives),
             )
+        except StoreInUse as error:
+            self.journal.write("daemon", f"does not start: {error}")
+            return False
         except Exception as error:
             self._defect(error)
-            return
+            return False
         self.beliefs = self.daemon.controller.depot
         self.daemon.main.add_done_callback(self._daemon_ended)
         self.traffic.tell_all()
+        return True
+
+    def start_second(self, *, lost: bool) -> None:
+        """Beside the one that runs. `lost`: the first one's session with the store has broken, so
+        that the second gets it; the first has to end at its next commit. Else the second one does
+        not start."""
+        first, self.daemon = self.daemon, None
+        assert first is not None, "a second daemon wants a first"
+        if lost:
+            self.store.owner = None
+        second_planner = VirtualPlanner(
+            self.chance(f"planner/{self._lives + 1}"), self.setup.algorithm
+        )
+        planner, self.planner = self.planner, second_planner
+        if self._start():
+            self._firsts.append(first)
+            first.main.add_done_callback(partial(self._first_ended, first))
+        else:
+            self.daemon, self.planner = first, planner
+
+    def _first_ended(self, first: Daemon, _: asyncio.Task[None]) -> None:
+        self.journal.write("daemon", f"the first one ended: {first.failure!r}")
+        self.background(first.kill())
+        for name, served in self._served.items():
+            cable = self.stations[name].talk.cable
+            if served is first and cable is not None:
+                cable.cut()
 
     async def kill_daemon(self, *, reset: bool) -> None:
         """`reset`: its machine tells the peers, as after a kill -9; else it is just gone."""
@@ -119,6 +154,7 @@ class World:
             self.journal.write(station, f"{direction} {text}")
 
         cable = Cable(self.chance(f"{station}/link"), on_text=heard, on_closed=closed, seen=seen)
+        self._served[station] = self.daemon
         self.daemon.accept(cable, station, self.stations[station].make.version)
         return cable
 
@@ -194,6 +230,8 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for first in self._firsts:
+            await first.kill()
         if self.daemon is not None:
             daemon, self.daemon = self.daemon, None
             await daemon.kill()

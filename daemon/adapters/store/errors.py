@@ -25,6 +25,8 @@ class StoreWrong(StoreError):
 class StoreInUse(StoreError):
     """Another process has this store open as its own."""
 
+    ours = False
+
 
 class StoreCorrupt(StoreError):
     """What is on the disk is no store, or no longer one."""

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+from daemon.adapters.store.errors import StoreInUse
 from daemon.core import budget, diff, dispatch, keeping, links, profiles, site_metering
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
@@ -251,6 +252,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what the site draws besides is taken off its limit",
         broken=lambda: patch.object(Depot, "base_load_kw", lambda self: Series.constant(0.0)),
         setup=setup(seed=2),
+    ),
+    Bug(
+        name="two daemons",
+        rule="a daemon whose store another one has taken ends",
+        broken=lambda: patch.object(StoreInUse, "ours", True),
+        setup=setup("cut", "store-lost", seed=6, rate=30.0),
     ),
     Bug(
         name="no site meter",
