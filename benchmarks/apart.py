@@ -8,6 +8,7 @@ reads the arguments of that module's `measure` as JSON and prints what it tells,
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -111,6 +112,7 @@ def _measure(module: str, arguments: dict[str, Any], memory_gb: float) -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     measure = importlib.import_module(f"benchmarks.{module}").measure
+    gc.freeze()  # as the daemon's planner process does
     for line in measure(**arguments):
         channel.write(json.dumps(line) + "\n")
         channel.flush()

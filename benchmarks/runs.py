@@ -99,11 +99,17 @@ def at(found: Sequence[Outcome], at_s: float) -> Outcome | None:
 
 
 def reaches(found: Sequence[Outcome], quality: Outcome, share: float) -> float | None:
-    """When a plan was there that equals `quality` above money, which it misses by at most `share`;
-    better ones count too. None if none was."""
+    """When the plan of `reached` was there."""
+    first = reached(found, quality, share)
+    return None if first is None else first.at_s
+
+
+def reached(found: Sequence[Outcome], quality: Outcome, share: float) -> Outcome | None:
+    """The first plan that equals `quality` above money, which it misses by at most `share`; better
+    ones count too. None if none does."""
     return next(
         (
-            o.at_s
+            o
             for o in found
             if o.beats(quality) or (o.equals_above_money(quality) and o.within(share, quality))
         ),

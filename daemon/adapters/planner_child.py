@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import importlib
 import json
 import multiprocessing
@@ -45,6 +46,8 @@ def serve(connection: socket.socket, solver: str, memory_limit_bytes: int) -> No
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
     module, _, function = solver.partition(":")
     solve: Solver = getattr(importlib.import_module(module), function)
+    # What is imported stays: to search it for garbage took 40 ms, a fifth of a plan for charging.
+    gc.freeze()
     with connection, connection.makefile("rwb") as stream:
         for line in stream:
             for answer in _answers(solve, json.loads(line), memory_limit_bytes):

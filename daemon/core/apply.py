@@ -22,6 +22,7 @@ from daemon.core.events import (
     PlanReady,
     SiteMetered,
     StationCalled,
+    StationClaimed,
     StationConnected,
     StationLost,
     StoreChanged,
@@ -32,6 +33,7 @@ from daemon.core.keeping import publish_vehicle, save_override
 from daemon.core.links import (
     on_authorize,
     on_boot,
+    on_claimed,
     on_connected,
     on_lost,
     on_status,
@@ -41,6 +43,7 @@ from daemon.core.links import (
 from daemon.core.messages import on_message, on_refused
 from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
+from daemon.core.proof import due_s as proof_due_s
 from daemon.core.site_metering import due_s, on_metered, watch
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
@@ -96,7 +99,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
     due += [depot.look_s, due_s(depot)]
     for _, evse in depot.evses():
         due += [until_s for until_s, _ in evse.settling]
-        due.append(evse.retry_s)
+        due += [evse.retry_s, evse.meter_due_s, proof_due_s(evse)]
     if depot.planning is None:
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:
@@ -126,6 +129,8 @@ def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
             yield from on_metered(depot, event, now)
         case BrokerConnected():
             yield from _tell_all(depot)
+        case StationClaimed():
+            yield from on_claimed(depot, event.station, now)
         case StoreChanged(trouble=trouble):
             yield from _on_store(depot, trouble, now)
         case Noticed():
@@ -197,7 +202,7 @@ def _on_store(depot: Depot, trouble: str | None, now: Now) -> Iterator[Effect]:
         text = "the store keeps up again, what waited is kept"
         yield from alert(depot, now, "store_back", text, severity="info")
     elif trouble is not None and depot.store_trouble is None:
-        text = f"nothing can be kept, control goes on from memory: {trouble}"
+        text = f"nothing can be kept, control goes on from memory and raises nobody: {trouble}"
         yield from alert(depot, now, "store_failed", text, severity="critical")
     depot.store_trouble = trouble
     depot.dirty = True

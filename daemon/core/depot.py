@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 
 from daemon.core.clocks import OwnClock
 from daemon.core.curves import combine
@@ -32,13 +33,11 @@ class LimitOverride:
     until: datetime | None
 
     def series(self, ceiling: Series) -> Series:
+        lowered = Series.constant(self.import_limit_kw)
         if self.until is None:
-            return Series.constant(self.import_limit_kw)
-        # A first value holds before its instant too; the beginning of time, where a constant's
-        # stands, could not be read back from JSON beside a second one.
-        lowered = Point(at=self.until - timedelta(days=1), value=self.import_limit_kw)
+            return lowered
         after = Point(at=self.until, value=ceiling.points[-1].value)
-        return Series(points=(lowered, after))
+        return Series(points=(*lowered.points, after))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +54,10 @@ class Depot:
     """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
     the best plan for it yet. `known_until` holds the end of each of `series` that has one.
-    `unarmed`: why nothing may charge. `kinds`: what was learned of each kind of station.
-    `store_trouble` is why nothing can be kept, None while it can; `memory_lost` is why this run
-    knows nothing of the ones before, until that is told."""
+    `unarmed`: why nothing may charge. `over_s`: since when what cannot be lowered exceeds a limit.
+    `kinds`: what was learned of each kind of station. `store_trouble` is why nothing can be kept,
+    None while it can; `memory_lost` is why this run knows nothing of the ones before, until that is
+    told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -84,7 +84,7 @@ class Depot:
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)
     clock: OwnClock = field(default_factory=OwnClock)
-    overloaded: bool = False
+    over_s: float | None = None
     store_trouble: str | None = None
     memory_lost: str | None = None
     peak_kw: float = 0.0
@@ -113,7 +113,7 @@ class Depot:
 
     def limit_kw(self) -> tuple[Series, str]:
         """The site's import limit over time, the lowest of all that were told, and whose it is."""
-        ceiling = Series.constant(self.site.import_limit_kw)
+        ceiling = _ceiling(self.site.import_limit_kw)
         limit, source = ceiling, "settings"
         if (told := self.series.get("import_limit_kw")) is not None:
             limit, source = combine(min, ceiling, told), "MQTT"
@@ -138,3 +138,9 @@ class Depot:
 
     def base_load_kw(self) -> Series:
         return self.site_series("base_load_kw")
+
+
+@lru_cache(maxsize=16)
+def _ceiling(import_limit_kw: float) -> Series:
+    """Asked for in every round; to check a series takes longer than to look it up."""
+    return Series.constant(import_limit_kw)

@@ -34,6 +34,15 @@ def believed(at: datetime | None, now: Now) -> datetime:
     return at if at is not None and plausible(at, now) else now.utc
 
 
+def set_right(station: Station, at: datetime) -> datetime:
+    """A `believed` instant as our clock would have told it, as far as is known how the station's
+    differs. One too far ahead is ours already."""
+    skew_s = station.clock.skew_s
+    if skew_s is None or skew_s >= AHEAD.total_seconds():
+        return at
+    return at - timedelta(seconds=skew_s)
+
+
 def is_past(station: Station, at: datetime | None, now: Now) -> bool:
     """Whether a message is of the station's time offline; if so its backlog goes on."""
     since_s = station.online_since_s

@@ -6,32 +6,33 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from daemon.core.alerts import alert
-from daemon.core.budget import Budget, booking, granted, is_unbound
+from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish, diff, renewal_s
 from daemon.core.effects import Effect, Note, Send
 from daemon.core.events import CommandAnswered
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
+from daemon.core.last_resort import stop_who_disobeys
 from daemon.core.lease import FOREVER, Lease
+from daemon.core.overload import URGENT_S, watch_overload
 from daemon.core.profiles import lend
+from daemon.core.proof import Leaving, has_left, leave
 from daemon.core.rooms import budget_of, next_change_s
 from daemon.core.standing import (
     ask_meter,
     electrics_of,
     on_standing_answered,
+    read_back,
     try_next_rung,
 )
-from daemon.core.station import REFUSES, SILENT, Evse, Station
+from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
-TRIES = 3
 RETRY_S = 600.0
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
 PAUSES_S = (2.0, 10.0)
-# Stations come back within this after a start of ours; before, nobody is called to the depot.
-GRACE_S = 120.0
 # Who has no departure in sight comes after all who have.
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -45,17 +46,22 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         for station, evse in depot.evses():
             station.lane.withdraw(("tx", evse.spec.connector))
         wishes, room = _wishes_and_room(depot, now)
-        yield from _watch_overload(depot, wishes, room, now)
+        yield from watch_overload(depot, wishes, room, now)
 
         def told(station: Station, evse: Evse, kw: float) -> float:
             return electrics_of(depot, station, evse.spec).told_kw(kw)
 
-        changes = diff(room, wishes, now.monotonic_s, told, raises=depot.meter.allows_raises)
+        def may_rise(station: Station) -> bool:
+            return _may_rise(depot, station, now.monotonic_s)
+
+        changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
         for change in changes:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
+    yield from stop_who_disobeys(depot, now)
     for station in depot.stations.values():
-        yield from _send(depot, station)
+        if station.lane.waiting:
+            yield from _send(depot, station)
 
 
 def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
@@ -86,6 +92,13 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
     if evse.override == "charge_now" or is_unbound(station, evse):
         return evse.spec.max_kw
     return evse.target.at(now) if evse.target is not None else evse.fallback_kw
+
+
+def _may_rise(depot: Depot, station: Station, now_s: float) -> bool:
+    """What is lent while the store is behind, the next start would not know of; and of a name that
+    two stations claim nobody knows which of them follows."""
+    claimed = station.claimed_until_s is not None and now_s < station.claimed_until_s
+    return depot.meter.allows_raises and depot.store_trouble is None and not claimed
 
 
 def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:
@@ -197,12 +210,13 @@ def _profile_answered(
 
 
 def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now) -> None:
-    """What it leaves stays booked until it has settled."""
+    """What it leaves stays booked until it has settled, and has shown that it has left it."""
     before_kw = max((held.kw for held in evse.leases()), default=evse.floor_kw)
     if max(before_kw, evse.floor_kw) > max(lease.kw, evse.floor_kw):
         evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before_kw))
     if before_kw != lease.kw:
         evse.changed_at = now.utc
+    leave(evse, lease, now.monotonic_s + depot.site.settle_s)
     evse.peak_kw = max(evse.peak_kw, before_kw, lease.kw)
     evse.confirmed, evse.unconfirmed, evse.failures = lease, None, 0
     # A later refusal is about a transaction that is over, say, and not about how it is written.
@@ -217,6 +231,8 @@ def _step_down(
         return
     evse.fixed = REFUSES if refused else SILENT
     evse.retry_s = now.monotonic_s + RETRY_S
+    if evse.failures > TRIES:
+        return  # told when it began
     depot.trigger.ask("station cannot be told", now.monotonic_s)
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     text = (
@@ -234,46 +250,48 @@ def _settle(depot: Depot, now: Now) -> None:
                 evse.settling = still
                 depot.dirty = True
                 ask_meter(station, evse)
+        if evse.meter_due_s is not None and now.monotonic_s >= evse.meter_due_s:
+            evse.meter_due_s = None
+            ask_meter(station, evse)
+        if evse.leaving is not None:
+            _watch_leaving(depot, station, evse, evse.leaving, now)
         if evse.retry_s is not None and now.monotonic_s >= evse.retry_s:
             evse.retry_s = None
             if evse.fixed in {REFUSES, SILENT}:
-                evse.fixed, evse.failures = None, TRIES - 1
+                evse.fixed = None
             depot.dirty = True
+
+
+def _watch_leaving(depot: Depot, station: Station, evse: Evse, leaving: Leaving, now: Now) -> None:
+    """Asks to be shown what was promised, again and again until it is."""
+    site, now_s = depot.site, now.monotonic_s
+    unheard_s = FRESH_SAMPLES * site.sample_s
+    if has_left(station, evse, now_s, slack_s=site.slack_s, unheard_s=unheard_s):
+        evse.leaving = None
+        depot.dirty = True
+    elif now_s >= leaving.ask_s:
+        leaving.asked(now_s)
+        depot.dirty = True
+        ask_meter(station, evse)
+        if station.ready and station.capabilities.reads_back:
+            read_back(depot, station, evse)
 
 
 def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
     """When the round has to be made again though nothing happens: a lease falls due or runs out, a
     limit or what is wanted changes."""
     due: list[float | None] = [next_change_s(depot, now)]
+    if depot.over_s is not None:
+        due.append(now.monotonic_s + URGENT_S)
     for wish in wishes:
         if wish.evse.asked is None and wish.evse.retry_s is None:
             due.append(renewal_s(wish.station, wish.evse))
+    due += [station.claimed_until_s for station in depot.stations.values()]
+    slack_s, now_s = depot.site.slack_s, now.monotonic_s
     for station, evse in depot.evses():
-        if station.keeps_leases:
-            slack_s = depot.site.slack_s
-            due += [lease.past_s(slack_s) for lease in evse.leases()]
-    return min((at for at in due if at is not None and at > now.monotonic_s), default=None)
-
-
-def _watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> Iterator[Effect]:
-    """Tells once when what cannot be lowered exceeds a limit, and once when it fits: the bookings
-    of those that cannot be told, and the floors of those that can."""
-    if depot.since_s is None:
-        depot.since_s = now.monotonic_s
-    least = room.copy()
-    for wish in wishes:
-        least.take(wish.evse, granted(wish.station, wish.evse, 0.0))
-    over = least.overload_kw()
-    all_heard = all(station.online or not station.was_heard for station in depot.stations.values())
-    if over and not depot.overloaded:
-        if not all_heard and now.monotonic_s < depot.since_s + GRACE_S:
-            return
-        where = ", ".join(f"{name} by {kw:.1f} kW" for name, kw in sorted(over.items()))
-        text = f"what cannot be lowered may exceed its limit: {where}"
-        yield from alert(depot, now, "limit_cannot_hold", text, severity="critical")
-    elif not over and depot.overloaded:
-        yield from alert(depot, now, "limit_holds", "all bookings fit again", severity="info")
-    depot.overloaded = bool(over)
+        if (leases := evse.booked_leases()) and station.keeps_leases:
+            due += [lease.past_s(slack_s) for lease in leases]
+    return min([at for at in due if at is not None and at > now_s], default=None)
 
 
 def _tx_evse(station: Station, subject: object) -> Evse | None:

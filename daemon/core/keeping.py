@@ -106,10 +106,10 @@ def publish_vehicle(vehicle: str, belief: VehicleBelief) -> Publish:
 
 
 def save_evse(station: Station, evse: Evse) -> Save:
-    """What was still settling when we die may be drawn when we are back."""
+    """What was still being left when we die may be drawn when we are back."""
     reading = evse.reading
-    powers = [lease.kw for lease in evse.leases()]
-    lasts = [lease.until_s == FOREVER for lease in evse.leases()]
+    powers = [lease.kw for lease in evse.booked_leases()]
+    lasts = [lease.until_s == FOREVER for lease in evse.booked_leases()]
     value = {
         "held_kw": max([*powers, *(kw for _, kw in evse.settling)]) if powers else None,
         "lasts": any(lasts),

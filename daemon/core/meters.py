@@ -44,10 +44,13 @@ def take_samples(
         if learn(evse, _currents_a(group)):
             depot.dirty = True
         evse.told_register |= register is not None
+        if not past:
+            evse.sampled_s = now.monotonic_s
         if register is None and power is not None:
             register = _integrated_wh(evse, power, taken_at, past=past)
         if power is not None and not past:
             evse.power_kw = power / 1000
+            evse.told_power |= power > 0
             yield from judge_power(depot, station, evse, taken_at, power / 1000, now)
         # Of several readings without a usable time the last one told is the newest.
         overtaken = doubt == "time" and i + 1 < len(groups)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from daemon.core.alerts import alert
 from daemon.core.depot import Depot
+from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.standing import ask_meter
 from daemon.core.station import DISOBEYS, STUCK, Evse, Station
 
 # Class 1 meters err by 1 %, stations regulate within 5 %; a register of whole Wh over a short
@@ -22,6 +22,8 @@ SAMPLES_TO_FLAG = 3
 SAMPLES_TO_CLEAR = 5
 # One sample above what was told is doubt enough to book the maximum until the next ones.
 DOUBT_S = 90.0
+# So soon the meter is asked again: a station is found out within 15 s of its answer.
+AGAIN_S = 1.0
 
 
 def judge(
@@ -38,12 +40,12 @@ def judge(
 
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
     """
-    if not _has_settled(depot, evse, start):
+    if not _has_settled(depot, station, evse, start):
         evse.unjudged = None
         return
     if evse.unjudged is not None:
         start, metered_kwh = evse.unjudged[0], evse.unjudged[1] + metered_kwh
-    allowed_kw = _allowed_kw(evse, now)
+    allowed_kw = _allowed_kw(depot, evse, now)
     hours = (end - start) / timedelta(hours=1)
     most_kwh = (allowed_kw * RELATIVE + ABSOLUTE_KW) * hours + ABSOLUTE_KWH
     if evse.spec.max_kw * hours < most_kwh and hours * 3600 < depot.site.sample_s / 2:
@@ -57,23 +59,31 @@ def judge(
 def judge_power(
     depot: Depot, station: Station, evse: Evse, at: datetime, power_kw: float, now: Now
 ) -> Iterator[Effect]:
-    """A power by itself proves nothing good, as some stations always tell 0; one above what was
-    told is evidence long before the register shows it."""
-    allowed_kw = _allowed_kw(evse, now)
-    if _has_settled(depot, evse, at) and power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
+    """A power above what was told is evidence long before the register shows it. One below is none
+    that a station obeys for good, and no evidence at all where 0 is all that it ever tells; else it
+    shows that a cut was followed."""
+    if not _has_settled(depot, station, evse, at):
+        return
+    allowed_kw = _allowed_kw(depot, evse, now)
+    if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
         yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
+    elif evse.told_power and evse.leaving is not None:
+        evse.leaving.metered = True
 
 
-def _has_settled(depot: Depot, evse: Evse, at: datetime) -> bool:
+def _has_settled(depot: Depot, station: Station, evse: Evse, at: datetime) -> bool:
     settled = timedelta(seconds=depot.site.settle_s)
-    return evse.changed_at is None or at >= evse.changed_at + settled
+    return evse.changed_at is None or set_right(station, at) >= evse.changed_at + settled
 
 
-def _allowed_kw(evse: Evse, now: Now) -> float:
-    """The most of what it may be following; with nothing told, what it falls back to."""
-    if evse.leases():
-        return evse.held_kw(now.monotonic_s, keeps_leases=False)
-    return evse.floor_kw
+def _allowed_kw(depot: Depot, evse: Evse, now: Now) -> float:
+    """The most of what it may be following; with nothing told, or when that is over by its clock or
+    ours, what it falls back to."""
+    told_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
+    over_s = now.monotonic_s + depot.site.skew_s
+    if any(lease.is_over(over_s) for lease in evse.leases()):
+        return max(told_kw, evse.floor_kw)
+    return told_kw
 
 
 def _count(
@@ -86,16 +96,20 @@ def _count(
     *,
     above: bool,
 ) -> Iterator[Effect]:
+    if evse.leaving is not None:
+        evse.leaving.metered = not above
     if above:
         evse.disobedient_samples += 1
         evse.obedient_samples = 0
         if metered_kw > evse.floor_kw * RELATIVE + ABSOLUTE_KW:
             evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, evse.spec.max_kw))
+            evse.meter_due_s = now.monotonic_s + AGAIN_S
             depot.dirty = True
-        ask_meter(station, evse)
     else:
         evse.obedient_samples += 1
         evse.disobedient_samples = 0
+    if evse.fixed is not None:
+        evse.meter_due_s = None
     if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
         stuck = metered_kw <= evse.floor_kw * RELATIVE + ABSOLUTE_KW
         evse.fixed = STUCK if stuck else DISOBEYS

@@ -48,6 +48,8 @@ class Electrics:
     def limit(self, kw: float) -> float:
         """The limit in the station's unit, in steps of 0.1 A or 10 W, rounded down; 0 below the
         minimum."""
+        if kw <= 0:
+            return 0.0
         limit = self._step_down(min(kw, self.spec.max_kw))
         # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
         # Told watts or amperes, a vehicle on alternating current takes nothing below 6 A a phase.
@@ -86,12 +88,11 @@ def lend(
     transaction_id: str,
 ) -> ChargingProfile:
     """A TxProfile that allows `kw` for `lease_s` from now on, and `tail_kw` after it; `lease_s`
-    None: for good. Its start lies in the past, before the midnight where it has no end, so that no
-    clock of a station can be ahead of it."""
+    None: for good. Its start lies in the past, a day and more of it where it has no end."""
     start = _whole_second(now) - timedelta(seconds=START_BEFORE_S)
     limits = [electrics.limit(kw)]
     if lease_s is None:
-        start = _midnight(now) - timedelta(days=1)
+        start = _long_past(now)
     elif electrics.limit(tail_kw) != limits[0]:
         limits.append(electrics.limit(tail_kw))
     starts_s = (0, START_BEFORE_S + math.floor(lease_s or 0.0))
@@ -131,7 +132,7 @@ def standing(
         kind=ProfileKind.RELATIVE if relative else ProfileKind.ABSOLUTE,
         unit=electrics.unit,
         periods=(period,),
-        start=None if relative else _midnight(now),
+        start=None if relative else _long_past(now),
     )
 
 
@@ -139,5 +140,7 @@ def _whole_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+def _long_past(now: datetime) -> datetime:
+    """The midnight before the last: by a station's clock that is behind ours, what starts just
+    before our present has not begun, and nothing is in force."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)

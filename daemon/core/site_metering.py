@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from daemon.core.alerts import alert
-from daemon.core.budget import booking
+from daemon.core.budget import promised
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, draw
 from daemon.core.site_meter import LEAPS
-from daemon.core.station import Evse, Station
+from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
 # The base load counts with its highest measurement of this time: what was cut is not given back
 # to the next lull.
@@ -26,8 +26,6 @@ CALM_S = 60.0
 TOLERANCE = 0.01
 # A reading that stays the same to the last digit while chargers change by this much stands still.
 FROZEN_KW = 2.0
-# A charger's reading is as good as this many of its samples are long.
-FRESH_SAMPLES = 2.5
 # A reading outside this many times the limit is none; three leaps of half of it are no meter's.
 PLAUSIBLE, LEAPS_S = 4.0, 30.0
 # What nobody declared, before somebody is told.
@@ -144,20 +142,22 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
 
 def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
     """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
-    else the most that is booked for it."""
+    else the most that it has promised to stay below. Its meter's word may be a mean that is older
+    than a cut: what is above its booking is no charging that anybody makes room for, and counts as
+    base load, so that base load and bookings together never come to less than the site's meter
+    shows, and who draws more than it promised leaves the others less."""
     if station.online and evse.transaction is None:
         return (0.0, 0.0, 0.0, 0.0)
     fresh = timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
     settled = timedelta(seconds=depot.site.settle_s)
+    now_s, slack_s = now.monotonic_s, depot.site.slack_s
     reading = evse.reading
     if reading is not None and evse.changed_at is not None and station.online:
         since = max(now.utc - fresh, evse.changed_at + settled)
-        kw = evse.power_kw if reading.at >= since else None
-    else:
-        kw = None
-    if kw is not None:
-        return draw(evse, kw)
-    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw)
+        if reading.at >= since:
+            booked_kw = booking(station, evse, now_s, slack_s).soon_kw
+            return draw(evse, min(booked_kw, evse.power_kw))
+    return draw(evse, promised(station, evse, now_s, slack_s).soon_kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

@@ -142,10 +142,14 @@ def on_standing_answered(
             yield from _learn(depot, station, result, now)
         case ("fallback", int(number)):
             yield from _fallback_answered(depot, station, station.evses[number], event, now)
-        case ("read back", int(number)) if isinstance(result, Answered):
-            if result.schedule is not None and result.schedule.periods:
+        case ("read back", int(number)) if isinstance(result, Answered | Refused):
+            schedule = result.schedule if isinstance(result, Answered) else None
+            tells = schedule is not None and bool(schedule.periods)
+            station.capabilities.reads_back = tells
+            if schedule is not None and tells:
                 evse = station.evses[number]
-                yield from _read(depot, station, evse, result.schedule, now)
+                _read_cut(depot, station, evse, schedule)
+                yield from _read(depot, station, evse, schedule, now)
         case ("meter", _) if not accepted:
             station.capabilities.triggers = not isinstance(result, Answered | Refused)
         case _ if not accepted:
@@ -194,15 +198,29 @@ def _set_floor(
     yield save_evse(station, evse)
 
 
+def _read_cut(depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule) -> None:
+    """Whether what it will follow from this instant on is no more than what it has accepted."""
+    if evse.leaving is not None:
+        electrics = _electrics_of_schedule(depot, station, evse, schedule)
+        most_kw = max((lease.kw for lease in evse.leases()), default=0.0)
+        follows_kw = electrics.read_kw(schedule.periods[0])
+        evse.leaving.read_back = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+
+
+def _electrics_of_schedule(
+    depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule
+) -> Electrics:
+    told = electrics_of(depot, station, evse.spec)
+    return Electrics(spec=evse.spec, unit=schedule.unit or told.unit, voltage_v=told.voltage_v)
+
+
 def _read(
     depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule, now: Now
 ) -> Iterator[Effect]:
     """The last of what it says it will follow is what it falls back to. Where that is too much,
     something of old outranks the fallback: it is cleared once, and the fallback told again."""
-    electrics = electrics_of(depot, station, evse.spec)
-    unit = schedule.unit or electrics.unit
-    read = Electrics(spec=evse.spec, unit=unit, voltage_v=electrics.voltage_v)
-    falls_to_kw = read.read_kw(schedule.periods[-1])
+    electrics = _electrics_of_schedule(depot, station, evse, schedule)
+    falls_to_kw = electrics.read_kw(schedule.periods[-1])
     if falls_to_kw <= evse.fallback_kw + READ_KW:
         if evse.readbacks > 0:
             yield from _set_floor(depot, station, evse, evse.fallback_kw, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from daemon.core.fallback import evse_fallback_kw
 from daemon.core.keeps import Keeps
 from daemon.core.lane import Lane
 from daemon.core.lease import Lease, either
+from daemon.core.proof import Leaving
 from daemon.core.site import EvseSpec, StationSpec
 from planner.plan import Plan
 from planner.series import Series
@@ -20,13 +22,17 @@ REFUSES = "refuses charging profiles"
 SILENT = "does not answer charging profiles"
 DISOBEYS = "draws more than it was told"
 STUCK = "draws its fallback, though it was told less"
+# So many orders in a row that were not accepted make a fixed load of an EVSE.
+TRIES = 3
+# A reading is as good as this many samples are long.
+FRESH_SAMPLES = 2.5
 
 
 @dataclass(slots=True, kw_only=True)
 class Capabilities:
     """What a station takes. The defaults are the least that field stations took; what it reads
     out, and what it refuses, replaces them. `relative`: it refuses schedules with a start;
-    `triggers`: it tells its meter when asked.
+    `triggers`: it tells its meter when asked; `reads_back`: it tells what it will follow.
 
     `proven` once it has accepted a profile as it is written now: a later refusal is about
     something else."""
@@ -38,6 +44,12 @@ class Capabilities:
     max_periods: int = 6
     max_stack_level: int = 1
     triggers: bool = True
+    reads_back: bool = False
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether an end can be written: as a schedule of two periods with a start."""
+        return not self.relative and self.max_periods >= 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,10 +76,13 @@ class Silence:
 class Evse:
     """`confirmed` is what the station promised to follow, `unconfirmed` what it may follow as well
     because an answer is missing, `asked` the order under way with its generation, `settling` what
-    it has promised to leave but may still draw (until a monotonic second, in kW), `wish` the order
-    that waits in the lane, `target` what the plan `targeted` wants for a vehicle; `floor_kw` is
-    what it draws with no transaction profile at all; `peak_kw` is the most that it followed since
-    the newest `reading`. `capabilities` are its station's."""
+    it may still draw for a while (until a monotonic second, in kW), `leaving` what it has promised
+    to leave and not yet shown to have left, `wish` the order that waits in the lane, `target` what
+    the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
+    at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
+    its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
+    told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
+    not obey. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -77,6 +92,7 @@ class Evse:
     unconfirmed: Lease | None = None
     asked: tuple[int, Lease] | None = None
     settling: tuple[tuple[float, float], ...] = ()
+    leaving: Leaving | None = None
     wish: Lease | None = None
     target: Series | None = None
     targeted: tuple[Plan, str | None] | None = None
@@ -89,6 +105,9 @@ class Evse:
     override: str | None = None
     reading: Reading | None = None
     told_register: bool = False
+    told_power: bool = False
+    sampled_s: float = -math.inf
+    meter_due_s: float | None = None
     power_kw: float = 0.0
     changed_at: datetime | None = None
     peak_kw: float = 0.0
@@ -101,6 +120,7 @@ class Evse:
     off_plan_kwh: float = 0.0
     unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0
+    stop_asked: str | None = None
     obedient_samples: int = 0
 
     def leases(self) -> list[Lease]:
@@ -108,10 +128,14 @@ class Evse:
         may = (self.confirmed, self.unconfirmed, self.asked[1] if self.asked else None)
         return [lease for lease in may if lease is not None]
 
+    def booked_leases(self) -> list[Lease]:
+        """All it may be following, and what it has not shown to have left."""
+        left = [] if self.leaving is None else [self.leaving.lease]
+        return self.leases() + left
+
     def held_kw(self, now_s: float, *, keeps_leases: bool) -> float:
         """The most it may be following."""
-        over = [keeps_leases and lease.is_over(now_s) for lease in self.leases()]
-        held = [x.kw for x, is_over in zip(self.leases(), over, strict=True) if not is_over]
+        held = [x.kw for x in self.leases() if not (keeps_leases and x.is_over(now_s))]
         return max(held, default=self.floor_kw)
 
     def follows_kw(self, now_s: float) -> float:
@@ -126,7 +150,7 @@ class Evse:
 
     def forget_profile(self) -> None:
         """A transaction's profile ends with it (1.6 section 3.13.1, 2.0.1 K01.FR.09)."""
-        self.confirmed = self.unconfirmed = self.asked = None
+        self.confirmed = self.unconfirmed = self.asked = self.leaving = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,6 +166,7 @@ class Station:
     setup_due_s: float | None = None
     online_since_s: float | None = None
     backlog_until_s: float | None = None
+    claimed_until_s: float | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -169,15 +194,14 @@ class Station:
 
     @property
     def takes_leases(self) -> bool:
-        """Whether it can be told an end: it keeps time as we do, and takes a schedule of two
-        periods with a start."""
-        told = self.capabilities
-        return not (self.clock.is_wrong or told.relative or told.max_periods < 2)
+        """Whether it can be told an end: it keeps time as we do."""
+        return not self.clock.is_wrong and self.capabilities.tells_ends
 
     @property
     def keeps_leases(self) -> bool:
         """Whether a lease may be booked as over when its time is."""
-        return self.keeps is Keeps.LEASES and self.takes_leases and self.clock.is_right
+        # A clock that is known to be right is not wrong either.
+        return self.keeps is Keeps.LEASES and self.clock.is_right and self.capabilities.tells_ends
 
     def commandable(self, evse: Evse) -> bool:
         """Whether a transaction profile can be expected to reach this EVSE and be followed. While a

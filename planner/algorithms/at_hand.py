@@ -65,6 +65,7 @@ def finish(
         seed=seed,
         status=status,
         bound_money=bound_money,
+        traces=said.traces if said else None,
         unserved_reason=said.unserved if said else lambda _: "",
         stay_reason=said.stay if said else lambda _: "",
     )

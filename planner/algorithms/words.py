@@ -59,7 +59,7 @@ class Words:
         return [(x, x.room_kw - load_kw(x, self._draft, self._line)) for x in self._line.limits]
 
     @cached_property
-    def _traces(self) -> dict[str, Trace]:
+    def traces(self) -> dict[str, Trace]:
         return follow(self._chosen, self._draft, self._line)
 
     @cached_property
@@ -86,24 +86,22 @@ class Words:
         line, clock = self._line, self._clock(until_s)
         waited = range(line.step_at(from_s), max(line.step_at(until_s - 1), line.step_at(from_s)))
         waited = range(waited.start, waited.stop + 1)
-        paid = max(
-            float(line.import_price[line.step_at(c.start_s)])
-            for c in visit.charges
-            if c.start_s >= until_s - 1e-6
-        )
-        dear = [s for s in waited if line.import_price[s] > paid + _PRICE]
-        if len(dear) == len(waited):
-            least = min(float(line.import_price[s]) for s in waited)
+        charged = [c.start_s for c in visit.charges if c.start_s >= until_s - 1e-6]
+        paid = float(line.import_price[line.steps_at(charged)].max())
+        prices = line.import_price[waited.start : waited.stop]
+        cheap = np.flatnonzero(prices <= paid + _PRICE)
+        if not len(cheap):
+            least = float(prices.min())
             currency = self._snapshot.site.currency
             return f"waits for the cheap hours from {clock}, {paid:g} not {least:g} {currency}/kWh"
         last = self._last_holder(visit, from_s, until_s)
         if last is not None and self._all_taken(visit, from_s, until_s):
             return f"waits for a connector until {clock}, when {last}"
-        just_before = [s for s in waited if s not in dear][-1]
+        just_before = waited.start + int(cheap[-1])
         full = self._full(visit, just_before)
         if full is not None:
             return f"waits behind {full} until {clock}"
-        if dear:
+        if len(cheap) < len(waited):
             return f"waits for cheaper hours from {clock}"
         return f"has time, begins at {clock}" + (f", when {last}" if last else "")
 
@@ -177,7 +175,7 @@ class Words:
         return {
             (name, start_s): kwh
             for name, found in starts.items()
-            for start_s, kwh in zip(sorted(found), self._traces[name].charged, strict=True)
+            for start_s, kwh in zip(sorted(found), self.traces[name].charged, strict=True)
         }
 
     def _connector(self, visit: Visit) -> Connector:
@@ -191,7 +189,7 @@ class Words:
             drive = min(after, key=lambda d: d.depart_s)
             return f"departs at {self._clock(drive.depart_s)} on {drive.route}"
         vehicle = self._chosen.vehicles[visit.vehicle]
-        end_kwh = self._traces[visit.vehicle].end_kwh
+        end_kwh = self.traces[visit.vehicle].end_kwh
         if vehicle.target_kwh > 0:
             return f"has {end_kwh:.0f} of {vehicle.target_kwh:.0f} kWh wanted at the end"
         return "nothing is due"

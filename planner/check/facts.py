@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ HOUR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Constant power over `[start, end)`, within one step."""
+    """Constant power over `[start, end)`, within which the vehicle neither departs nor returns."""
 
     stay: Stay
     start: datetime
@@ -73,19 +74,27 @@ class Facts:
         return [r for r in self.routes.values() if r.id not in driven]
 
     def parts(self, stay: Stay) -> Iterator[Part]:
-        """The periods of `stay` within the horizon, split where steps begin."""
+        """The periods of `stay` within the horizon, split where its vehicle departs or returns, and
+        where steps begin if it has a charge curve, which holds at the end of each (law 6)."""
+        edges = self.grid
+        if not self.vehicles[stay.vehicle].charge_curve:
+            routes = self.drives[stay.vehicle]
+            edges = sorted(at for route in routes for at in (route.depart, route.return_))
         for period in stay.periods:
-            for start, end in self.split(period.start, period.end):
+            for start, end in self.split(period.start, period.end, edges):
                 yield Part(stay, start, end, period.kw)
 
-    def split(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """`[start, end)` within the horizon, step by step."""
-        begin, step = self.snapshot.taken_at, self.snapshot.step
-        at, end = max(start, begin), min(end, self.snapshot.end)
-        while at < end:
-            to = min(begin + ((at - begin) // step + 1) * step, end)
+    def split(
+        self, start: datetime, end: datetime, edges: Sequence[datetime]
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """`[start, end)` within the horizon, piece by piece between `edges`."""
+        at, end = max(start, self.grid[0]), min(end, self.grid[-1])
+        if at >= end:
+            return
+        for to in edges[bisect_right(edges, at) : bisect_left(edges, end)]:
             yield at, to
             at = to
+        yield at, end
 
 
 def plan_drives(plan: Plan) -> dict[str, str]:

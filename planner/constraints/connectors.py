@@ -62,7 +62,7 @@ def _only_held(columns: Columns, rows: Rows, name: str) -> None:
     scope, hold, kw, energy = columns.scope, columns["hold"], columns["kw"], columns["energy"]
     vehicle = scope.chosen.vehicles[name]
     for k, part in enumerate(scope.parts[name]):
-        for g in scope.where.get((name, k), ()):
+        for g in scope.where[name][k]:
             most_kw = scope.most_kw(name, g, part.step)
             rows.add([(kw[name, g, k], 1.0), (hold[name, g, k], -most_kw)], upper=0.0)
             cap_kwh = scope.cap_kwh[name, g]

@@ -28,7 +28,7 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         runs, flat = concave_runs(pieces), dict[float, float]()
         for then in columns.levels[name]:
             k = then - 1
-            groups = scope.where.get((name, k), ())
+            groups = scope.where[name][k] if k >= 0 else ()
             if not groups:
                 continue
             power: list[Term] = [(kw[name, g, k], 1.0) for g in groups]

@@ -29,17 +29,21 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         most_kw = _most_kw(columns, below)
         inside = np.flatnonzero(below)
         inside = inside[np.argsort(powers.step[inside], kind="stable")]
-        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1))
-        for step in range(line.steps):
+        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1)).tolist()
+        room_kw = limit.room_kw.tolist()
+        if i == _SITE and columns["charge"]:
+            most_kw += [columns.upper[c] for c in columns["charge"].values()]
+        terms: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        passable = (limit.room_kw >= 0) & (most_kw > limit.room_kw + 1e-9)
+        for step in np.flatnonzero(passable).tolist():
             battery = _battery(columns, step) if i == _SITE else []
-            charge_kw = columns.upper[battery[0][0]] if battery else 0.0
-            room_kw = float(limit.room_kw[step])
-            if room_kw < 0 or most_kw[step] + charge_kw <= room_kw + 1e-9:
-                continue
             here = inside[bounds[step] : bounds[step + 1]]
             for at_once in _at_once(columns, here) if uneven[step] else [here]:
-                row = rows.add(battery, upper=room_kw, name=("limit", i, step))
-                rows.extend(row, drawn[at_once], 1.0)
+                row = rows.add(battery, upper=room_kw[step], name=("limit", i, step))
+                terms.append((np.full(len(at_once), row), drawn[at_once]))
+        if terms:
+            at, drawing = zip(*terms, strict=True)
+            rows.extend(np.concatenate(at), np.concatenate(drawing), 1.0)
 
 
 def _battery(columns: Columns, step: int) -> list[Term]:

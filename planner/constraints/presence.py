@@ -23,7 +23,7 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     buffer_s = snapshot.rules.departure_buffer_minutes * 60
     for name, drives in scope.chosen.drives.items():
         for k, part in enumerate(scope.parts[name]):
-            groups = scope.where.get((name, k), ())
+            groups = scope.where[name][k]
             here: list[Term]
             if name in scope.holders:
                 held = range(len(scope.groups))

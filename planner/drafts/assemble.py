@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, pairwise
 
 import numpy as np
 
 from planner.constraints import SOFT, swaps
-from planner.drafts.choices import Choices
+from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
 from planner.drafts.timeline import Floats, Limit, Timeline
 from planner.objectives.taste import LATE
@@ -42,12 +43,14 @@ def assemble(
     seed: int,
     status: Status,
     bound_money: float | None = None,
+    traces: Mapping[str, Trace] | None = None,
     unserved_reason: Reason,
     stay_reason: Callable[[Visit], str],
 ) -> Plan:
-    """The plan that `draft` means. `bound_money` is clipped to the plan's own money."""
+    """The plan that `draft` means. `bound_money` is clipped to the plan's own money; `traces` are
+    what `follow` finds, if that is known."""
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
-    traces = follow(chosen, draft, line)
+    traces = follow(chosen, draft, line) if traces is None else traces
     shortfalls = _shortfalls(chosen, draft, traces, line)
     import_kw = site_import(draft, line)
     cost = cost_of(snapshot, line, draft, import_kw)
@@ -90,12 +93,25 @@ def _notes(snapshot: Snapshot, driven: Mapping[str, str]) -> Iterable[str]:
     """What is less certain than it looks: a window cut short, energies that are averages."""
     if snapshot.horizon.limited_by is not None:
         yield f"the window is {snapshot.horizon.hours:g} h long: {snapshot.horizon.limited_by}"
+    yield from _forgotten(snapshot)
     for route in snapshot.routes:
         vehicle = driven.get(route.id, "")
         if vehicle in route.estimated:
             whose = _ESTIMATES[route.estimated[vehicle]]
             kwh = route.energy_for(vehicle) or 0.0
             yield f"{route.id}: that {vehicle} takes {kwh:.1f} kWh is an estimate, {whose}"
+
+
+def _forgotten(snapshot: Snapshot) -> Iterable[str]:
+    """Whom and what the plan before had stay and the depot does not know."""
+    stays = snapshot.previous.stays if snapshot.previous is not None else ()
+    vehicles = {v.id for v in snapshot.vehicles}
+    connectors = {c.key for c in snapshot.connectors}
+    for name in dict.fromkeys(s.vehicle for s in stays if s.vehicle not in vehicles):
+        yield f"the stays before of {name} count for nothing: it is no vehicle of the depot"
+    for station, number in dict.fromkeys(s.key for s in stays if s.key not in connectors):
+        place = f"{station}/{number}"
+        yield f"the stays before at {place} count for nothing: it is no connector of the depot"
 
 
 def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
@@ -109,12 +125,11 @@ def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
 def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     """Changes against the previous plan, how late the charging is (`LATE` for every kWh and hour
     after the horizon's start), and what the soft rules that are on make of the draft."""
-    before = swaps.remembered(snapshot)
+    before = remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
-    late: float = sum(
-        c.kwh * (c.start_s + c.end_s) / 7200 for visit in draft.visits for c in visit.charges
-    )
+    start_s, end_s, kw = _charges(draft.visits)
+    late = float((kw * (end_s - start_s) / 3600) @ (start_s + end_s)) / 7200
     rules = sum(r.cost(snapshot, line, draft) for r in SOFT if r.applies(snapshot))
     return swaps.price(snapshot) * changes + LATE * late + rules
 
@@ -144,25 +159,29 @@ def _shortfalls(
 
 def site_import(draft: Draft, line: Timeline) -> Floats:
     """The mean import of each step; pv is curtailed instant by instant (law 7)."""
-    changes: list[list[tuple[float, float]]] = [[] for _ in range(line.steps)]
-    for visit in draft.visits:
-        for charge in visit.charges:
-            step = line.step_at(charge.start_s)
-            changes[step] += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+    start_s, end_s, kw = _charges(draft.visits)
+    own, every = line.steps_at(start_s), np.arange(line.steps)
+    step = np.concatenate((every, own, own))
+    at_s = np.concatenate((every * line.step_s, start_s, end_s))
+    change = np.concatenate((np.zeros(line.steps), kw, -kw))
+    order = np.lexsort((change, at_s, step))
+    step, at_s, change = step[order], at_s[order], change[order]
+    drawn_kw, first = np.cumsum(change), np.searchsorted(step, every)
+    drawn_kw -= (drawn_kw - change)[first][step]
+    then_s = np.append(at_s[1:], 0.0)
+    then_s[np.append(first[1:], len(step)) - 1] = (every + 1) * line.step_s
     battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
-    before_pv_kw, floor_kw = line.fixed_import_kw + battery_kw, line.floor_kw
-    means = np.zeros(line.steps)
-    for step in range(line.steps):
-        at_s, kw, total = step * line.step_s, float(before_pv_kw[step]), 0.0
-        for then_s, change in (*sorted(changes[step]), ((step + 1) * line.step_s, 0.0)):
-            total += (then_s - at_s) * _use_pv(kw, float(line.pv_kw[step]), float(floor_kw[step]))
-            at_s, kw = then_s, kw + change
-        means[step] = total / line.step_s
-    return means
+    load_kw = (line.fixed_import_kw + battery_kw)[step] + drawn_kw
+    used_kw = np.maximum(load_kw - line.pv_kw[step], np.minimum(load_kw, line.floor_kw[step]))
+    return np.bincount(step, (then_s - at_s) * used_kw, minlength=line.steps) / line.step_s
 
 
-def _use_pv(load_kw: float, pv_kw: float, floor_kw: float) -> float:
-    return max(load_kw - pv_kw, min(load_kw, floor_kw))
+def _charges(visits: Iterable[Visit]) -> tuple[Floats, Floats, Floats]:
+    """Start, end and kW of every charge."""
+    charges = chain.from_iterable(visit.charges for visit in visits)
+    numbers = np.fromiter(chain.from_iterable(charges), np.float64)
+    start_s, end_s, kw = numbers.reshape(-1, 3).T
+    return start_s, end_s, kw
 
 
 def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats) -> Cost:
@@ -233,40 +252,26 @@ def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:
 
 
 def _site(line: Timeline, import_kw: Floats) -> tuple[SiteStep, ...]:
-    step = line.step_s
-    return tuple(
-        SiteStep(
-            start=line.instant(i * step), end=line.instant((i + 1) * step), import_kw=float(kw)
-        )
-        for i, kw in enumerate(import_kw)
-    )
+    grid = [line.instant(i * line.step_s) for i in range(line.steps + 1)]
+    steps = zip(grid, grid[1:], import_kw.tolist(), strict=False)
+    return tuple(SiteStep(start=start, end=end, import_kw=kw) for start, end, kw in steps)
 
 
 def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
-    found: list[tuple[float, float, float]] = []
-    for i, value in enumerate(values):
-        a, b = i * line.step_s, (i + 1) * line.step_s
-        if found and found[-1][2] == value:
-            found[-1] = (found[-1][0], b, float(value))
-        else:
-            found.append((a, b, float(value)))
-    return found
+    """Steps of one value in a row as `(from, to, value)`."""
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return [(a * line.step_s, b * line.step_s, float(values[a])) for a, b in pairwise(edges)]
 
 
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
     """The highest sum of what the limit's connectors draw in each step, and the battery's power."""
-    edges: list[tuple[float, float]] = []
-    for visit in draft.visits:
-        if visit.socket in limit.sockets:
-            for charge in visit.charges:
-                edges += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+    start_s, end_s, kw = _charges(v for v in draft.visits if v.socket in limit.sockets)
+    at_s, change = np.concatenate((start_s, end_s)), np.concatenate((kw, -kw))
+    order = np.lexsort((change, at_s))
+    rising = change[order] > 0
     highest = np.zeros(line.steps)
-    kw = 0.0
-    for at_s, change in sorted(edges):
-        kw += change
-        if change > 0:
-            step = line.step_at(at_s)
-            highest[step] = max(highest[step], kw)
+    steps = line.steps_at(at_s[order][rising])
+    np.maximum.at(highest, steps, np.cumsum(change[order])[rising])
     if limit.name == SITE and draft.battery_kw is not None:
         highest = highest + draft.battery_kw
     return highest

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from planner.drafts.timeline import SECOND, Timeline
@@ -79,10 +80,10 @@ def clash(a: Drive, b: Drive, rules: Rules) -> bool:
     first, then = (a, b) if early else (b, a)
     if then.depart_s < first.return_s + rules.gap_minutes * 60 - 1e-6:
         return True
-    if not rules.incompatible_routes:
+    if not (pairs := rules.excluded_pairs):
         return False
     pair = {a.route, b.route}
-    return any(pair == set(x) for x in rules.incompatible_routes)
+    return any(pair == set(x) for x in pairs)
 
 
 def lawful(sequence: Sequence[Drive], rules: Rules) -> bool:
@@ -107,6 +108,14 @@ def longest_shift_s(sequence: Sequence[Drive], rules: Rules) -> float:
             start_s = drive.depart_s
         longest_s, last = max(longest_s, drive.return_s - start_s), drive
     return longest_s
+
+
+def most_drivers(snapshot: Snapshot) -> int | None:
+    """So many vehicles may drive at all: those in service less a hard reserve; None: all."""
+    reserve = snapshot.rules.soft.reserve_vehicles
+    if reserve is None or not reserve.hard or reserve.vehicles:
+        return None
+    return max(0, sum(v.in_service for v in snapshot.vehicles) - reserve.count)
 
 
 def max_shift_hours(rules: Rules) -> float | None:
@@ -136,11 +145,10 @@ def _drives(
     route: Route, vehicles: Iterable[Vehicle], rules: Rules, line: Timeline
 ) -> Iterable[Drive]:
     depart_s, return_s = line.seconds(route.depart), line.seconds(route.return_)
-    factor, spare_kwh = rules.safety_factor, rules.spare_kwh
     for vehicle in vehicles:
         name = vehicle.id
         energy_kwh = route.energy_for(name) or 0.0
-        need_kwh = factor * energy_kwh + vehicle.reserve_kwh + spare_kwh
+        need_kwh = rules.need_kwh(energy_kwh, vehicle.reserve_kwh)
         yield Drive(route.id, name, depart_s, return_s, energy_kwh, need_kwh, route.priority)
 
 
@@ -153,8 +161,12 @@ def _given(
         return [], "no vehicle is given for it"
     if name in vehicles:
         return [vehicles[name]], ""
+    return [], _missing(name, snapshot)
+
+
+def _missing(name: str, snapshot: Snapshot) -> str:
     known = any(v.id == name for v in snapshot.vehicles)
-    return [], f"its vehicle {name} is {'out of service' if known else 'unknown'}"
+    return f"its vehicle {name} is {'out of service' if known else 'unknown'}"
 
 
 Law = Callable[[list[Vehicle]], list[Vehicle]]
@@ -193,7 +205,7 @@ def _possible(
         *_operators(route, snapshot),
     ]
     if route.vehicle is not None:
-        pinned = f"its vehicle {route.vehicle} is not in service"
+        pinned = _missing(route.vehicle, snapshot)
         laws.insert(0, (pinned, lambda left: [v for v in left if v.id == route.vehicle]))
     for reason, law in laws:
         able = law(left)
@@ -206,7 +218,7 @@ def _possible(
 def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Law]]:
     """The rules of `rules.soft` that are hard and judge a vehicle by itself."""
     soft = snapshot.rules.soft
-    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    reserve, soonness, swaps = soft.reserve_vehicles, soft.minimum_soonness, soft.swaps
     if reserve is not None and reserve.hard:
         kept = set(reserve.vehicles)
         text = "all allowed vehicles are kept in reserve"
@@ -215,6 +227,10 @@ def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Law]]:
         hours = soonness.hours
         text = f"it departs within {hours:g} h, too soon for another vehicle"
         yield text, lambda left: [v for v in left if not too_soon(route, v.id, snapshot, hours)]
+    if swaps is not None and swaps.hard and route.vehicle is None:
+        before = remembered(snapshot).get(route.id)
+        text = f"it stays with {before}, which cannot drive it"
+        yield text, lambda left: [v for v in left if before in (None, v.id)]
 
 
 def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bool:
@@ -224,6 +240,17 @@ def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bo
         return False
     before = snapshot.previous.allocations if snapshot.previous else ()
     return not any(a.route == route.id and a.vehicle == vehicle for a in before)
+
+
+def remembered(snapshot: Snapshot) -> Mapping[str, str]:
+    """The vehicle by route in the previous plan, unless `rules.soft.swaps` finds that too old."""
+    rule, previous = snapshot.rules.soft.swaps, snapshot.previous
+    if previous is None:
+        return {}
+    age = snapshot.taken_at - (previous.at or snapshot.taken_at)
+    if rule is not None and age > timedelta(hours=rule.lookback_hours):
+        return {}
+    return {a.route: a.vehicle for a in previous.allocations}
 
 
 def _nearest(route: Route, left: Sequence[Vehicle]) -> str:

@@ -6,6 +6,7 @@ the snapshot's `taken_at`, powers are at the connector.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -93,23 +94,25 @@ def open_visits(
 def trace(
     vehicle: Vehicle, drives: Iterable[Drive], charges: Sequence[Charge], line: Timeline
 ) -> Trace:
-    """Follows law 3; where a route takes more than there is the vehicle comes home empty."""
-    events: list[tuple[float, int, int]] = [(c.end_s, 0, i) for i, c in enumerate(charges)]
-    order = list(drives)
-    for i, drive in enumerate(order):
-        if drive.return_s <= line.end_s:
-            events.append((drive.return_s, 1, i))
-        events.append((drive.depart_s, 2, i))
-    energy_kwh = vehicle.energy_kwh
+    """Follows law 3; where a route takes more than there is the vehicle comes home empty.
+
+    `charges` are in order of time.
+    """
+    order, end_s = list(drives), line.end_s
+    events = [(d.return_s, 1, i) for i, d in enumerate(order) if d.return_s <= end_s]
+    events += [(d.depart_s, 2, i) for i, d in enumerate(order)]
+    energy_kwh, efficiency = vehicle.energy_kwh, vehicle.efficiency
     departures: list[tuple[Drive, float]] = []
-    charged = [0.0] * len(charges)
-    for _, kind, i in sorted(events):
-        if kind == 0:
-            energy_kwh += vehicle.efficiency * charges[i].kwh
-            charged[i] = energy_kwh
-        elif kind == 1:
+    charged: list[float] = []
+    for at_s, kind, i in (*sorted(events), (math.inf, 0, 0)):
+        for start_s, until_s, kw in charges[len(charged) :]:
+            if until_s > at_s:
+                break
+            energy_kwh += efficiency * (kw * (until_s - start_s) / 3600)
+            charged.append(energy_kwh)
+        if kind == 1:
             energy_kwh = max(0.0, energy_kwh - order[i].energy_kwh)
-        else:
+        elif kind == 2:
             departures.append((order[i], energy_kwh))
     return Trace(departures=tuple(departures), charged=tuple(charged), end_kwh=energy_kwh)
 

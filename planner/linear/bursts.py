@@ -77,13 +77,15 @@ def faded(scope: Scope, draft: Draft) -> set[Place]:
         parts = scope.parts[name] if over_s else ()
         for k, part in enumerate(parts):
             if any(part.start_s - 1e-6 <= at_s < part.end_s - 1e-6 for at_s in over_s):
-                groups = scope.where.get((name, k), ())
+                groups = scope.where[name][k]
                 found |= {(name, g, k) for g in groups if scope.groups[g].min_kw > 0}
     return found
 
 
 def unlawful(scope: Scope, draft: Draft) -> set[Place]:
     """The places that could share in what breaks a law because means are drawn in bursts."""
+    if not any(group.min_kw > 0 for group in scope.groups):
+        return set()
     return overloads(scope, draft) | spills(scope, draft) | faded(scope, draft)
 
 
@@ -98,9 +100,9 @@ def wider(scope: Scope, places: set[Place], number: int) -> set[Place]:
 
 
 def _places(scope: Scope, steps: NDArray[np.bool_]) -> Iterable[Place]:
-    for (name, k), groups in scope.where.items():
-        if steps[scope.parts[name][k].step]:
-            for g in groups:
+    for name, where in scope.where.items():
+        for k in np.flatnonzero(steps[scope.parts[name].step]).tolist():
+            for g in where[k]:
                 if scope.groups[g].min_kw > 0:
                     yield name, g, k
 

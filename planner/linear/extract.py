@@ -11,13 +11,12 @@ from planner.drafts.choices import Drive
 from planner.drafts.draft import Charge, Draft, Visit, open_visits, plugged_at
 from planner.drafts.timeline import Floats, Socket
 from planner.linear.columns import Columns
-from planner.linear.scope import Part
 
 _LEAST_KWH = 1e-5
 """A charge of less is rounding."""
 
-Power = tuple[Part, int, float]
-"""A part, the group it is charged at, and the mean power over it in kW."""
+Power = tuple[float, float, int, float]
+"""A part's start and end, the group it is charged at, and the mean power over it in kW."""
 
 
 def extract(columns: Columns, x: Floats) -> Draft | None:
@@ -26,52 +25,57 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
     scope = columns.scope
     drives: dict[str, list[Drive]] = {}
     visits: list[Visit] = []
+    powers, placed = _powers(columns, x), dict[str, list[Visit]]()
+    for visit in scope.placed or ():
+        placed.setdefault(visit.vehicle, []).append(visit)
     for name, vehicle in scope.chosen.vehicles.items():
         driven = [d for d in scope.chosen.drives[name] if x[columns["drive"][name, d.route]] > 0.5]
         drives[name] = driven
-        powers = _powers(columns, x, name)
+        own_powers = powers.get(name, [])
         if scope.placed is not None:
-            own = [v for v in scope.placed if v.vehicle == name]
+            own = placed.get(name, [])
         else:
             own = open_visits(vehicle, driven, scope.snapshot, scope.line)
         for visit in own:
-            inside = [
-                p for p in powers if visit.start_s <= p[0].start_s + 1e-6 < visit.end_s + 1e-6
-            ]
+            inside = [p for p in own_powers if visit.start_s <= p[0] + 1e-6 < visit.end_s + 1e-6]
             if inside:
-                min_kw = scope.groups[inside[0][1]].min_kw
+                min_kw = scope.groups[inside[0][2]].min_kw
                 visits.append(replace(visit, charges=_charges(inside, min_kw)))
     if scope.placed is None and not _place(columns, x, visits):
         return None
     return Draft(drives=drives, visits=visits, battery_kw=_battery(columns, x))
 
 
-def _powers(columns: Columns, x: Floats, name: str) -> list[Power]:
-    scope = columns.scope
-    found: list[Power] = []
-    for k, part in enumerate(scope.parts[name]):
-        for g in scope.where.get((name, k), ()):
-            column = columns["kw"][name, g, k]
-            kw = min(float(x[column]), columns.upper[column])
-            if kw * part.hours > _LEAST_KWH:
-                found.append((part, g, round(kw, 6)))
+def _powers(columns: Columns, x: Floats) -> dict[str, list[Power]]:
+    """Each vehicle's, in order of time."""
+    powers = columns.powers
+    kw = np.minimum(x[powers.column], np.array(columns.upper)[powers.column])
+    used = np.flatnonzero(kw * powers.hours > _LEAST_KWH)
+    arrays = powers.start_s, powers.end_s, powers.group, np.round(kw, 6)
+    rows = list(zip(*(values[used].tolist() for values in arrays), strict=True))
+    found: dict[str, list[Power]] = {}
+    for name, span in powers.spans.items():
+        first, end = np.searchsorted(used, (span.start, span.stop)).tolist()
+        found[name] = rows[first:end]
     return found
 
 
 def _charges(powers: Sequence[Power], min_kw: float) -> list[Charge]:
     """A mean below the minimum becomes the minimum for a while, beside the neighbour if any."""
+    if min_kw <= 0:
+        return [Charge(start_s, end_s, kw) for start_s, end_s, _, kw in powers]
     charges: list[Charge] = []
-    for i, (part, _, kw) in enumerate(powers):
+    for i, (start_s, end_s, _, kw) in enumerate(powers):
         if kw >= min_kw - 1e-6:
-            charges.append(Charge(part.start_s, part.end_s, max(kw, min_kw)))
+            charges.append(Charge(start_s, end_s, max(kw, min_kw)))
             continue
-        length_s = round((part.end_s - part.start_s) * kw / min_kw, 3)
-        follows = i > 0 and powers[i - 1][0].end_s == part.start_s
-        leads = i + 1 < len(powers) and powers[i + 1][0].start_s == part.end_s
+        length_s = round((end_s - start_s) * kw / min_kw, 3)
+        follows = i > 0 and powers[i - 1][1] == start_s
+        leads = i + 1 < len(powers) and powers[i + 1][0] == end_s
         if leads and not follows:
-            charges.append(Charge(part.end_s - length_s, part.end_s, min_kw))
+            charges.append(Charge(end_s - length_s, end_s, min_kw))
         else:
-            charges.append(Charge(part.start_s, part.start_s + length_s, min_kw))
+            charges.append(Charge(start_s, start_s + length_s, min_kw))
     return charges
 
 
@@ -110,7 +114,7 @@ def _group(columns: Columns, x: Floats, visit: Visit) -> int:
     first_s = visit.charges[0].start_s
     for k, part in enumerate(scope.parts[name]):
         if part.start_s - 1e-6 <= first_s < part.end_s:
-            groups = scope.where.get((name, k), ())
+            groups = scope.where[name][k]
             return max(groups, key=lambda g: x[columns["kw"][name, g, k]])
     raise ValueError(f"{name} charges at {first_s} s, outside its parts")
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from planner.drafts.choices import Drive
 from planner.drafts.curve import curve, flat_kwh
 from planner.linear.scope import Scope, point_before
@@ -23,24 +25,33 @@ def most_kwh(scope: Scope, name: str) -> list[float]:
     connector (`placed`) the bound keeps it below that; where it has not, other connectors may take
     it further.
     """
-    vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
-    drops = scope.drops_kwh(name)
+    vehicle, where = scope.chosen.vehicles[name], scope.where[name]
+    drops = scope.drops_kwh(name) if scope.fixed else {}
     useful = _useful_kwh(scope, name)
-    level = idle = vehicle.energy_kwh
+    gains = {groups: _gains(scope, name, groups) for groups in set(where) if groups}
+    level, idle = vehicle.energy_kwh, vehicle.energy_kwh if scope.fixed else 0.0
     found = [level]
-    for k, part in enumerate(parts):
-        drop_kwh = drops.get(k, 0.0) if scope.fixed else 0.0
-        level, idle = max(level - drop_kwh, 0.0), max(idle - drop_kwh, 0.0)
-        groups = scope.where.get((name, k), ())
+    for k, groups in enumerate(where):
+        if k in drops:
+            level, idle = max(level - drops[k], 0.0), max(idle - drops[k], 0.0)
         if groups:
-            kw = max(scope.most_kw(name, g, part.step) for g in groups)
-            cap = min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
-            reached = min(level + vehicle.efficiency * part.hours * kw, cap)
-            if scope.placed is None:
-                reached = max(reached, level)
-            level = max(min(reached, useful[k + 1]), idle if scope.fixed else 0.0)
+            gain, cap = gains[groups]
+            reached = level + gain[k]
+            if reached > cap:
+                reached = cap if scope.placed is not None else max(cap, level)
+            if reached > useful[k + 1]:
+                reached = useful[k + 1]
+            level = reached if reached > idle else idle
         found.append(level)
     return found
+
+
+def _gains(scope: Scope, name: str, groups: Sequence[int]) -> tuple[Sequence[float], float]:
+    """What each part could add at the strongest of `groups`, and the most energy reached there."""
+    vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
+    most_kw = np.maximum.reduce([scope.most_by_step_kw(name, g) for g in groups])[parts.step]
+    gains = vehicle.efficiency * ((parts.end_s - parts.start_s) / 3600) * most_kw
+    return gains.tolist(), min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
 
 
 def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
@@ -50,11 +61,13 @@ def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
     found = {0, len(parts)}
     found |= set(scope.drops_kwh(name))
     found |= {point_before(points, d.depart_s) for d in scope.chosen.drives[name]}
+    if not vehicle.charge_curve and name not in scope.holders:
+        return sorted(found)
     pieces = curve(vehicle)
     flat: dict[float, float] = {}
-    for k, part in enumerate(parts):
-        for g in scope.where.get((name, k), ()):
-            kw = scope.most_kw(name, g, part.step)
+    for k, (step, groups) in enumerate(zip(parts.step.tolist(), scope.where[name], strict=True)):
+        for g in groups:
+            kw = scope.most_kw(name, g, step)
             if kw not in flat:
                 flat[kw] = flat_kwh(pieces, kw)
             capped = name in scope.holders and most[k + 1] > scope.cap_kwh[name, g] + 1e-9
@@ -82,8 +95,9 @@ def _useful_kwh(scope: Scope, name: str) -> list[float]:
     for d in drives:
         k = point_before(points, d.depart_s)
         wanted[k] = max(wanted.get(k, 0.0), d.need_kwh)
-    level, found = vehicle.target_kwh, [0.0] * len(points)
-    for k in reversed(range(len(points))):
-        level = max(level, wanted.get(k, 0.0)) + drops.get(k, 0.0)
-        found[k] = level
+    level, end, found = vehicle.target_kwh, len(points), [0.0] * len(points)
+    for k in sorted({*wanted, *drops}, reverse=True):
+        found[k + 1 : end] = [level] * (end - k - 1)
+        level, end = max(level, wanted.get(k, 0.0)) + drops.get(k, 0.0), k + 1
+    found[:end] = [level] * end
     return found

@@ -8,9 +8,9 @@ import numpy as np
 
 from planner.constraints import CONSTRAINTS
 from planner.drafts.timeline import Floats
-from planner.linear.columns import Columns
+from planner.linear.columns import Columns, Weights
 from planner.linear.declare import declare
-from planner.linear.rows import Rows, Term
+from planner.linear.rows import Rows
 from planner.linear.scope import Scope
 from planner.linear.solver import Answer, solve_milp
 from planner.objectives import ALLOWED, Tier
@@ -24,13 +24,12 @@ class Model:
             if law.applies(scope.snapshot):
                 law.add(self.columns, self.rows, scope.snapshot)
 
-    def terms(self, tier: Tier) -> list[Term]:
-        return tier.terms(self.columns, self.columns.scope.snapshot)
+    def weights(self, tier: Tier) -> Weights:
+        return tier.weights(self.columns, self.columns.scope.snapshot)
 
     def cost(self, tier: Tier) -> Floats:
         cost = np.zeros(len(self.columns))
-        for column, weight in self.terms(tier):
-            cost[column] += weight
+        np.add.at(cost, *self.weights(tier))
         return cost
 
     def solve(
@@ -54,9 +53,10 @@ class Model:
 
     def keep(self, tier: Tier, value: float, *, allowed: float = ALLOWED) -> None:
         """From now on the tier stays within `allowed` of `value`."""
-        terms = self.terms(tier)
-        if terms:
-            self.rows.add(terms, upper=value + allowed)
+        columns, weights = self.weights(tier)
+        if len(columns):
+            row = self.rows.add((), upper=value + allowed)
+            self.rows.extend(row, columns, weights)
 
     def integers(self, x: Floats) -> dict[int, float]:
         """The integral columns of a solution, rounded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -16,9 +17,9 @@ Term = tuple[int, float]
 class Rows:
     """`named` are rows whose marginal prices somebody wants to find again, by their names."""
 
-    row: list[int] = field(default_factory=list)
-    column: list[int] = field(default_factory=list)
-    coefficient: list[float] = field(default_factory=list)
+    row: array[int] = field(default_factory=lambda: array("q"))
+    column: array[int] = field(default_factory=lambda: array("q"))
+    coefficient: array[float] = field(default_factory=lambda: array("d"))
     lower: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
     named: dict[Hashable, list[int]] = field(default_factory=dict)
@@ -47,9 +48,9 @@ class Rows:
     def extend(self, row: ArrayLike, column: ArrayLike, coefficient: ArrayLike) -> None:
         """Adds many terms to rows that are there: three arrays of one length, or scalars."""
         at, columns, values = np.broadcast_arrays(row, column, coefficient)
-        self.row.extend(at.tolist())
-        self.column.extend(columns.tolist())
-        self.coefficient.extend(np.asarray(values, dtype=np.float64).tolist())
+        self.row.frombytes(at.astype(np.int64).tobytes())
+        self.column.frombytes(columns.astype(np.int64).tobytes())
+        self.coefficient.frombytes(values.astype(np.float64).tobytes())
 
     def empty(self, number: int, *, lower: float = -math.inf, upper: float = math.inf) -> int:
         """Appends `number` rows without terms, for `extend`; returns the first one's number."""

@@ -9,15 +9,16 @@ connectors in the group at any time can always be given one each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.draft import Visit, plugged_at, usable
-from planner.drafts.timeline import Socket, Timeline
+from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.snapshot import Connector, Snapshot, Vehicle
 
 Cell = tuple[str, int]
@@ -27,8 +28,7 @@ Place = tuple[str, int, int]
 """A vehicle, the number of a group, the number of one of the vehicle's parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     start_s: float
     end_s: float
     step: int
@@ -36,6 +36,30 @@ class Part:
     @property
     def hours(self) -> float:
         return (self.end_s - self.start_s) / 3600
+
+
+class Parts(Sequence[Part]):
+    """A vehicle's parts in order of time, kept as arrays: a day by the minute has 1440 of them."""
+
+    def __init__(self, points: Sequence[float], line: Timeline) -> None:
+        edges_s = np.array(points)
+        self.start_s, self.end_s = edges_s[:-1], edges_s[1:]
+        self.step = line.steps_at(self.start_s)
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @overload
+    def __getitem__(self, k: int) -> Part: ...
+    @overload
+    def __getitem__(self, k: slice) -> Sequence[Part]: ...
+    def __getitem__(self, k: int | slice) -> Part | Sequence[Part]:
+        if isinstance(k, slice):
+            return list(self)[k]
+        return Part(float(self.start_s[k]), float(self.end_s[k]), int(self.step[k]))
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(Part, self.start_s.tolist(), self.end_s.tolist(), self.step.tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +77,7 @@ class Group:
 class Scope:
     """`points[v]` are the instants between the parts of `v`; part `k` runs from point `k` on.
 
-    `where[v, k]` are the groups at which `v` may charge in part `k`. Vehicles in `holders` choose
+    `where[v][k]` are the groups at which `v` may charge in part `k`. Vehicles in `holders` choose
     their connector in the model; for the others it is known, or there are enough of one kind.
     With `fixed` all of `chosen.drives` are driven; with `placed` each visit has its connector.
     `cap_kwh[v, g]` is the energy from which on the charge curve of `v` is below the minimum power
@@ -68,8 +92,8 @@ class Scope:
     fixed: bool
     groups: tuple[Group, ...]
     points: Mapping[str, tuple[float, ...]]
-    parts: Mapping[str, tuple[Part, ...]]
-    where: Mapping[Cell, tuple[int, ...]]
+    parts: Mapping[str, Parts]
+    where: Mapping[str, Sequence[tuple[int, ...]]]
     holders: frozenset[str]
     scarce: frozenset[int]
     cap_kwh: Mapping[tuple[str, int], float]
@@ -80,18 +104,32 @@ class Scope:
 
     def most_kw(self, vehicle: str, group: int, step: int) -> float:
         """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
-        place, room_kw = self.groups[group], self._room_kw[group][step]
-        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, room_kw)
-        return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
+        return float(self.most_by_step_kw(vehicle, group)[step])
+
+    def most_by_step_kw(self, vehicle: str, group: int) -> Floats:
+        """`most_kw` of every step."""
+        own_kw = self.chosen.vehicles[vehicle].max_charge_kw
+        found = self._most_kw.get((own_kw, group))
+        if found is None:
+            place = self.groups[group]
+            kw = np.minimum(min(place.max_kw, own_kw), self._room_kw[group])
+            found = np.where((kw > 1e-6) & (kw >= place.min_kw), kw, 0.0)
+            self._most_kw[own_kw, group] = found
+        return found
 
     @cached_property
-    def _room_kw(self) -> Sequence[Sequence[float]]:
+    def _most_kw(self) -> dict[tuple[float, int], Floats]:
+        """By a vehicle's highest power and a group; vehicles of a type share theirs."""
+        return {}
+
+    @cached_property
+    def _room_kw(self) -> Sequence[Floats]:
         """What the limits above each group leave in each step; a battery may add to the site's."""
         battery = self.snapshot.site.battery
         rooms = [limit.room_kw for limit in self.line.limits]
         if battery is not None:
             rooms[0] = np.where(rooms[0] >= 0, rooms[0] + battery.max_discharge_kw, rooms[0])
-        return [np.minimum.reduce([rooms[i] for i in g.limits]).tolist() for g in self.groups]
+        return [np.minimum.reduce([rooms[i] for i in g.limits]) for g in self.groups]
 
     @cached_property
     def _back(self) -> Mapping[Cell, tuple[Drive, ...]]:
@@ -106,10 +144,10 @@ class Scope:
 
     @cached_property
     def _held(self) -> Mapping[str, tuple[int, ...]]:
-        found: dict[str, set[int]] = {}
-        for (name, _), groups in self.where.items():
-            found.setdefault(name, set()).update(groups)
-        return {name: tuple(sorted(groups)) for name, groups in found.items()}
+        return {
+            name: tuple(sorted({g for groups in set(where) for g in groups}))
+            for name, where in self.where.items()
+        }
 
     def returning(self, vehicle: str, point: int) -> tuple[Drive, ...]:
         return self._back.get((vehicle, point), ())
@@ -217,8 +255,5 @@ def cut_points(
 
 def distinct(instants: Iterable[float]) -> tuple[float, ...]:
     """In order, without those that differ by rounding only."""
-    found: list[float] = []
-    for at_s in sorted(instants):
-        if not found or at_s - found[-1] > 1e-6:
-            found.append(at_s)
-    return tuple(found)
+    at_s = np.sort(np.fromiter(instants, np.float64))
+    return tuple(at_s[np.diff(at_s, prepend=-np.inf) > 1e-6].tolist())

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, Draft, Visit, plugged_at
 from planner.drafts.timeline import Socket, Timeline
 from planner.linear.levels import idle_kwh
 from planner.linear.scope import (
-    Cell,
     Group,
     Part,
+    Parts,
     Scope,
     blocks,
     cut_points,
@@ -32,7 +35,7 @@ _FULL_KWH: Final = 1e-6
 def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -> Scope:
     """Connectors are the model's to choose; with `fixed` all of `chosen.drives` are driven."""
     scope = _bare(snapshot, line, chosen, fixed=fixed)
-    where: dict[Cell, tuple[int, ...]] = {}
+    where: dict[str, list[tuple[int, ...]]] = {}
     holders: set[str] = set()
     users: dict[int, set[str]] = {}
     buffer_s = snapshot.rules.departure_buffer_minutes * 60
@@ -40,6 +43,7 @@ def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bo
         drives = chosen.drives[name]
         fitting = [i for i, g in enumerate(scope.groups) if g.plugs & set(vehicle.plugs)]
         returns_s = [d.return_s for d in drives]
+        where[name] = [()] * len(scope.parts[name])
         for k, part in _usable(scope, vehicle):
             away_before = any(r <= part.start_s + 1e-6 for r in returns_s)
             stuck = scope.is_stuck(name) and not away_before
@@ -47,8 +51,7 @@ def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bo
                 continue
             allowed = [] if stuck else fitting
             found = tuple(g for g in allowed if scope.most_kw(name, g, part.step) > 0)
-            if found:
-                where[name, k] = found
+            where[name][k] = found
             for g in found:
                 users.setdefault(g, set()).add(name)
     scarce = frozenset(g for g, names in users.items() if len(names) > len(scope.groups[g].sockets))
@@ -83,7 +86,8 @@ def placed_scope(
         for name, vehicle in chosen.vehicles.items()
     }
     pairs = {(name, g) for name, found in windows.items() for _, g in found}
-    where: dict[Cell, tuple[int, ...]] = {}
+    parts = {name: Parts(at, line) for name, at in points.items()}
+    where: dict[str, list[tuple[int, ...]]] = {v: [()] * len(own) for v, own in parts.items()}
     costly = bool((line.import_price >= 0).all() and (line.export_price >= 0).all())
     scope = Scope(
         snapshot=snapshot,
@@ -92,7 +96,7 @@ def placed_scope(
         fixed=True,
         groups=groups,
         points=points,
-        parts=_parts(points, line),
+        parts=parts,
         where=where,
         holders=frozenset(),
         scarce=frozenset(),
@@ -103,7 +107,9 @@ def placed_scope(
     # Filled in place: a copy of the scope would reckon its rooms and returns anew.
     for found in windows.values():
         for visit, g in found:
-            where |= _charging_parts(scope, visit, g)
+            own, here = where[visit.vehicle], (g,)
+            for k in _charging_parts(scope, visit, g):
+                own[k] = here
     return scope
 
 
@@ -116,28 +122,27 @@ def _window_points(
     """The vehicle's start, returns, windows, and the steps' bounds within these."""
     free_s = 0.0 if plugged_at(vehicle) is not None else line.seconds(vehicle.available_from)
     start_s = min(max(free_s, 0.0), line.end_s)
-    found = [line.end_s, *(d.return_s for d in drives)]
+    end_s = line.end_s
+    found = [end_s, *(d.return_s for d in drives)]
     for visit, _ in windows:
-        found += [s for a, b, _ in line.cut(visit.start_s, visit.end_s) for s in (a, b)]
-    return distinct([start_s, *(s for s in found if start_s < s <= line.end_s)])
+        found += line.edges(visit.start_s, visit.end_s)
+    return distinct([start_s, *(s for s in found if start_s < s <= end_s)])
 
 
-def _charging_parts(scope: Scope, visit: Visit, group: int) -> dict[Cell, tuple[int, ...]]:
+def _charging_parts(scope: Scope, visit: Visit, group: int) -> list[int]:
     """The parts of a visit in which it may charge: none where it begins with more energy than the
     charge curve lets the connector's minimum power be."""
     name, vehicle = visit.vehicle, scope.chosen.vehicles[visit.vehicle]
     idle = idle_kwh(vehicle, scope.chosen.drives[name], visit.start_s)
     if idle >= scope.cap_kwh[name, group] - _FULL_KWH:
-        return {}
+        return []
     points, parts = scope.points[name], scope.parts[name]
     first = bisect_left(points, visit.start_s - 1e-6)
     last = bisect_left(points, min(visit.end_s, scope.line.end_s) - 1e-6)
-    free_s = scope.line.seconds(vehicle.available_from)
-    return {
-        (name, k): (group,)
-        for k in range(first, last)
-        if _is_usable(parts[k], free_s) and scope.most_kw(name, group, parts[k].step) > 0
-    }
+    most_kw = scope.most_by_step_kw(name, group)[parts.step[first:last]]
+    usable = _are_usable(parts, scope.line.seconds(vehicle.available_from))[first:last]
+    found: list[int] = (first + np.flatnonzero(usable & (most_kw > 0))).tolist()
+    return found
 
 
 def _bare(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -> Scope:
@@ -154,7 +159,7 @@ def _bare(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bool) -
         fixed=fixed,
         groups=groups,
         points=points,
-        parts=_parts(points, line),
+        parts={name: Parts(at, line) for name, at in points.items()},
         where={},
         holders=frozenset(),
         scarce=frozenset(),
@@ -170,21 +175,17 @@ def _caps(
     }
 
 
-def _parts(points: Mapping[str, Sequence[float]], line: Timeline) -> dict[str, tuple[Part, ...]]:
-    return {
-        name: tuple(Part(a, b, line.step_at(a)) for a, b in itertools.pairwise(at))
-        for name, at in points.items()
-    }
-
-
 def _usable(scope: Scope, vehicle: Vehicle) -> list[tuple[int, Part]]:
     free_s = scope.line.seconds(vehicle.available_from)
     parts = scope.parts[vehicle.id]
-    return [(k, part) for k, part in enumerate(parts) if _is_usable(part, free_s)]
+    usable = _are_usable(parts, free_s).tolist()
+    return [(k, part) for k, part in enumerate(parts) if usable[k]]
 
 
-def _is_usable(part: Part, free_s: float) -> bool:
-    return part.start_s >= free_s - 1e-6 and part.end_s - part.start_s >= SHORTEST_S
+def _are_usable(parts: Parts, free_s: float) -> NDArray[np.bool_]:
+    usable: NDArray[np.bool_] = parts.end_s - parts.start_s >= SHORTEST_S
+    usable &= parts.start_s >= free_s - 1e-6
+    return usable
 
 
 def _stretched(visits: Sequence[Visit], vehicles: Mapping[str, Vehicle]) -> list[Visit]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from planner.drafts.draft import at_depot_at_end, trace
-from planner.linear.columns import Columns
+from planner.linear.columns import Columns, Weights
 from planner.linear.model import Model
-from planner.linear.rows import Term
 from planner.snapshot import Snapshot
 
 ALLOWED_SHARE: Final = 1e-6
@@ -21,8 +22,9 @@ ALLOWED_SHARE: Final = 1e-6
 class SmallestShare:
     """A tier that is least where the smallest share is largest."""
 
-    def terms(self, columns: Columns, snapshot: Snapshot) -> list[Term]:
-        return [(c, -1.0) for c in columns["share"].values()]
+    def weights(self, columns: Columns, snapshot: Snapshot) -> Weights:
+        share = columns.numbers("share")
+        return share, np.full(len(share), -1.0)
 
 
 def add_share(model: Model) -> int:

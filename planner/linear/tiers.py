@@ -128,7 +128,7 @@ class _Search:
     ) -> bool:
         """Holds a tier at its best; at what is known where that is the best, or time runs out.
         Returns whether it is better than known."""
-        if not self._model.terms(tier):
+        if not len(self._model.weights(tier)[0]):
             return False
         if proved:
             self._model.keep(tier, known, allowed=allowed)

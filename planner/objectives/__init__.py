@@ -1,4 +1,4 @@
-"""The tiers in their order (law 10): each gives the terms of what is to be made least.
+"""The tiers in their order (law 10): each gives the weights of what is to be made least.
 
 A lower tier may cost a higher one at most `ALLOWED`: half of what the law grants, the other half is
 for rounding.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from planner.linear.columns import Columns
-from planner.linear.rows import Term
+from planner.linear.columns import Columns, Weights
 from planner.objectives import money, shortfall, taste, unserved
 from planner.snapshot import Snapshot
 
 
 class Tier(Protocol):
-    def terms(self, columns: Columns, snapshot: Snapshot) -> list[Term]: ...
+    def weights(self, columns: Columns, snapshot: Snapshot) -> Weights: ...
 
 
 UNSERVED: Final[Tier] = unserved

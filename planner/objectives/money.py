@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from planner.linear.columns import Columns
-from planner.linear.rows import Term
+import numpy as np
+
+from planner.linear.columns import Columns, Weights
 from planner.snapshot import Snapshot
 
 
-def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
+def weights(columns: Columns, snapshot: Snapshot) -> Weights:
     line, site = columns.scope.line, snapshot.site
-    found: list[Term] = []
-    for t, c in columns["buy"].items():
-        found.append((c, line.step_h * float(line.import_price[t])))
-    for t, c in columns["sell"].items():
-        found.append((c, -line.step_h * float(line.export_price[t])))
-    for c in columns["peak"].values():
-        found.append((c, site.peak_price_per_kw))
-    if site.battery is not None:
-        wear = site.battery.wear_per_kwh * line.step_h
-        found += [(c, wear) for c in columns["discharge"].values()]
-    return found
+    wear = 0.0 if site.battery is None else site.battery.wear_per_kwh
+    prices = {
+        "buy": line.step_h * line.import_price[list(columns["buy"])],
+        "sell": -line.step_h * line.export_price[list(columns["sell"])],
+        "peak": np.full(len(columns["peak"]), site.peak_price_per_kw),
+        "discharge": np.full(len(columns["discharge"]), line.step_h * wear),
+    }
+    numbers = [columns.numbers(block) for block in prices]
+    return np.concatenate(numbers), np.concatenate(list(prices.values()))

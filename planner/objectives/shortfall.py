@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from planner.linear.columns import Columns
-from planner.linear.rows import Term
+import numpy as np
+
+from planner.linear.columns import Columns, Weights
 from planner.snapshot import Snapshot
 
 
-def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
-    return [(c, 1.0) for c in columns["short"].values()]
+def weights(columns: Columns, snapshot: Snapshot) -> Weights:
+    short = columns.numbers("short")
+    return short, np.ones(len(short))

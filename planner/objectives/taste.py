@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from planner.constraints import swaps
-from planner.linear.columns import Columns
-from planner.linear.rows import Term
+from planner.drafts.choices import remembered
+from planner.linear.columns import Columns, Weights
 from planner.snapshot import Snapshot
 
 LATE: Final = 0.001
 
 
-def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
-    before, price = swaps.remembered(snapshot), swaps.price(snapshot)
-    found: list[Term] = [
-        (c, price)
-        for (name, route), c in columns["drive"].items()
-        if before.get(route, name) != name
-    ]
-    powers = columns.powers
+def weights(columns: Columns, snapshot: Snapshot) -> Weights:
+    before, price = remembered(snapshot), swaps.price(snapshot)
+    drives = columns["drive"].items()
+    changed = [c for (name, route), c in drives if before.get(route, name) != name]
+    powers, soft = columns.powers, columns.numbers("soft")
     late = LATE * powers.hours * (powers.start_s + powers.end_s) / 7200
-    found += zip(powers.column.tolist(), late.tolist(), strict=True)
-    found += [(c, 1.0) for c in columns["soft"].values()]
-    return found
+    return (
+        np.concatenate((np.array(changed, dtype=np.int64), powers.column, soft)),
+        np.concatenate((np.full(len(changed), price), late, np.ones(len(soft)))),
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from planner.linear.columns import Columns
-from planner.linear.rows import Term
+import numpy as np
+
+from planner.linear.columns import Columns, Weights
 from planner.snapshot import Snapshot
 
 
-def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
+def weights(columns: Columns, snapshot: Snapshot) -> Weights:
     """Without the constant, which is the sum over all routes that count."""
     priority = {r.id: r.priority for r in columns.scope.chosen.routes}
-    return [(c, -priority[route]) for (_, route), c in columns["drive"].items()]
+    saved = [-priority[route] for _, route in columns["drive"]]
+    return columns.numbers("drive"), np.array(saved, dtype=np.float64)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from random import Random
 
 from planner.drafts.choices import Drive
+from planner.search.changes import is_kept
 from planner.search.instance import Instance
+from planner.search.kept import kept
 from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
@@ -19,6 +21,10 @@ _EPS = 1e-3
 
 def constructed(instance: Instance) -> State:
     """The best of a few orders; stops as soon as nothing is missing that could be had."""
+    if instance.stays:
+        state = kept(instance)
+        if is_kept(state):
+            return state
     if instance.chosen.given:
         return _given(instance)
     best = _kept(instance) if instance.before else None
@@ -89,6 +95,8 @@ def _kept(instance: Instance) -> State:
     lawful = instance.lawful
     for v, name in enumerate(instance.names):
         drives: list[Drive] = []
+        if not state.may_drive(v):
+            continue
         for drive in instance.chosen.drives[name]:
             if instance.before.get(drive.route) == name and lawful([*drives, drive]):
                 drives.append(drive)

@@ -13,15 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.constraints import ABOUT_ROUTES
-from planner.drafts.choices import Choices, Drive, lawful
+from planner.constraints import ABOUT_ROUTES, swaps
+from planner.drafts.choices import Choices, Drive, lawful, most_drivers, remembered
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.linear.scope import Group, groups_of
 from planner.snapshot import Snapshot, Vehicle
 
+SWAP_COST = 0.01
+"""A change against the plan in force, in money: what law 10 counts as none."""
+
 _EPS = 1e-6
+MARGIN_KWH = 1e-4
+"""Asked for above the need at a departure, so that rounding never leaves it short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Mover:
     """A vehicle: `energy_kwh` is what it has, `target_kwh` what it owes if it is there at the end.
 
     `fits` has the weakest first, equal ones in either order; `own` is the socket it is plugged in
-    at, `stuck` says that this cannot be controlled.
+    at, `stuck` says that this cannot be controlled. `places`: from when to when the plan in force
+    has it at which socket.
     """
 
     vehicle: Vehicle
@@ -54,6 +60,14 @@ class Mover:
     own: int | None
     stuck: bool
     best_kw: float
+    places: tuple[tuple[float, float, int], ...] = ()
+
+    def usual(self, span: Span) -> int | None:
+        """The socket of the first of `places` within a visit."""
+        for start_s, end_s, socket in self.places:
+            if start_s < span.end_s and span.start_s < end_s:
+                return socket
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +86,14 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Check:
     """By the end of the spans before `spans` so much must have been charged, as battery energy;
-    `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes."""
+    `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes,
+    `margin_kwh` what to charge beyond, where the battery holds it."""
 
     spans: int
     kwh: float
     due: bool
     draws_kwh: float = 0.0
+    margin_kwh: float = 0.0
 
 
 class Instance:
@@ -93,6 +109,8 @@ class Instance:
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
         self.names = list(chosen.vehicles)
+        self.stays = snapshot.previous.stays if snapshot.previous else ()
+        self._places = self._places_before()
         self.movers = [self._mover(v) for v in chosen.vehicles.values()]
         self.scarce = self._scarce()
         self.price = _marginal_price(line)
@@ -114,6 +132,9 @@ class Instance:
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
+        self.remembered = remembered(snapshot)
+        self.swap_cost = SWAP_COST if swaps.price(snapshot) > 0 else 0.0
+        self.most_drivers = most_drivers(snapshot)
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless
@@ -144,7 +165,18 @@ class Instance:
             own=self.position.get(own) if own is not None else None,
             stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
+            places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
+
+    def _places_before(self) -> dict[str, list[tuple[float, float, int]]]:
+        """Stays at connectors that may not be planned with count for nothing."""
+        found: dict[str, list[tuple[float, float, int]]] = {}
+        for stay in self.stays:
+            if stay.key in self.position:
+                start_s, end_s = self.line.seconds(stay.start), self.line.seconds(stay.end)
+                place = start_s, end_s, self.position[stay.key]
+                found.setdefault(stay.vehicle, []).append(place)
+        return found
 
     def _weakest_first(self, fits: Iterable[Fit]) -> tuple[Fit, ...]:
         return tuple(sorted(fits, key=lambda f: (f.most_kw, self.groups[f.group].max_kw)))
@@ -193,7 +225,8 @@ class Instance:
             draws_kwh = drive.energy_kwh if drive.return_s <= end_s else 0.0
             away = away or drive.return_s > end_s
             need_kwh = drive.need_kwh + drawn_kwh - vehicle.energy_kwh
-            found.append(Check(j, need_kwh, True, draws_kwh))
+            margin_kwh = min(MARGIN_KWH, max(0.0, vehicle.battery_kwh - drive.need_kwh))
+            found.append(Check(j, need_kwh, True, draws_kwh, margin_kwh))
             drawn_kwh += draws_kwh
         if not away:
             need_kwh = vehicle.target_kwh + drawn_kwh - vehicle.energy_kwh

@@ -17,9 +17,6 @@ _ABLE = 5
 _MISJUDGED_KWH = 4.0
 """By so much what a vehicle has to buy is misjudged where chance is wanted."""
 
-_SWAP_COST = 1e-3
-"""Among equals the vehicle that was to drive it before."""
-
 
 class Builder:
     """Puts routes and fillings into a state; `blink` skips a vehicle now and then, and `patience`
@@ -60,6 +57,8 @@ class Builder:
                 break
             if self.blink and self.rng.random() < self.blink:
                 continue
+            if not self.state.may_drive(v):
+                continue
             drives = sorted((*self.state.drives[v], drive), key=_departs)
             if not self.instance.lawful(drives):
                 continue
@@ -67,10 +66,10 @@ class Builder:
             if filling is None:
                 continue
             old = self.state.fillings[v]
-            added = _worth(filling) - (_worth(old) if old is not None else 0.0)
+            added = worth(filling) - (worth(old) if old is not None else 0.0)
             name = self.instance.names[v]
-            if self.instance.before.get(drive.route, name) != name:
-                added += _SWAP_COST
+            if self.instance.remembered.get(drive.route, name) != name:
+                added += self.instance.swap_cost
             if best is None or added < best[0]:
                 best = added, v, drives, filling
             able += 1
@@ -147,5 +146,5 @@ def _departs(drive: Drive) -> float:
     return drive.depart_s
 
 
-def _worth(filling: Filling) -> float:
+def worth(filling: Filling) -> float:
     return KWH_COST * (filling.missing_kwh + filling.short_kwh) + filling.cost

@@ -11,21 +11,49 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from planner.drafts.draft import Charge
 from planner.drafts.timeline import Floats
-from planner.search.instance import Instance
+from planner.search.instance import Instance, Span
 
 
 class Booking:
-    """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on."""
+    """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on.
 
-    __slots__ = ("end", "first", "hold", "kw", "kwh", "socket", "span")
+    `drawn` is the charging itself where it was found elsewhere; `kw` is then the highest of each
+    step.
+    """
+
+    __slots__ = ("drawn", "end", "first", "hold", "kw", "kwh", "socket", "span")
 
     def __init__(
-        self, socket: int, span: int, hold: int, first: int, kw: Floats, kwh: Floats
+        self,
+        socket: int,
+        span: int,
+        hold: int,
+        first: int,
+        kw: Floats,
+        kwh: Floats,
+        drawn: Sequence[Charge] = (),
     ) -> None:
         self.socket, self.span, self.hold, self.first = socket, span, hold, first
         self.end = first + len(kw)
-        self.kw, self.kwh = kw, kwh
+        self.kw, self.kwh, self.drawn = kw, kwh, drawn
+
+    def charges(self, span: Span, step_s: float) -> list[Charge]:
+        """In seconds; a step used in part is used next to the step after it where that is used
+        too."""
+        if self.drawn:
+            return list(self.drawn)
+        used = (self.kw > 0) & (self.kwh > 1e-7)
+        step = self.first + np.flatnonzero(used)
+        start_s = np.maximum(span.start_s, step * step_s)
+        end_s = np.minimum(span.end_s, (step + 1) * step_s)
+        kw = self.kw[used]
+        length_s = np.round(np.minimum(3600 * self.kwh[used] / kw, end_s - start_s), 3)
+        on = np.concatenate(([False], self.kw > 0, [False]))
+        leads = (on[2:] & ~on[:-2])[used]
+        start_s = np.where(leads, end_s - length_s, start_s)
+        return list(map(Charge, start_s.tolist(), (start_s + length_s).tolist(), kw.tolist()))
 
 
 class Room:

@@ -13,6 +13,8 @@ Ruin = dict[int, list[Drive]]
 
 def pick(state: State, rng: Random, size: int) -> Ruin:
     """About `size` vehicles and some of their routes, in one of several ways."""
+    if not state.drives:
+        return {}
     if state.instance.chosen.given:
         return {v: [] for v in _sharing(state, rng, size)}
     way = rng.random()

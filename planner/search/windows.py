@@ -20,13 +20,15 @@ class Taste:
     """`hour_cost`: what an hour at a scarce connector is worth; `moving` lets a vehicle leave the
     connector at which it is plugged in; `eager` charges at once; `turned` looks at equal
     connectors in the other order. Without `target` nothing is charged for what is owed at the end,
-    which leaves more for other vehicles' departures."""
+    which leaves more for other vehicles' departures. `habit` sends a visit to the
+    connector that the plan in force has for it."""
 
     hour_cost: float = 0.1
     moving: bool = False
     eager: bool = False
     turned: bool = False
     target: bool = True
+    habit: bool = False
 
 
 @dataclass(slots=True)
@@ -76,11 +78,12 @@ def _window(
     """The connector that gives all that is wanted, the weakest such one; else the most."""
     best: tuple[tuple[bool, float], Window] | None = None
     own = mover.own if span.first else None
+    if taste.habit:
+        window = _usual(instance, room, mover, j, span)
+        if window is not None:
+            return window
     for fit in mover.fits[taste.turned]:
-        kw = np.minimum(room.free_at(fit.group)[span.first_step : span.end_step], fit.most_kw)
-        low = kw < fit.least_kw
-        if low.any():
-            kw[low] = 0.0
+        kw = _powers(room, fit, span)
         kwh = kw * span.hours
         if best is not None and best[0][0] and _sum(kwh) <= best[0][1]:
             continue
@@ -100,6 +103,43 @@ def _window(
     return best[1] if best is not None else None
 
 
+def _usual(instance: Instance, room: Room, mover: Mover, j: int, span: Span) -> Window | None:
+    """The connector of the plan in force, unless the vehicle stands elsewhere or nothing is to be
+    had there."""
+    socket, own = mover.usual(span), mover.own if span.first else None
+    if socket is None or own not in (None, socket):
+        return None
+    fit = next((f for f in mover.fits[0] if f.group == instance.group_of[socket]), None)
+    if fit is None:
+        return None
+    if socket == own:
+        first, end = _own(room, socket, span)
+    else:
+        first, end = room.gap(socket, span.first_step, span.end_step)
+    a, b = first - span.first_step, end - span.first_step
+    kw = _powers(room, fit, span)[a:b]
+    kwh = kw * span.hours[a:b]
+    if _sum(kwh) <= _EPS:
+        return None
+    return Window(j, socket, fit, first, end, kw, kwh, socket == own)
+
+
+def _powers(room: Room, fit: Fit, span: Span) -> Floats:
+    """What could be drawn in each step of a visit."""
+    kw: Floats = np.minimum(room.free_at(fit.group)[span.first_step : span.end_step], fit.most_kw)
+    low = kw < fit.least_kw
+    if low.any():
+        kw[low] = 0.0
+    return kw
+
+
+def _own(room: Room, socket: int, span: Span) -> tuple[int, int]:
+    """Until somebody else holds it."""
+    busy = room.busy[socket] & ((1 << span.end_step) - 1)
+    end = span.end_step if not busy else (busy & -busy).bit_length() - 1
+    return span.first_step, min(end, span.end_step)
+
+
 def _socket(
     instance: Instance, room: Room, fit: Fit, span: Span, own: int | None
 ) -> tuple[int, int, int]:
@@ -107,9 +147,7 @@ def _socket(
     one with the longest gap."""
     members = instance.members[fit.group]
     if own is not None and instance.group_of[own] == fit.group:
-        busy = room.busy[own] & ((1 << span.end_step) - 1)
-        end = span.end_step if not busy else (busy & -busy).bit_length() - 1
-        return own, span.first_step, min(end, span.end_step)
+        return own, *_own(room, own, span)
     mask = (1 << span.end_step) - (1 << span.first_step)
     free = [s for s in members if not room.busy[s] & mask]
     if free:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.ocpp.model import ProfilePurpose, RateUnit, Version
 from simulation.profiles import composite, refusal
+from simulation.soak.outlet import VOLTAGE_V
 from simulation.soak.words import Payload
 
 if TYPE_CHECKING:
     from simulation.soak.station import Station
 
-VOLTAGE_V = 230.0
 LATE_S = (31.0, 60.0)
 # A station that is so slow does not get to all that it is told.
 UNHEARD_SHARE = 0.4
@@ -113,6 +113,8 @@ class Orders:
             case "TriggerMessage":
                 self._station.loop.call_later(0.2, self._triggered, payload)
                 return {"status": "Accepted"}
+            case "RemoteStopTransaction" | "RequestStopTransaction":
+                return self._stop(str(payload["transactionId"]))
             case "Reset":
                 self._station.loop.call_later(1.0, self._reset)
                 return {"status": "Accepted"}
@@ -178,10 +180,22 @@ class Orders:
         kept = {key: asked[key] for key in ("component", "variable")}
         return {"setVariableResult": [{"attributeStatus": status, **kept}]}
 
+    def _stop(self, transaction: str) -> Payload:
+        for outlet in self._station.outlets.values():
+            session = outlet.session
+            if session is not None and session.running.transaction_id == transaction:
+                self._station.loop.call_later(1.0, self._station.stop, outlet, session)
+                return {"status": "Accepted"}
+        return {"status": "Rejected"}
+
     def _triggered(self, payload: Payload) -> None:
         number = payload.get("connectorId") or payload.get("evse", {}).get("id")
         for outlet in self._station.outlets.values():
-            if number in (None, outlet.number):
+            if number not in (None, outlet.number):
+                continue
+            if payload["requestedMessage"] == "MeterValues":
+                self._station.tell_meter(outlet)
+            else:
                 self._station.say_status(outlet)
 
     def _reset(self) -> None:

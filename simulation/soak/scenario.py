@@ -13,8 +13,8 @@ from protocol.ocpp.model import RateUnit, Version
 from simulation.profiles import Capabilities
 from simulation.soak.ledger import SITE, Place
 from simulation.soak.loop import START
+from simulation.soak.make import Keeping, Make
 from simulation.soak.planner import RESTLESS
-from simulation.soak.station import Keeping, Make
 
 AC_KW, AC_MIN_KW = 22.0, 4.2
 DC_KW, DC_MIN_KW = 50.0, 5.0
@@ -25,6 +25,11 @@ ORDERED = "site as ordered"
 FEEDERS = ("feeder-a", "feeder-b")
 # Depots whose operator has said of what class the stations are; elsewhere it has to be learned.
 PINNED_SHARE = 0.5
+# Depots in which somebody has noted which phase is wired to which.
+SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
+ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
+# Depots with a meter of their own, and those of them whose meter tells each phase.
+METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
@@ -49,14 +54,17 @@ class Setup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """What the settings declare, and how the stations are really made. `sure_kw` cannot be lowered:
-    base load, fallbacks, and all that a station of class C can draw."""
+    base load, fallbacks, and all that a station of class C can draw. `meters_phases`: the site's
+    meter, where there is one, tells the current of each."""
 
     site: SiteSpec
     makes: tuple[Make, ...]
     base_kw: float
     sure_kw: float
+    meters_phases: bool
 
     def limits_kw(self) -> dict[str, float]:
+        """Each of them holds as a whole, and a third of it on each phase."""
         circuits = {c.id: c.limit_kw.points[0].value for c in self.site.circuits}
         whole = {SITE: self.site.import_limit_kw, ORDERED: self.site.import_limit_kw}
         return circuits | whole
@@ -71,10 +79,12 @@ class Scenario:
 
 
 def scenario(setup: Setup) -> Scenario:
-    rng = Random(f"{setup.seed}/scenario")
-    makes = tuple(_make(rng, number, setup.kinds) for number in range(1, setup.stations + 1))
+    rng, wiring = Random(f"{setup.seed}/scenario"), Random(f"{setup.seed}/wiring")
+    numbers = range(1, setup.stations + 1)
+    makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
+    surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
-    stations = [_station(rng, make, pinned=pinned) for make in makes]
+    stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
     most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
     limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
@@ -96,11 +106,18 @@ def scenario(setup: Setup) -> Scenario:
         mode="charging",
         horizon=Horizon(hours=1, step_minutes=15),
         period_s=rng.choice([60.0, 300.0]),
+        metered=wiring.random() < METERED_SHARE,
     )
-    return Scenario(site=site, makes=makes, base_kw=base_kw, sure_kw=sure_kw + base_kw)
+    return Scenario(
+        site=site,
+        makes=makes,
+        base_kw=base_kw,
+        sure_kw=sure_kw + base_kw,
+        meters_phases=wiring.random() < METERS_PHASES_SHARE,
+    )
 
 
-def _make(rng: Random, number: int, kinds: str) -> Make:
+def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
     direct = rng.random() < 0.15
     units = rng.choice([(RateUnit.AMPERES,), (RateUnit.WATTS, RateUnit.AMPERES)])
     if direct:
@@ -114,10 +131,12 @@ def _make(rng: Random, number: int, kinds: str) -> Make:
         answers_s=rng.uniform(0.02, 0.5),
         passes_on_s=rng.choice([0.0, 0.0, rng.uniform(0.1, 3.0)]),
         direct=direct,
+        rotation=wiring.choice(ROTATIONS),
+        tells_phases=not direct and wiring.random() < TELLS_PHASES_SHARE,
     )
 
 
-def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
+def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> StationSpec:
     evses = 1 if make.direct else rng.choice([1, 1, 1, 2])
     circuit = rng.choice(FEEDERS)
     if make.direct:
@@ -136,6 +155,7 @@ def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
                 min_kw=shape["min_kw"],
                 max_kw=shape["max_kw"],
                 phases=int(shape["phases"]),
+                rotation=make.rotation if surveyed and not make.direct else None,
             )
             for number in range(1, evses + 1)
         ),

@@ -124,8 +124,8 @@ OUT = ("vehicles.1.in_service", False)
 ALSO_R1 = ("routes.0.vehicle", "V2")
 LATER = (("routes.1.depart", at(21)), ("routes.1.return", at(22)))
 UNSERVED = {
-    "no such pinned vehicle": ([("routes.1.vehicle", "V9")], "its vehicle V9 is not in service"),
-    "pinned, out of service": ([OUT], "its vehicle V2 is not in service"),
+    "no such pinned vehicle": ([("routes.1.vehicle", "V9")], "its vehicle V9 is unknown"),
+    "pinned, out of service": ([OUT], "its vehicle V2 is out of service"),
     "pinned, of another type": (
         [("vehicles.1.type", "bus")],
         "no vehicle of type van is in service: it is pinned to V2, a bus",
@@ -156,7 +156,7 @@ UNSERVED = {
     ),
     "no vehicles": (
         [("vehicles", [])],
-        "its vehicle V2 is not in service",
+        "its vehicle V2 is unknown",
     ),
 }  # fmt: skip
 

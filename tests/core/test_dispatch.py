@@ -12,7 +12,13 @@ import pytest
 from daemon.core.depot import LimitOverride
 from daemon.core.effects import Send
 from daemon.core.events import StationConnected
-from protocol.ocpp.commands import Answered, Lost, SetChargingProfile, TimedOut
+from protocol.ocpp.commands import (
+    Answered,
+    Lost,
+    RequestStopTransaction,
+    SetChargingProfile,
+    TimedOut,
+)
 from protocol.ocpp.model import ChargingProfile, ProfilePurpose, RateUnit, Version
 from tests.core.bench import Bench, profile_kw, site, tx_profile
 
@@ -161,6 +167,38 @@ def test_a_station_that_goes_on_refusing_is_asked_less_often_and_then_is_a_fixed
     assert evse.fixed is not None
     assert bench.booked_kw("CP01") == 0.0
     assert any(alert.kind == "station_not_controllable" for alert in bench.depot.alerts)
+
+
+@pytest.mark.fault(13)
+def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_at_last_stopped() -> None:
+    """What it holds may have no end, and ends by no other way."""
+    bench = plugged(1, limit_kw=30.0)
+    bench.follow({("V01", "CP01"): [20.0] * 8})
+    bench.live(20)
+    bench.depot.override = LimitOverride(import_limit_kw=10.0, until=None)
+    bench.depot.dirty = True
+    bench.wait(0.0)
+    asked_at = []
+    for _ in range(38):
+        send = bench.pending("CP01")
+        if send is not None:
+            assert tx_profile(send.command) is not None
+            asked_at.append(bench.monotonic_s)
+            bench.answer(send, Answered(status="Rejected"))
+        bench.wait(1.0)
+    assert max(b - a for a, b in pairwise(asked_at)) <= 11
+    assert bench.alerts().count("station_not_controllable") == 1
+    assert bench.alerts().count("limit_cannot_hold") == 1
+    assert "limit_holds" not in bench.alerts()
+    told = []
+    for _ in range(20):
+        if (send := bench.pending("CP01")) is not None:
+            told.append(send.command)
+            stops = isinstance(send.command, RequestStopTransaction)
+            bench.answer(send, Answered(status="Accepted" if stops else "Rejected"))
+        bench.wait(1.0)
+    assert RequestStopTransaction(transaction_id="T1") in told
+    assert "transaction_ended" in bench.alerts()
 
 
 def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:

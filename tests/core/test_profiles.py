@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.profiles import MIN_CURRENT_A, Electrics, lend
+from daemon.core.profiles import MIN_CURRENT_A, Electrics, lend, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Capabilities
-from protocol.ocpp.model import RateUnit
+from protocol.ocpp.model import ProfilePurpose, RateUnit
 from protocol.ocpp.profiles import check
 from tests.core.bench import START
 
 VOLTAGES = st.sampled_from([208.0, 230.0, 240.0])
 UNITS = st.sampled_from(list(RateUnit))
+
+
+@pytest.mark.fault(18)
+@given(now=st.floats(min_value=0, max_value=400).map(lambda days: START + timedelta(days=days)))
+def test_what_has_no_end_has_begun_for_a_clock_that_is_a_day_behind(now: datetime) -> None:
+    """Else a fallback told just after midnight would not be in force for hours."""
+    electrics = Electrics(spec=EvseSpec(connector=1), unit=RateUnit.AMPERES, voltage_v=230.0)
+    fallback = standing(
+        ProfilePurpose.TX_DEFAULT, 4.2, now=now, electrics=electrics, profile_id=101
+    )
+    endless = lend(
+        11.0,
+        4.2,
+        lease_s=None,
+        now=now,
+        electrics=electrics,
+        capabilities=Capabilities(unit=RateUnit.AMPERES),
+        profile_id=1001,
+        transaction_id="T1",
+    )
+    for profile in (fallback, endless):
+        assert profile.start is not None
+        assert profile.start <= now - timedelta(days=1)
 
 
 @pytest.mark.fault(16, 17)

@@ -52,7 +52,8 @@ SAMPLE_S = 30.0
 class Toy:
     """One station with one vehicle. `keeps`: its class; `lag_s`: how long its vehicle goes on
     drawing after a cut; `skew_s`: how far its clock is ahead; `meter`: what its meter shows of what
-    is drawn; `obeys`: whether it follows what it accepts."""
+    is drawn, and `tells_power` whether that as a power too; `obeys`: whether it follows what it
+    accepts; `reads_back`: what it shows of it (None: the truth)."""
 
     name: str
     keeps: str = "A"
@@ -62,7 +63,9 @@ class Toy:
     lag_s: float = 5.0
     skew_s: float = 0.0
     meter: float = 1.0
+    tells_power: bool = False
     obeys: bool = True
+    reads_back: Answered | None = None
     appetite_kw: float = 1000.0
     model: str = ""
     units: tuple[RateUnit, ...] = (RateUnit.AMPERES, RateUnit.WATTS)
@@ -174,8 +177,12 @@ class Yard:
             measurand=Measurand.ENERGY_IMPORT_REGISTER, value=float(int(toy.register_wh)), at=at
         )
         transaction = toy.running.transaction_id if toy.running else None
+        samples = [register]
+        if toy.tells_power:
+            watts = toy.power_kw(self.now_s) * 1000
+            samples.append(MeterSample(measurand=Measurand.POWER_IMPORT, value=watts, at=at))
         self.call(
-            toy, MeterValuesReported(evse_id=1, transaction_id=transaction, samples=(register,))
+            toy, MeterValuesReported(evse_id=1, transaction_id=transaction, samples=tuple(samples))
         )
 
     def lose(self, name: str, away_s: float, *, reboots: bool = False) -> None:
@@ -269,7 +276,7 @@ class Yard:
             case ClearChargingProfile(purpose=purpose):
                 toy.store.clear(purpose=purpose)
             case GetCompositeSchedule(duration_s=duration_s, unit=unit):
-                return self._composite(toy, duration_s, unit or toy.units[0])
+                return toy.reads_back or self._composite(toy, duration_s, unit or toy.units[0])
             case TriggerMessage(message="MeterValues"):
                 self._later(0.5, lambda: self.tell_meter(toy))
         return Answered(status="Accepted")

@@ -4,6 +4,7 @@ series of one point, routes of other days."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -137,8 +138,8 @@ def soft() -> st.SearchStrategy[Soft]:
         "energy_feasibility": st.builds(
             EnergyFeasibility, safety_margin_kwh=st.floats(0.1, 20), penalty=prices, hard=flags
         ),
-        "energy_margin": st.just(EnergyMargin()),
-        "preferred_turnaround": st.just(PreferredTurnaround()),
+        "energy_margin": st.builds(EnergyMargin, hard=flags),
+        "preferred_turnaround": st.builds(PreferredTurnaround, hard=flags),
         "route_sequence_buffer": st.builds(
             RouteSequenceBuffer, minutes=st.floats(0, 60), penalty=prices, hard=flags
         ),
@@ -155,12 +156,18 @@ def soft() -> st.SearchStrategy[Soft]:
             window=st.sampled_from((None, ("22:00", "06:00"), ("06:00", "06:00"))),
             timezone=st.sampled_from((None, "UTC", "Europe/Berlin")),
             routes=st.sampled_from(("first", "all", "longest")),
-        ),
+        )
+        | st.builds(ChargerPreference, costs=st.just({"CP1": 1.0}), hard=flags),
         "minimum_soonness": st.builds(MinimumSoonness, hours=hours, penalty=prices, hard=flags),
-        "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours),
-        "incompatible_routes": st.builds(IncompatibleRoutes, pairs=pairs, penalty=prices),
+        "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours, hard=flags),
+        "incompatible_routes": st.builds(
+            IncompatibleRoutes, pairs=pairs, penalty=prices, hard=flags
+        ),
         "reserve_vehicles": st.builds(
-            ReserveVehicles, count=st.integers(0, 3), vehicles=st.just(("V1",)), hard=flags
+            ReserveVehicles,
+            count=st.integers(0, 3),
+            vehicles=st.sampled_from(((), ("V1",))),
+            hard=flags,
         ),
     }
     return st.fixed_dictionaries({}, optional=kinds).map(lambda named: Soft(**named))
@@ -198,6 +205,22 @@ def circuits(draw: st.DrawFn) -> tuple[Circuit, ...]:
 
 
 @st.composite
+def remembered_stays(draw: st.DrawFn) -> Stay:
+    """Of a plan in force, be its vehicle and connector there or not."""
+    edges = sorted(draw(st.lists(instants, min_size=2, max_size=4, unique=True)))
+    periods = (Period(start=a, end=b, kw=draw(powers)) for a, b in pairwise(edges))
+    return Stay(
+        vehicle=draw(names),
+        station=draw(names),
+        connector=draw(st.integers(1, 4)),
+        start=edges[0],
+        end=edges[-1],
+        energy_kwh=draw(powers),
+        periods=tuple(periods),
+    )
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     step, steps = draw(st.sampled_from((0.5, 1, 5, 7.5, 15, 30, 60))), draw(st.integers(1, 40))
     tree = draw(circuits())
@@ -222,6 +245,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         fleet.append(draw(vehicles(name, place)))
     before = tuple(Allocation(route=route, vehicle=draw(names)) for route in draw(unique_names()))
     at = st.none() | instants
+    stays = tuple(draw(st.lists(remembered_stays(), max_size=2)))
     return Snapshot(
         revision=draw(st.integers(0, 2**53 - 1)),
         taken_at=draw(instants),
@@ -233,7 +257,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         vehicles=tuple(fleet),
         routes=tuple(draw(routes(name)) for name in draw(unique_names())),
         rules=draw(rules()),
-        previous=draw(st.none() | st.builds(Previous, allocations=st.just(before), at=at)),
+        previous=draw(
+            st.none()
+            | st.builds(Previous, allocations=st.just(before), at=at, stays=st.just(stays))
+        ),
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from planner.series import Point, Series, format_instant, parse_instant
 from tests.planner.depots import after
 from tests.planner.strategies import instants, series
 
+_SERIES = TypeAdapter(Series)
 STEPS = Series(points=tuple(Point(at=after(m), value=v) for m, v in ((0, 3), (60, 1), (90, 7))))
 
 
@@ -48,6 +51,16 @@ def test_pieces_cover_without_gaps_and_agree_with_every_other_view(
     assert drawn.highest(start, end) == max(v for _, _, v in found)
     low, high = drawn.lowest(start, end), drawn.highest(start, end)
     assert low <= drawn.mean(start, end) + 1e-9 <= high + 2e-9
+
+
+@given(series(), instants, st.integers(1, 500))
+def test_values_by_step_are_those_of_each_step(
+    drawn: Series, start: datetime, minutes: int
+) -> None:
+    grid = [start + i * timedelta(minutes=minutes) for i in range(13)]
+    for value in (Series.lowest, Series.highest, Series.mean):
+        each = [value(drawn, a, b) for a, b in pairwise(grid)]
+        assert drawn.by_step(grid, value) == pytest.approx(each)
 
 
 def test_points_out_of_order_are_refused() -> None:
@@ -89,3 +102,9 @@ def test_a_local_time_is_refused_and_one_with_a_zone_becomes_utc() -> None:
         parse_instant(datetime(2026, 11, 20, 16))  # noqa: DTZ001 - the local time is the point
     berlin = datetime(2026, 11, 20, 17, tzinfo=timezone(timedelta(hours=1)))
     assert format_instant(parse_instant(berlin)) == "2026-11-20T16:00:00Z"
+
+
+def test_a_constant_that_gets_a_second_point_can_be_read_back() -> None:
+    change = Point(at=datetime(2026, 11, 20, 16, tzinfo=UTC), value=7.0)
+    lowered = Series(points=(*Series.constant(5.0).points, change))
+    assert _SERIES.validate_json(_SERIES.dump_json(lowered)) == lowered

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -16,9 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
+from daemon.adapters.ocpp.kernel import watch_peer
 from daemon.adapters.ocpp.pace import Pace, Replacements
 from daemon.adapters.ocpp.session import Emit, Session, Socket
-from daemon.core.events import CommandAnswered, Noticed
+from daemon.core.events import CommandAnswered, Noticed, StationClaimed
 from protocol.ocpp import schemas
 from protocol.ocpp.commands import Command, Lost
 from protocol.ocpp.connection import Connection
@@ -28,11 +28,10 @@ from protocol.ocpp.model import Version
 
 # 1,000 simultaneous connects: p99 1,050 ms with the default of 100, 272 ms with this.
 BACKLOG = 1024
+# A send waits for a peer beyond that; a charging profile has about 1 KiB.
+WRITE_LIMIT_BYTES = 4 * 1024
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
-# A peer that is gone is found within a minute: a ping goes out within 15 s of its going.
-DEAD_PEER_MS = 40_000
-KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 15, 10, 3
 
 PROTOCOL_ERROR, GOING_AWAY, POLICY_VIOLATION = 1002, 1001, 1008
 
@@ -117,6 +116,7 @@ class OcppServer:
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=None,
+            write_limit=WRITE_LIMIT_BYTES,
             backlog=BACKLOG,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
@@ -226,7 +226,7 @@ class OcppServer:
             wanted = ", ".join(version.value for version in Version)
             await socket_.close(PROTOCOL_ERROR, f"wants a subprotocol of {wanted}")
             return
-        _notice_dead_peers(socket_)
+        watch_peer(socket_)
         await self.converse(socket_, station, Version(socket_.subprotocol))
 
     async def converse(self, socket_: Socket, station: str, version: Version) -> None:
@@ -259,12 +259,7 @@ class OcppServer:
             return True
         self._log.warning("station_twice", station=station)
         if self._replacements.to_tell(station, now_s):
-            text = (
-                f"two connections claim to be station {station}: the newer one is refused while "
-                "the older one is alive"
-            )
-            event = Noticed(kind="station_twice", severity="critical", station=station, text=text)
-            await self._emit(event)
+            await self._emit(StationClaimed(station=station))
         return False
 
     def _new_session(self, socket_: Socket, station: str, version: Version) -> Session:
@@ -297,16 +292,3 @@ def _select_subprotocol(
 ) -> Subprotocol | None:
     version = newest(offered)
     return None if version is None else Subprotocol(version.value)
-
-
-def _notice_dead_peers(socket_: ServerConnection) -> None:
-    """The kernel ends a connection whose peer is gone, also one that never answers a ping."""
-    raw: socket.socket = socket_.transport.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        (socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S),
-        (socket.TCP_KEEPINTVL, KEEPALIVE_EVERY_S),
-        (socket.TCP_KEEPCNT, KEEPALIVE_PROBES),
-        (socket.TCP_USER_TIMEOUT, DEAD_PEER_MS),
-    ):
-        raw.setsockopt(socket.IPPROTO_TCP, option, value)

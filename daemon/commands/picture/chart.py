@@ -141,4 +141,4 @@ def charging_entry(plan: Plan) -> Markup | None:
     if not any(p.kw > 0 for s in plan.stays for p in s.periods):
         return None
     shades = (swatch(f"kw{i + 1}") for i in range(SHADES))
-    return entry(f"charging, darkest: {number(highest_kw(plan))} kW", *shades)
+    return entry(f"charging, up to {number(highest_kw(plan))} kW", *shades)

@@ -118,7 +118,7 @@ def shade(kw: float, highest_kw: float) -> int:
 
 
 def highest_kw(plan: Plan) -> float:
-    """The power that the darkest shade stands for."""
+    """The power that the strongest shade stands for."""
     return max((p.kw for s in plan.stays for p in s.periods), default=0.0) or 1.0
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from planner.check import audit
 from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Mode, Snapshot
+from planner.solve import solve_with_report
 from tests.planner.depots import random_depot
 from tests.planner.exhaustive import Best, exhaustive
 from tests.planner.tiny import tiny_depot
@@ -61,6 +63,13 @@ def test_it_is_never_worse_than_greedy(seed: int, mode: Mode) -> None:
     plan = joint(snapshot, Params(max_gap=0.02), 1.0, 0)
     assert audit(snapshot, plan) == []
     assert not better(greedy(snapshot, Params(), 1.0, 0).objective, plan.objective)
+
+
+def test_a_depot_without_vehicles_is_planned_and_proved_too() -> None:
+    snapshot = replace(tiny_depot(Random(1)), vehicles=(), routes=())
+    solved = solve_with_report(snapshot, Params(), BUDGET_S, 0)
+    assert (solved.plan.algorithm, solved.plan.status) == ("joint", "optimal")
+    assert solved.steps_down == ()
 
 
 @pytest.mark.parametrize("seed", range(20, 23))

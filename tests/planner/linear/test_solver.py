@@ -95,4 +95,4 @@ def test_rows_after_a_mark_can_be_taken_away() -> None:
     mark = rows.mark()
     rows.add([(0, 1.0), (1, 1.0)], upper=2.0)
     rows.cut(mark)
-    assert (rows.row, rows.column, rows.upper) == ([0], [0], [1.0])
+    assert (list(rows.row), list(rows.column), rows.upper) == ([0], [0], [1.0])

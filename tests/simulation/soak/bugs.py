@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
-from daemon.core import budget, diff, dispatch, keeping, links, profiles
+from daemon.core import budget, diff, dispatch, keeping, links, profiles, site_metering
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
@@ -86,15 +86,20 @@ def _settles_at_once() -> Iterator[None]:
 
     def confirm(depot: object, station: Station, evse: Evse, *rest: object) -> None:
         honest(depot, station, evse, *rest)  # type: ignore[arg-type]  # as it was called
-        evse.settling = ()
+        evse.settling, evse.leaving = (), None
 
     with patch.object(dispatch, "_confirm", confirm):
         yield
 
 
+def _believed() -> AbstractContextManager[object]:
+    return patch.object(dispatch, "leave", lambda evse, told, settled_s: None)
+
+
 @contextmanager
 def _no_generation() -> Iterator[None]:
-    """Whatever answer comes is the answer to the order under way."""
+    """Whatever answer comes is the answer to the order under way, at stations whose meter shows
+    nothing in time: else it shows this too."""
     pairs = Connection._answered
 
     def answered(self: Connection, call_id: str, payload: object) -> list[Output]:
@@ -110,6 +115,8 @@ def _no_generation() -> Iterator[None]:
     with (
         patch.object(Connection, "_answered", answered),
         patch.object(Lane, "answered", any_answer),
+        _believed(),
+        patch.object(dispatch, "ask_meter", lambda station, evse: None),
     ):
         yield
 
@@ -176,6 +183,12 @@ BUGS: tuple[Bug, ...] = (
         setup=setup(),
     ),
     Bug(
+        name="liars believed",
+        rule="what a station leaves stays booked until its meter and what it reads back show it",
+        broken=_believed,
+        setup=setup("ignores", seed=6, rate=60.0),
+    ),
+    Bug(
         name="no generation",
         rule="a late answer to an older order confirms nothing",
         broken=_no_generation,
@@ -221,7 +234,7 @@ BUGS: tuple[Bug, ...] = (
         name="forgets at a restart",
         rule="what was lent outlives the daemon",
         broken=lambda: patch.dict(keeping._RESTORE, {"evse": lambda depot, fact: None}),
-        setup=setup("kill", rate=20.0),
+        setup=setup("kill", seed=2, rate=20.0),
     ),
     Bug(
         name="amperes of one phase",
@@ -237,7 +250,23 @@ BUGS: tuple[Bug, ...] = (
         name="no base load",
         rule="what the site draws besides is taken off its limit",
         broken=lambda: patch.object(Depot, "base_load_kw", lambda self: Series.constant(0.0)),
-        setup=setup(seed=1),
+        setup=setup(seed=2),
+    ),
+    Bug(
+        name="no site meter",
+        rule="what the site's meter shows beyond all bookings is taken off the room",
+        broken=lambda: patch.object(
+            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+        ),
+        setup=setup("surge", seed=14, rate=30.0),
+    ),
+    Bug(
+        name="liars' meters believed",
+        rule="a station's meter that shows too little leaves less for all",
+        broken=lambda: patch.object(
+            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+        ),
+        setup=setup("liar", seed=12, rate=30.0),
     ),
     Bug(
         name="circuits forgotten",

@@ -12,13 +12,18 @@ from simulation.soak.loop import VirtualLoop
 A, B = ("CP01", 1), ("CP02", 1)
 
 
+def balanced(kw: float) -> tuple[float, float, float]:
+    return (kw / 3, kw / 3, kw / 3)
+
+
 def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
     virtual_loop: VirtualLoop,
 ) -> None:
     breaches: list[tuple[float, float]] = []
 
     def broken(line: Line) -> None:
-        breaches.append((virtual_loop.time(), line.draw_kw))
+        if line.phase == 0:
+            breaches.append((virtual_loop.time(), line.draw_kw))
 
     async def day() -> Ledger:
         ledger = Ledger(
@@ -27,14 +32,14 @@ def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
             on_breach=broken,
         )
         ledger.base_load(5.0)
-        ledger.draw(A, 12.0, 22.0)
+        ledger.draw(A, 12.0, 22.0, balanced(12.0))
         await asyncio.sleep(10)
-        ledger.draw(B, 15.5, 22.0)
+        ledger.draw(B, 15.5, 22.0, balanced(15.5))
         await asyncio.sleep(2.5)
-        ledger.draw(A, 11.0, 22.0)
+        ledger.draw(A, 11.0, 22.0, balanced(11.0))
         await asyncio.sleep(10)
         ledger.limit(SITE, 31.0)
-        ledger.draw(B, 15.0, 22.0)
+        ledger.draw(B, 15.0, 22.0, balanced(15.0))
         await asyncio.sleep(10)
         ledger.advance()
         return ledger
@@ -53,10 +58,10 @@ def test_powers_that_change_at_one_instant_make_one_change(virtual_loop: Virtual
 
     async def swap() -> float:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,), B: (SITE,)}, on_breach=breaches.append)
-        ledger.draw(A, 20.0, 20.0)
+        ledger.draw(A, 20.0, 20.0, balanced(20.0))
         await asyncio.sleep(5)
-        ledger.draw(B, 20.0, 20.0)
-        ledger.draw(A, 0.0, 20.0)
+        ledger.draw(B, 20.0, 20.0, balanced(20.0))
+        ledger.draw(A, 0.0, 20.0, balanced(0.0))
         await asyncio.sleep(5)
         ledger.advance()
         return ledger.lines[SITE].over_s
@@ -70,12 +75,53 @@ def test_the_share_of_the_limit_counts_only_while_there_is_demand_for_all_of_it(
 ) -> None:
     async def hour() -> Line:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,)}, on_breach=lambda line: None)
-        ledger.draw(A, 15.0, 40.0)
+        ledger.draw(A, 15.0, 40.0, balanced(15.0))
         await asyncio.sleep(1800)
-        ledger.draw(A, 1.0, 1.0)
+        ledger.draw(A, 1.0, 1.0, balanced(1.0))
         await asyncio.sleep(1800)
         ledger.advance()
         return ledger.lines[SITE]
 
     line = virtual_loop.run_until_complete(hour())
     assert line.drawn_kwh / line.allowed_kwh == pytest.approx(0.75)
+
+
+def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> None:
+    async def hour() -> Ledger:
+        ledger = Ledger({SITE: 30.0}, {A: (SITE,), B: (SITE,)}, on_breach=lambda line: None)
+        ledger.draw(A, 7.0, 7.0, (0.0, 7.0, 0.0))
+        await asyncio.sleep(10)
+        ledger.draw(B, 12.0, 12.0, (4.0, 4.0, 4.0))
+        await asyncio.sleep(5)
+        ledger.limit(SITE, 36.0)
+        await asyncio.sleep(5)
+        ledger.advance()
+        return ledger
+
+    ledger = virtual_loop.run_until_complete(hour())
+    over_s = {name: line.over_s for name, line in ledger.lines.items()}
+    assert over_s == pytest.approx({SITE: 0, "site L1": 0, "site L2": 5, "site L3": 0}, abs=1e-6)
+    assert ledger.lines["site L2"].worst_kw == pytest.approx(1.0)
+
+
+def test_an_overload_that_nobody_can_know_of_is_excused_for_a_while(
+    virtual_loop: VirtualLoop,
+) -> None:
+    async def hour() -> tuple[float, float]:
+        ledger = Ledger({SITE: 30.0}, {A: (SITE,)}, on_breach=lambda line: None)
+        line = ledger.lines[SITE]
+        ledger.unseen(SITE, 3.0, lambda: 10.0)
+        await asyncio.sleep(100)
+        ledger.draw(A, 33.0, 33.0, balanced(33.0))
+        await asyncio.sleep(14)
+        ledger.draw(A, 30.0, 30.0, balanced(30.0))
+        ledger.advance()
+        longer_s = line.over_s
+        ledger.draw(A, 34.0, 34.0, balanced(34.0))
+        await asyncio.sleep(2)
+        ledger.advance()
+        return longer_s, line.over_s - longer_s
+
+    longer_s, more_s = virtual_loop.run_until_complete(hour())
+    assert longer_s == pytest.approx(4, abs=1e-6)
+    assert more_s == pytest.approx(2, abs=1e-6)

@@ -1,0 +1,55 @@
+"""When orders are not obeyed and a limit is exceeded: the transaction is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daemon.core.alerts import alert
+from daemon.core.budget import booking
+from daemon.core.depot import Depot
+from daemon.core.effects import Effect
+from daemon.core.instant import Now
+from daemon.core.station import DISOBEYS, REFUSES, STUCK, Evse, Station
+from protocol.ocpp.commands import RequestStopTransaction
+
+# Who refuses or is silent is asked again for so long first, and so often.
+REFUSING_S, REFUSALS = 40.0, 2
+
+
+def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
+    told, or goes on refusing to be told less; and only while it costs a limit: the site's meter
+    shows an overload that outlasted cuts, or what cannot be lowered does not fit. The vehicle stays
+    where it is; somebody has to look."""
+    if not depot.meter.forces_zero and depot.over_s is None:
+        return
+    for station, evse in depot.evses():
+        running = evse.transaction
+        disobeys = evse.fixed in {DISOBEYS, STUCK} or _goes_on_refusing(depot, station, evse, now)
+        if not disobeys or running is None or not station.online:
+            continue
+        if evse.stop_asked == running:
+            continue
+        evse.stop_asked = running
+        transaction_id = depot.transactions[running].station_transaction_id
+        command = RequestStopTransaction(transaction_id=transaction_id)
+        station.lane.submit(("stop", evse.spec.connector), command)
+        text = (
+            f"station {station.id} connector {evse.spec.connector} {evse.fixed or REFUSES} while a "
+            "limit is exceeded: its transaction is ended; if it draws on, switch it off by hand"
+        )
+        yield from alert(
+            depot, now, "transaction_ended", text, station=station.id, severity="critical"
+        )
+
+
+def _goes_on_refusing(depot: Depot, station: Station, evse: Evse, now: Now) -> bool:
+    """Whether what it refuses to leave has no end by itself, and costs a limit for long enough."""
+    meter, since_s = depot.meter, depot.over_s
+    if evse.failures < REFUSALS or since_s is None or now.monotonic_s < since_s + REFUSING_S:
+        return False
+    fits = (meter.import_kw or 0.0) <= depot.limit_kw()[0].at(now.utc)
+    if station.keeps_leases or (depot.site.metered and not meter.is_blind and fits):
+        return False
+    booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
+    return booked.soon_kw > evse.floor_kw

@@ -1,0 +1,73 @@
+"""Accepted is a promise: what a station leaves stays booked until it has shown that it left it.
+
+Two witnesses are heard, as far as a station has them. Its meter shows what is really drawn, but
+not what a vehicle that takes little by itself could draw; the schedule that it reads back shows
+what may be drawn, but is one more promise. Who has neither is believed when the time to settle is
+over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from daemon.core.lease import Lease, either
+
+if TYPE_CHECKING:
+    from daemon.core.station import Evse, Station
+
+# A register wants two samples so far apart to show a power; who shows nothing is asked ever less.
+AGAIN_S = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Leaving:
+    """What an EVSE has promised to leave: `lease` covers all that it may go on with. From
+    `settled_s` on its vehicle has followed, and `metered` and `read_back` tell what has shown so;
+    `ask_s` is when it is asked next."""
+
+    lease: Lease
+    settled_s: float
+    ask_s: float
+    metered: bool = False
+    read_back: bool = False
+
+    def is_awaited(self, now_s: float) -> bool:
+        """Whether it is worth waiting for: who is honest has shown it by then."""
+        return now_s < self.settled_s + 2 * AGAIN_S
+
+    def asked(self, now_s: float) -> None:
+        self.ask_s = now_s + max(AGAIN_S, now_s - self.settled_s)
+
+
+def leave(evse: Evse, told: Lease, settled_s: float) -> None:
+    """Notes what is left for `told`, which was accepted at this instant and is not yet held."""
+    leaving = evse.leaving
+    before = evse.leases() if leaving is None else [*evse.leases(), leaving.lease]
+    above = [lease for lease in before if lease.kw > max(told.kw, evse.floor_kw)]
+    if not above:
+        evse.leaving = None
+    elif leaving is None or any(lease.kw != told.kw for lease in evse.leases()):
+        evse.leaving = Leaving(lease=reduce(either, above), settled_s=settled_s, ask_s=settled_s)
+
+
+def due_s(evse: Evse) -> float | None:
+    """When a round has to look at what is being left."""
+    return None if evse.leaving is None else evse.leaving.ask_s
+
+
+def has_left(
+    station: Station, evse: Evse, now_s: float, *, slack_s: float, unheard_s: float
+) -> bool:
+    """Whether what was left needs no booking any more. A meter that has told nothing for
+    `unheard_s` is no witness; what was lent to a station that keeps leases is over by itself."""
+    leaving = evse.leaving
+    if leaving is None:
+        return False
+    if station.keeps_leases and leaving.lease.past_s(slack_s) <= now_s:
+        return True
+    if now_s < leaving.settled_s or not station.online:
+        return False
+    metered = leaving.metered or now_s > evse.sampled_s + unheard_s
+    return metered and (leaving.read_back or not station.capabilities.reads_back)

@@ -1,0 +1,96 @@
+"""What is left stays booked until the meter and what is read back have shown that it was left."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.core.keeps import Keeps
+from protocol.ocpp.commands import Answered
+from tests.core.test_faults_stations import charge, yard
+from tests.core.yard import Toy, Yard
+
+REFUSED = Answered(status="Rejected")
+
+
+def cut(world: Yard) -> None:
+    """Has the first give up what the second is to get."""
+    world.bench.follow({("V01", "CP01"): [5.0] * 20, ("V02", "CP02"): [20.0] * 20})
+
+
+def two(first: Toy, keeps: Keeps = Keeps.FALLBACK) -> Yard:
+    world = yard(first, Toy("CP02"), limit_kw=25.0)
+    charge(world, 20.0, 5.0)
+    world.run(60)
+    world.bench.depot.stations["CP01"].keeps = keeps
+    return world
+
+
+def raised_kw(world: Yard) -> float:
+    return world.bench.follows_kw("CP02")
+
+
+@pytest.mark.fault(9)
+@pytest.mark.parametrize(("tells_power", "within_s"), [(True, 12), (False, 18)])
+def test_a_cut_frees_its_power_when_the_meter_shows_it(tells_power: bool, within_s: float) -> None:
+    """A register wants two samples to show a power."""
+    world = two(Toy("CP01", tells_power=tells_power))
+    cut(world)
+    world.run(9)
+    assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+    world.run(within_s - 9)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+@pytest.mark.fault(6)
+def test_who_accepts_a_cut_and_ignores_it_frees_nothing() -> None:
+    world = two(Toy("CP01", tells_power=True, appetite_kw=20.0))
+    world.toys["CP01"].obeys = False
+    world.on_second = lambda yard: _holds(yard, 25.0)
+    cut(world)
+    world.run(300)
+    assert raised_kw(world) < 5.0, "it is booked at its maximum, which leaves 3 kW"
+
+
+@pytest.mark.fault(6)
+def test_a_vehicle_that_takes_nothing_shows_nothing_so_the_station_is_read_back() -> None:
+    """The vehicle wakes up long after the cut that was ignored."""
+    liar = Toy("CP01", tells_power=True)
+    world = two(liar)
+    liar.appetite_kw = 0.0
+    world.run(60)
+    liar.store.put = lambda held: None  # type: ignore[method-assign]  # accepted and dropped
+    world.on_second = lambda yard: _holds(yard, 25.0)
+    cut(world)
+    world.run(40)
+    assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+    liar.appetite_kw = 22.0
+    world.run(40)
+
+
+def test_who_cannot_read_back_is_believed_by_its_meter() -> None:
+    world = two(Toy("CP01", tells_power=True, reads_back=REFUSED))
+    cut(world)
+    world.run(12)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+def test_what_is_not_shown_is_booked_until_the_lease_is_over_where_leases_are_kept() -> None:
+    """A station that stops telling its meter has a lease like any other."""
+    world = two(Toy("CP01", tells_power=True), Keeps.LEASES)
+    world.tell_meter = lambda toy: None  # type: ignore[method-assign]
+    cut(world)
+    world.run(40)
+    assert world.bench.booked_kw("CP01") == pytest.approx(20.0, abs=0.07)
+    world.run(70)
+    assert world.bench.booked_kw("CP01") == pytest.approx(5.0, abs=0.1)
+
+
+def test_what_was_not_shown_to_be_left_outlives_the_daemon() -> None:
+    world = two(Toy("CP01", tells_power=True))
+    cut(world)
+    kept = [r.value for r in world.bench.saved if getattr(r, "key", "") == "CP01/1"]  # type: ignore[union-attr]
+    assert kept[-1]["held_kw"] == pytest.approx(20.0, abs=0.07)  # type: ignore[index,call-overload]
+
+
+def _holds(world: Yard, limit_kw: float) -> None:
+    assert world.total_kw <= limit_kw + 0.01
