@@ -56,7 +56,7 @@ _STALLED: Final = 12
 """After so many blocks in a row that found nothing the search ends."""
 
 _BOUND_SHARE: Final = 0.2
-_CHARGING_S: Final = 1e-4
+_CHARGING_S: Final = 5e-5
 """What the exact charging of a vehicle and a step takes, until it is measured: 0.3 to 3.8 s for 300
 vehicles and 72 steps."""
 

@@ -58,12 +58,14 @@ def _sharing(state: State, rng: Random, size: int) -> list[int]:
     centre = rng.choice(short) if short and rng.random() < 0.7 else rng.randrange(count)
     middle = state.fillings[centre]
     spans = middle.spans if middle is not None else ()
-    steps = {t for s in spans for t in range(s.first_step, s.end_step)}
+    steps = 0
+    for s in spans:
+        steps |= (1 << s.end_step) - (1 << s.first_step)
     beside = []
     for v, filling in enumerate(state.fillings):
         if filling is None or v == centre:
             continue
-        shared = sum(len(steps.intersection(range(b.hold, b.end))) for b in filling.bookings)
+        shared = sum((steps & ((1 << b.end) - (1 << b.hold))).bit_count() for b in filling.bookings)
         if shared:
             beside.append((-shared * (0.3 + rng.random()), v))
     beside.sort()
