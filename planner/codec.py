@@ -20,7 +20,7 @@ from planner.model import FieldError
 from planner.plan import FORMAT as PLAN_FORMAT
 from planner.plan import Plan
 from planner.snapshot import FORMAT as SNAPSHOT_FORMAT
-from planner.snapshot import MAX_CONNECTORS, MAX_ROUTES, MAX_VEHICLES, Snapshot
+from planner.snapshot import MAX_CONNECTORS, MAX_ROUTES, MAX_STAYS, MAX_VEHICLES, Snapshot
 
 # 300 vehicles, 500 routes and a year of prices by the minute stay under half of this.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -121,6 +121,7 @@ _MOST: Final[Mapping[str | int, int]] = {
     "connectors": MAX_CONNECTORS,
     "circuits": MAX_CONNECTORS,
     "routes": MAX_ROUTES,
+    "stays": MAX_STAYS,
 }
 # Most of a long text are numbers and texts with which nothing can be wrong yet.
 _JUDGED: Final = (dict, list, float)

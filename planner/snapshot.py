@@ -26,7 +26,8 @@ MAX_STEPS: Final = 100_000
 MAX_VEHICLES: Final = 1000
 MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
-MAX_STAYS: Final = MAX_VEHICLES + MAX_ROUTES
+# Of a plan; one stay for each visit to the depot makes at most 3000.
+MAX_STAYS: Final = 20_000
 # The largest number that every store and every JSON reader carries whole.
 MAX_REVISION: Final = 2**53 - 1
 

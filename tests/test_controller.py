@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
 from daemon.adapters.metrics import Metrics
 from daemon.controller import Controller
 from daemon.core.effects import StartPlanning
-from daemon.core.events import Event, StationCalled, StationConnected
+from daemon.core.events import Event, MessageReceived, StationCalled, StationConnected
 from daemon.core.instant import Now
 from daemon.core.keeping import new_depot
-from daemon.core.records import Fact, Json, NotKept, Record, TransactionRecord
+from daemon.core.records import Fact, Json, NotKept, OutboxRecord, Record, TransactionRecord
+from protocol.mqtt.messages import CommandMessage
 from protocol.ocpp.commands import Command
 from protocol.ocpp.events import (
     BootReply,
@@ -101,6 +103,38 @@ async def test_an_event_is_committed_before_it_is_answered() -> None:
         await controller.drained()
     assert outside.acts.index("commit") < outside.acts.index("reply")
     assert "send" in outside.acts
+
+
+@pytest.mark.fault(28)
+async def test_a_storm_of_triggers_is_taken_whole_and_asks_for_one_plan() -> None:
+    """As fast as the queue takes them, from several at once; the planner is never done."""
+    outside = Outside()
+    async with controlling(outside) as controller:
+        sources = [[_replan(f"{source}-{n}") for n in range(500)] for source in range(4)]
+        await asyncio.gather(*(_put_all(controller, events) for events in sources))
+        await controller.drained()
+        assert len([r for r in outside.kept if isinstance(r, OutboxRecord)]) == 2000
+        await until(lambda: "plan" in outside.acts)
+        await _put_all(controller, sources[0])
+        await controller.drained()
+    assert outside.acts.count("plan") == 1
+
+
+async def _put_all(controller: Controller, events: Sequence[Event]) -> None:
+    for event in events:
+        await controller.put(event)
+
+
+def _replan(id: str) -> Event:
+    command = CommandMessage(
+        topic="commands/replan",
+        name="replan",
+        id=id,
+        issued_at=START,
+        expires_at=START + timedelta(minutes=1),
+        args={},
+    )
+    return MessageReceived(inbox_id=1, message=command)
 
 
 @pytest.mark.fault(53)

@@ -128,9 +128,8 @@ def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     before = remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
-    late: float = sum(
-        c.kwh * (c.start_s + c.end_s) / 7200 for visit in draft.visits for c in visit.charges
-    )
+    start_s, end_s, kw = _charges(draft.visits)
+    late = float((kw * (end_s - start_s) / 3600) @ (start_s + end_s)) / 7200
     rules = sum(r.cost(snapshot, line, draft) for r in SOFT if r.applies(snapshot))
     return swaps.price(snapshot) * changes + LATE * late + rules
 

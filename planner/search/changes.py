@@ -9,6 +9,8 @@ from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
 
+_KEPT = 0.5
+
 
 def turn_back(state: State) -> bool:
     """Turns back the changes that save nothing, one after the other; whether there was any."""
@@ -58,19 +60,28 @@ def turned_back(state: State, first: Drive) -> dict[int, list[Drive]]:
                 return {}
             waiting += guests
         drives[v] = own
-    return drives
+    most = instance.most_drivers
+    driving = sum(bool(drives.get(v, own)) for v, own in enumerate(state.drives))
+    return drives if most is None or driving <= most else {}
+
+
+def is_kept(state: State) -> bool:
+    """Whether the plan in force is where it comes from: most routes before keep their vehicle."""
+    instance = state.instance
+    if not instance.stays:
+        return False
+    counted = [(r, v) for r, v in instance.before.items() if r in instance.number]
+    driven = {d.route: d.vehicle for drives in state.drives for d in drives}
+    return sum(driven.get(r) == v for r, v in counted) >= _KEPT * len(counted)
 
 
 def _able(state: State) -> dict[str, tuple[int, Drive]]:
     """By route that changed its vehicle, the one that had it and how that would drive it."""
     instance, found = state.instance, {}
-    for own in state.drives:
-        for drive in own:
-            name = instance.remembered.get(drive.route, drive.vehicle)
-            if name != drive.vehicle:
-                route = instance.number[drive.route]
-                able = zip(instance.drivers[route], instance.options[route], strict=True)
-                for v, option in able:
-                    if option.vehicle == name:
-                        found[drive.route] = v, option
+    for drive in (d for own in state.drives for d in own):
+        name, r = instance.remembered.get(drive.route), instance.number[drive.route]
+        if name is not None and name != drive.vehicle:
+            for v, option in zip(instance.drivers[r], instance.options[r], strict=True):
+                if option.vehicle == name:
+                    found[drive.route] = v, option
     return found

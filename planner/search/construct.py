@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from random import Random
 
 from planner.drafts.choices import Drive
+from planner.search.changes import is_kept
 from planner.search.instance import Instance
-from planner.search.kept import held_share, kept
+from planner.search.kept import kept
 from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
@@ -16,15 +17,13 @@ _FEW_OPTIONS = 5_000
 """Pairs of a vehicle and a route: beyond, one order is all that an answer at once has time for."""
 
 _EPS = 1e-3
-_HELD = 0.5
-"""Of the routes before: a plan of which less is left is no place to set out from."""
 
 
 def constructed(instance: Instance) -> State:
     """The best of a few orders; stops as soon as nothing is missing that could be had."""
     if instance.stays:
         state = kept(instance)
-        if held_share(instance, state) >= _HELD:
+        if is_kept(state):
             return state
     if instance.chosen.given:
         return _given(instance)

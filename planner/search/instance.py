@@ -132,9 +132,9 @@ class Instance:
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
-        self.most_drivers = most_drivers(snapshot)
         self.remembered = remembered(snapshot)
         self.swap_cost = SWAP_COST if swaps.price(snapshot) > 0 else 0.0
+        self.most_drivers = most_drivers(snapshot)
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless

@@ -10,6 +10,7 @@ from planner.search.carried import carried
 from planner.search.filling import Filling
 from planner.search.instance import Instance
 from planner.search.moves import Builder, worth
+from planner.search.search import Search
 from planner.search.standing import Standing
 from planner.search.state import State
 from planner.search.windows import Taste
@@ -19,6 +20,9 @@ _PATIENCE = 15
 
 _SAME_MONEY = _SAME_KWH = 0.01
 """Connectors and charging change for no less (law 10)."""
+
+_STEPS = 20
+"""So many are made at most for routes that have lost their vehicle and found no other."""
 
 _TASTES = (Taste(habit=True), Taste())
 
@@ -31,15 +35,12 @@ def kept(instance: Instance) -> State:
     if instance.snapshot.site.peak_price_per_kw > 0 and _lacks(state):
         higher = _mended(plan, math.inf)
         if higher.cost() < state.cost():
-            return higher
+            state = higher
+    lost = {r for r in state.bank if instance.routes[r] in instance.before}
+    search = Search(state, 0, warmth=0.0)
+    while state.bank & lost and search.steps < _STEPS:
+        search.step()
     return state
-
-
-def held_share(instance: Instance, state: State) -> float:
-    """Of the previous routes that still count, those that keep their vehicle."""
-    counted = [(r, v) for r, v in instance.before.items() if r in instance.number]
-    driven = {d.route: d.vehicle for drives in state.drives for d in drives}
-    return sum(driven.get(r) == v for r, v in counted) / max(len(counted), 1)
 
 
 def _lacks(state: State) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from planner.drafts.draft import Draft
-from planner.search.changes import turn_back
+from planner.search.changes import is_kept, turn_back
 from planner.search.moves import Builder
 from planner.search.ruin import pick
 from planner.search.state import State
@@ -35,11 +35,12 @@ plans were cheaper (40 vehicles, 60 routes, 8 s of a core)."""
 class Search:
     """One chain of plans; the random numbers decide all, so a seed replays it."""
 
-    def __init__(self, state: State, seed: int) -> None:
+    def __init__(self, state: State, seed: int, *, warmth: float | None = None) -> None:
         self._state = state
         self._rng = Random(seed)
         self._cost = self._best_cost = state.cost()
-        warmth = _LATER_WARMTH if state.instance.stays else _WARMTH
+        if warmth is None:
+            warmth = _LATER_WARMTH if is_kept(state) else _WARMTH
         self._warmth = warmth * abs(state.money())
         self._best = state.copy()
         self._told = True

@@ -37,6 +37,7 @@ class Standing:
     @classmethod
     def of(cls, instance: Instance) -> Standing:
         found = cls(instance, [_drives(instance, name) for name in instance.names])
+        found._share_reserve()
         stays = _stays(instance)
         for v, drives in enumerate(found.drives):
             visits = _visits(instance, v, drives, stays.get(v, ()))
@@ -58,6 +59,16 @@ class Standing:
     def late(self, v: int) -> tuple[float, int]:
         """Who departs last gives way to the others."""
         return min((d.depart_s for d in self.drives[v]), default=self.instance.line.end_s), v
+
+    def _share_reserve(self) -> None:
+        """Where a hard reserve has grown, those with least to drive are kept in it."""
+        most = self.instance.most_drivers
+        if most is None or self.instance.chosen.given:
+            return
+        driving = [v for v, own in enumerate(self.drives) if own]
+        driving.sort(key=lambda v: (-sum(d.priority for d in self.drives[v]), v))
+        for v in driving[most:]:
+            self.drives[v] = []
 
     def _share_connectors(self) -> None:
         held: dict[Socket, list[tuple[float, float]]] = {}

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SUSPECT_S = 900.0
 LINES = 40
 SITE_WIDE = "site"
+# What keeps nobody from following a cut.
+HARMLESS = frozenset(
+    {"surge", "liar", "one-phase", "replay", "planner-fails", "planner-late", "planner-wild"}
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +56,15 @@ class Blame:
     def noted(self, fault: str, who: str) -> None:
         self._done.setdefault(who, []).append((self._world.loop.time(), fault))
 
+    def is_anybody_hurt(self) -> bool:
+        """Whether something was done lately that may keep a station from following a cut."""
+        since_s = self._world.loop.time() - SUSPECT_S
+        return any(
+            at_s >= since_s and fault not in HARMLESS
+            for done in self._done.values()
+            for at_s, fault in done
+        )
+
     def look(self, place: Place, kw: float) -> None:
         """At each change of a power."""
         booked_kw = self.booked_kw(place)
@@ -65,7 +78,7 @@ class Blame:
     def breached(self, line: Line) -> None:
         world = self._world
         self.first.set()
-        drawn_kw = {place: world.stations[place[0]].outlets[place[1]].kw for place in line.members}
+        drawn_kw = {p: world.stations[p[0]].outlets[p[1]].kw for p in line.members}
         beyond = {
             place: kw
             for place, kw in drawn_kw.items()

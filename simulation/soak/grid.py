@@ -27,6 +27,7 @@ class Grid:
         self._rng = world.chance("grid")
         self._orders = 0
         self._until_s = 0.0
+        self._base_kw = self._surge_kw = 0.0
         self._step()
 
     def order(self, share: float, seconds: float) -> bool:
@@ -34,6 +35,8 @@ class Grid:
         world, now_s = self._world, self._world.loop.time()
         if world.daemon is None or now_s < self._until_s or world.clock.offset_s:
             return False
+        if world.unseen.kw:
+            return False  # what the order leaves could be less than what is drawn unseen
         least_kw, most_kw = world.scenario.sure_kw, world.scenario.site.import_limit_kw
         kw = round(least_kw + share * (most_kw - least_kw), 1)
         self._orders += 1
@@ -56,6 +59,11 @@ class Grid:
         world.loop.call_at(self._until_s, self._ends, self._orders)
         return True
 
+    def surge(self, kw: float) -> None:
+        """A load that nobody has declared; 0 ends it."""
+        self._surge_kw = kw
+        self._draw()
+
     def forget(self) -> None:
         """The daemon's clock has stepped: until when an order holds is its own opinion."""
         self._until_s = 0.0
@@ -73,7 +81,15 @@ class Grid:
         if order == self._orders:
             self._world.ledger.limit(ORDERED, self._world.scenario.site.import_limit_kw)
 
+    def _draw(self) -> None:
+        """What is above all that is declared is unseen."""
+        kw = self._base_kw + self._surge_kw
+        unseen_kw = max(0.0, kw - self._world.scenario.base_kw)
+        self._world.unseen.put("surge", unseen_kw, (unseen_kw / 3, unseen_kw / 3, unseen_kw / 3))
+        self._world.ledger.base_load(kw)
+
     def _step(self) -> None:
         share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
-        self._world.ledger.base_load(self._world.scenario.base_kw * share)
+        self._base_kw = self._world.scenario.base_kw * share
+        self._draw()
         self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -28,7 +29,10 @@ def on_phase(limit: str, phase: int) -> str:
 class Line:
     """One limit, and what is drawn below it. `over_s`: seconds above it, `worst_kw` by how much at
     most; `drawn_kwh` and `allowed_kwh` count only while there is demand for all that is allowed.
-    `excused_kw` may be drawn on top for a while; `phase` 0 is the whole."""
+    `phase` 0 is the whole.
+
+    `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
+    excused by so much (`excused_kw`) for `patience()` seconds from its beginning at `since_s`."""
 
     name: str
     limit_kw: float
@@ -36,6 +40,10 @@ class Line:
     members: dict[Place, float] = field(default_factory=dict)
     wishes: dict[Place, float] = field(default_factory=dict)
     base_kw: float = 0.0
+    unseen_kw: float = 0.0
+    patience: Callable[[], float] = lambda: 0.0
+    since_s: float | None = None
+    excused_until_s: float = 0.0
     excused_kw: float = 0.0
     draw_kw: float = 0.0
     wanted_kw: float = 0.0
@@ -116,11 +124,15 @@ class Ledger:
             self.lines[limit].limit_kw = part_kw
             self._watch(self.lines[limit])
 
-    def excuse(self, name: str, kw: float) -> None:
-        """So much may be drawn above a line's limit until the next word about it."""
+    def unseen(self, name: str, kw: float, patience: Callable[[], float]) -> None:
+        """So much of what is drawn below a limit is known to nobody but the site's meter; whoever
+        draws more of it begins anew."""
         self.advance()
-        self.lines[name].excused_kw = kw
-        self._watch(self.lines[name])
+        line = self.lines[name]
+        if kw > line.unseen_kw + TOLERANCE_KW:
+            line.since_s = None
+        line.unseen_kw, line.patience = kw, patience
+        self._watch(line)
 
     def advance(self) -> None:
         """Counts up to now."""
@@ -133,11 +145,28 @@ class Ledger:
     def _watch(self, line: Line) -> None:
         """Powers that change at one instant make one change: it is looked at when that is over."""
         line.sum_up()
+        self._excuse(line)
         over = line.above_kw > TOLERANCE_KW
         if over and not line.is_over:
             self._loop.call_soon(self._look, line)
         elif not over:
             line.is_over = False
+
+    def _excuse(self, line: Line) -> None:
+        now_s = self._loop.time()
+        if line.draw_kw <= line.limit_kw + TOLERANCE_KW:
+            line.since_s = None
+        elif line.since_s is None:
+            line.since_s, patience_s = now_s, line.patience()
+            line.excused_until_s = now_s + patience_s
+            if line.unseen_kw and patience_s < math.inf:
+                self._loop.call_at(line.excused_until_s, self._again, line)
+        excused = line.since_s is not None and now_s < line.excused_until_s
+        line.excused_kw = line.unseen_kw if excused else 0.0
+
+    def _again(self, line: Line) -> None:
+        self.advance()
+        self._watch(line)
 
     def _look(self, line: Line) -> None:
         if not line.is_over and line.above_kw > TOLERANCE_KW:

@@ -55,7 +55,8 @@ class Session:
 
 class Outlet:
     """Power is constant between the instants at which `on_power` is called, so that the register
-    runs exactly. `asks`: the share of what it could take that the vehicle asks for by itself."""
+    runs exactly. `asks`: the share of what it could take that the vehicle asks for by itself;
+    `overdraws`: how many times what it may it really offers, while `metered_kw` is what it may."""
 
     def __init__(
         self,
@@ -75,24 +76,21 @@ class Outlet:
         self.tells_phases = tells_phases
         self.car: Car | None = None
         self.session: Session | None = None
-        self.kw = 0.0
+        self.kw = self.metered_kw = 0.0
         self.asks = 1.0
+        self.overdraws = 1.0
         self.offered_kw = 0.0
         self.register_wh = 0.0
         self._on_power = on_power
         self._rotation = rotation
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
-        self._coming: deque[tuple[float, float]] = deque()
+        self._coming: deque[tuple[float, float, float]] = deque()
 
     @property
     def in_use(self) -> int:
         """Phases; direct current has none to count (0)."""
         return min(self.phases, self.car.phases) if self.car is not None else self.phases
-
-    @property
-    def metered_kw(self) -> float:
-        return self.kw
 
     def metered_currents_a(self) -> list[float]:
         """By the connector's own phases; a vehicle with fewer stands on the first of them."""
@@ -129,44 +127,51 @@ class Outlet:
         self.asks = share
         self._follow()
 
+    def overdraw(self, times: float) -> None:
+        """Offers so many times what it may, and meters as if it did not."""
+        self.overdraws = times
+        self._follow()
+
     def switch_off(self) -> None:
         """The contactor opens: what the vehicle would do has no meaning any more."""
         self._coming.clear()
         self.offered_kw = 0.0
-        self._set(0.0)
+        self._set(0.0, 0.0)
 
     def advance(self) -> None:
         """Counts the energy up to now; a battery that is full by now takes no more."""
         now_s = self._loop.time()
-        kwh = self.kw * (now_s - self._at_s) / 3600
+        hours = (now_s - self._at_s) / 3600
         self._at_s = now_s
-        if kwh:
-            self.register_wh += kwh * 1000
+        if self.kw and hours:
+            self.register_wh += self.metered_kw * hours * 1000
             if self.car is not None:
-                self.car.energy_kwh += kwh * 0.93
+                self.car.energy_kwh += self.kw * hours * 0.93
                 if self.car.full:
-                    self._set(0.0)
+                    self._set(0.0, 0.0)
 
     def _follow(self) -> None:
-        wanted_kw = min(self.offered_kw, self.wanted_kw)
-        last_kw = self._coming[-1][1] if self._coming else self.kw
-        if wanted_kw == last_kw or self.car is None:
+        shown_kw = min(self.offered_kw, self.wanted_kw)
+        wanted_kw = min(shown_kw * self.overdraws, self.wanted_kw)
+        last = self._coming[-1][1:] if self._coming else (self.kw, self.metered_kw)
+        if (wanted_kw, shown_kw) == last or self.car is None:
             return
-        less = wanted_kw < last_kw
+        less = wanted_kw < last[0]
         at_s = self._loop.time() + self.car.follows_s[0 if less else 1]
         if self._coming:
             at_s = max(at_s, self._coming[-1][0])
-        self._coming.append((at_s, wanted_kw))
+        self._coming.append((at_s, wanted_kw, shown_kw))
         self._loop.call_at(at_s, self._change)
 
     def _change(self) -> None:
         now_s = self._loop.time()
         while self._coming and self._coming[0][0] <= now_s:
-            self._set(self._coming.popleft()[1])
+            self._set(*self._coming.popleft()[1:])
 
-    def _set(self, kw: float) -> None:
+    def _set(self, kw: float, metered_kw: float) -> None:
         self.advance()
-        self.kw = 0.0 if self.car is None or self.car.full else kw
+        idle = self.car is None or self.car.full
+        self.kw, self.metered_kw = (0.0, 0.0) if idle else (kw, metered_kw)
         self._on_power(self)
 
 

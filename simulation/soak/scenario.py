@@ -28,6 +28,8 @@ PINNED_SHARE = 0.5
 # Depots in which somebody has noted which phase is wired to which.
 SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
 ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
+# Depots with a meter of their own, and those of them whose meter tells each phase.
+METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
@@ -52,12 +54,14 @@ class Setup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """What the settings declare, and how the stations are really made. `sure_kw` cannot be lowered:
-    base load, fallbacks, and all that a station of class C can draw."""
+    base load, fallbacks, and all that a station of class C can draw. `meters_phases`: the site's
+    meter, where there is one, tells the current of each."""
 
     site: SiteSpec
     makes: tuple[Make, ...]
     base_kw: float
     sure_kw: float
+    meters_phases: bool
 
     def limits_kw(self) -> dict[str, float]:
         """Each of them holds as a whole, and a third of it on each phase."""
@@ -102,8 +106,15 @@ def scenario(setup: Setup) -> Scenario:
         mode="charging",
         horizon=Horizon(hours=1, step_minutes=15),
         period_s=rng.choice([60.0, 300.0]),
+        metered=wiring.random() < METERED_SHARE,
     )
-    return Scenario(site=site, makes=makes, base_kw=base_kw, sure_kw=sure_kw + base_kw)
+    return Scenario(
+        site=site,
+        makes=makes,
+        base_kw=base_kw,
+        sure_kw=sure_kw + base_kw,
+        meters_phases=wiring.random() < METERS_PHASES_SHARE,
+    )
 
 
 def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:

@@ -18,12 +18,14 @@ from simulation.soak.journal import Journal
 from simulation.soak.ledger import Ledger, Place
 from simulation.soak.loop import VirtualClock
 from simulation.soak.memory import MemoryStore
+from simulation.soak.meter import Meter
 from simulation.soak.outlet import VOLTAGE_V, Outlet
 from simulation.soak.planner import VirtualPlanner
-from simulation.soak.scenario import Scenario, Setup, scenario
+from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario
 from simulation.soak.station import Station
 from simulation.soak.talk import Talk
 from simulation.soak.traffic import Traffic
+from simulation.soak.unseen import Unseen
 
 RESTART_S = 5.0
 MAX_FAILURES = 5
@@ -42,6 +44,7 @@ class World:
         self.planner = VirtualPlanner(self.chance("planner"), setup.algorithm)
         self.faults: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.liars_until_s = 0.0
         self.daemon: Daemon | None = None
         self.beliefs: Beliefs | None = None
         self._lives = 0
@@ -50,8 +53,11 @@ class World:
         self.ledger = Ledger(
             self.scenario.limits_kw(), self.scenario.lines(), on_breach=self.blame.breached
         )
+        self.unseen = Unseen(self)
+        self._circuits = {place: limits[0] for place, limits in self.scenario.lines().items()}
         self.stations = {make.id: self._station(make.id) for make in self.scenario.makes}
         self.grid = Grid(self)
+        self.meter = Meter(self)
         self.traffic = Traffic(self)
         self.start_daemon()
         rng = self.chance("start")
@@ -116,6 +122,16 @@ class World:
         self.daemon.accept(cable, station, self.stations[station].make.version)
         return cable
 
+    @property
+    def is_anything_unseen(self) -> bool:
+        return self.unseen.kw > 0 or self.loop.time() < self.liars_until_s
+
+    def can_bear_unseen(self, kw: float) -> bool:
+        """Whether the guard could make room for so much once the meter has shown it."""
+        if not self.meter.can_be_trusted or self.is_anything_unseen:
+            return False
+        return self.scenario.sure_kw + kw < 0.95 * self.ledger.lines[ORDERED].limit_kw
+
     def _station(self, name: str) -> Station:
         make = next(make for make in self.scenario.makes if make.id == name)
         spec = next(spec for spec in self.scenario.site.stations if spec.id == name)
@@ -144,8 +160,10 @@ class World:
     def _power(self, station: str, outlet: Outlet) -> None:
         place: Place = (station, outlet.number)
         wanted_kw = outlet.wanted_kw if self.stations[station].powered else 0.0
+        unseen_kw = outlet.kw - outlet.metered_kw
+        self.unseen.put(place, unseen_kw, outlet.on_phases(unseen_kw), self._circuits[place])
         self.ledger.draw(place, outlet.kw, wanted_kw, outlet.on_phases(outlet.kw))
-        self.blame.look(place, outlet.kw)
+        self.blame.look(place, outlet.metered_kw)
 
     def _daemon_ended(self, task: asyncio.Task[None]) -> None:
         """By itself: a defect, after which systemd starts it anew."""

@@ -4,6 +4,7 @@ series of one point, routes of other days."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -204,6 +205,22 @@ def circuits(draw: st.DrawFn) -> tuple[Circuit, ...]:
 
 
 @st.composite
+def remembered_stays(draw: st.DrawFn) -> Stay:
+    """Of a plan in force, be its vehicle and connector there or not."""
+    edges = sorted(draw(st.lists(instants, min_size=2, max_size=4, unique=True)))
+    periods = (Period(start=a, end=b, kw=draw(powers)) for a, b in pairwise(edges))
+    return Stay(
+        vehicle=draw(names),
+        station=draw(names),
+        connector=draw(st.integers(1, 4)),
+        start=edges[0],
+        end=edges[-1],
+        energy_kwh=draw(powers),
+        periods=tuple(periods),
+    )
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     step, steps = draw(st.sampled_from((0.5, 1, 5, 7.5, 15, 30, 60))), draw(st.integers(1, 40))
     tree = draw(circuits())
@@ -228,6 +245,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         fleet.append(draw(vehicles(name, place)))
     before = tuple(Allocation(route=route, vehicle=draw(names)) for route in draw(unique_names()))
     at = st.none() | instants
+    stays = tuple(draw(st.lists(remembered_stays(), max_size=2)))
     return Snapshot(
         revision=draw(st.integers(0, 2**53 - 1)),
         taken_at=draw(instants),
@@ -239,7 +257,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         vehicles=tuple(fleet),
         routes=tuple(draw(routes(name)) for name in draw(unique_names())),
         rules=draw(rules()),
-        previous=draw(st.none() | st.builds(Previous, allocations=st.just(before), at=at)),
+        previous=draw(
+            st.none()
+            | st.builds(Previous, allocations=st.just(before), at=at, stays=st.just(stays))
+        ),
     )
 
 

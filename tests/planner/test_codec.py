@@ -28,6 +28,7 @@ from tests.planner.plans import sunny, sunny_plan, yard, yard_plan
 from tests.planner.strategies import snapshots
 
 Change = Callable[[dict[str, Any]], object]
+MISSING = object()
 
 
 def document() -> dict[str, Any]:
@@ -35,6 +36,7 @@ def document() -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(dump_snapshot(yard()))
     loaded["site"]["battery"] = json.loads(dump_snapshot(sunny()))["site"]["battery"]
     loaded["previous"] = {"allocations": [{"route": "R1", "vehicle": "V1"}]}
+    loaded["previous"]["stays"] = json.loads(dump_plan(yard_plan()))["stays"]
     return loaded
 
 
@@ -148,6 +150,10 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
         put("routes.0.vehicle", "ghost"),
         put("previous.allocations.0.vehicle", "ghost"),
         put("previous.allocations.0.route", "R77"),
+        put("previous.stays.0.vehicle", "ghost"),
+        put("previous.stays.0.station", "nowhere"),
+        put("previous.stays.0.why", MISSING),
+        put("previous.stays", MISSING),
         put("rules.incompatible_routes", [["R1", "R77"]]),
         put("routes.0.energy_kwh", {"ghost": 3}),
         put("site.battery.energy_kwh", 1),
@@ -163,7 +169,6 @@ def test_what_comes_and_goes_or_may_be_negative_is_let_in(change: Change) -> Non
 
 # Faults of fields.
 
-MISSING = object()
 # What is put where, and the sentence, in which `{}` is the path of what was put.
 FAULTS: list[tuple[str, Any, str]] = [
     ("vehicles.0.energy_kwh", "31", '{}: wants a number of kWh, not the text "31"'),
@@ -343,6 +348,25 @@ FAULTS: list[tuple[str, Any, str]] = [
         'previous.allocations[1].route: wants a name of its own, "R1" is taken '
         "by previous.allocations[0]",
     ),
+    (
+        "previous.stays.0.to",
+        "2026-11-20T15:00:00Z",
+        "{}: wants an instant after from",
+    ),
+    (
+        "previous.stays.0.periods.0.from",
+        "2026-11-20T15:00:00Z",
+        "{}: wants an instant within the stay, in order",
+    ),
+    (
+        "previous.stays.0.periods.0.to",
+        "2026-11-22T15:00:00Z",
+        "{}: wants an instant after from, within the stay",
+    ),
+    ("previous.stays.0.periods.0.kw", -3, "{}: wants at least 0, not -3, in kW"),
+    ("previous.stays.0.station", 7, "{}: wants text of 1 to 128 characters, not 7"),
+    ("previous.stays.0.vehicle", MISSING, "{}: is missing"),
+    ("previous.stays.0.color", "red", "{}: is not a known key"),
     ("format", "depotd.plan/1", '{}: wants "depotd.snapshot/1", not the text "depotd.plan/1"'),
     ("format", MISSING, '{}: wants "depotd.snapshot/1", but there is no such key'),
 ]

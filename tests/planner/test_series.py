@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,16 @@ def test_pieces_cover_without_gaps_and_agree_with_every_other_view(
     assert drawn.highest(start, end) == max(v for _, _, v in found)
     low, high = drawn.lowest(start, end), drawn.highest(start, end)
     assert low <= drawn.mean(start, end) + 1e-9 <= high + 2e-9
+
+
+@given(series(), instants, st.integers(1, 500))
+def test_values_by_step_are_those_of_each_step(
+    drawn: Series, start: datetime, minutes: int
+) -> None:
+    grid = [start + i * timedelta(minutes=minutes) for i in range(13)]
+    for value in (Series.lowest, Series.highest, Series.mean):
+        each = [value(drawn, a, b) for a, b in pairwise(grid)]
+        assert drawn.by_step(grid, value) == pytest.approx(each)
 
 
 def test_points_out_of_order_are_refused() -> None:

@@ -104,7 +104,12 @@ def test_a_station_that_does_not_fall_back_is_found() -> None:
     assert any("kW instead of" in problem for problem in result.problems)
 
 
-@pytest.mark.fault(46)
-async def test_stations_that_come_back_all_at_once_are_all_back(tmp_path: Path) -> None:
-    result = await storm.run(tmp_path, 40, SEED, jitter_s=0.2)
+@pytest.mark.fault(46, 73)
+async def test_stations_that_come_back_all_at_once_are_all_back_and_leave_nothing_open(
+    tmp_path: Path,
+) -> None:
+    result = await storm.run(tmp_path, 40, SEED, jitter_s=0.2, rounds=2)
     assert (result.back, result.log_errors) == (40, 0), f"seed {SEED}"
+    first, last = result.held[0], result.held[-1]
+    # The planner's process and a connection of the pages may come or go; 40 stations may not.
+    assert abs(last.descriptors - first.descriptors) < 20

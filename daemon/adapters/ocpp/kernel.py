@@ -9,7 +9,7 @@ from websockets.asyncio.server import ServerConnection
 # A peer that is gone is found within a minute: a ping goes out within 15 s of its going.
 DEAD_PEER_MS = 40_000
 # For a peer that does not read it would hold up to 4 MiB before a send waits.
-SEND_BUFFER_BYTES = 32 * 1024
+SEND_BUFFER_BYTES = 16 * 1024
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 15, 10, 3
 
 

@@ -13,8 +13,12 @@ from planner.algorithms.at_hand import KWH, AtHand, better, finish
 from planner.check import audit
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
+from planner.linear.hints import curve_hints
+from planner.linear.model import Model
 from planner.linear.scopes import placed_scope
+from planner.linear.solver import solve_lp
 from planner.linear.tiers import ROUNDS, Known, refined, solve_tiers
+from planner.objectives import SHORTFALL
 from planner.params import Params
 from planner.series import Series
 from planner.snapshot import Mode, Snapshot
@@ -95,6 +99,30 @@ def test_it_is_never_worse_than_the_draft_where_it_is_exact() -> None:
             before, after = hand.tiers(hand.draft), hand.tiers(found.draft)
             nearly = replace(after, money=after.money * 0.999 - 0.01, taste=before.taste)
             assert not better(before, nearly), f"seed {seed}"
+
+
+def test_no_money_there_is_outweighs_shortfall_that_can_be_avoided() -> None:
+    """Dear hours and a dear peak, against a program that knows of shortfall alone."""
+    short_kwh = 0.0
+    for seed in range(5):
+        depot = random_depot(
+            Random(seed), vehicles=5, routes=8, connectors=4, hours=8, mode="charging", tight=0.15
+        )
+        site = replace(depot.site, peak_price_per_kw=40.0)
+        places = tuple(replace(c, min_kw=0.0) for c in depot.connectors)
+        snapshot = replace(depot, site=site, connectors=places)
+        hand = AtHand.greedy(snapshot)
+        given = snapshot, hand.line, hand.chosen, hand.draft
+        found = charge(*given, Deadline.after(20.0))
+        model = Model(placed_scope(*given, thrifty=True))
+        held = {c: (value, value) for c, value in curve_hints(model.columns, hand.draft).items()}
+        cost = model.cost(SHORTFALL)
+        least = solve_lp(model.columns, model.rows, cost, time_s=20.0, bounds=held)
+        assert found is not None, f"seed {seed}"
+        assert least is not None, f"seed {seed}"
+        assert found.shortfall_kwh <= least.objective + 0.01, f"seed {seed}"
+        short_kwh += found.shortfall_kwh
+    assert short_kwh > 1.0
 
 
 def test_a_limit_that_binds_has_a_price_where_a_kwh_more_would_save_money() -> None:

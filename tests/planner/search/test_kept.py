@@ -133,7 +133,7 @@ EVENTS: list[Callable[[Snapshot, Random], Snapshot]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["plain", "scarce", "long"])
 @pytest.mark.parametrize("event", EVENTS)
 def test_after_any_event_the_plan_breaks_no_law(
     kind: str, event: Callable[[Snapshot, Random], Snapshot]

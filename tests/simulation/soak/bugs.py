@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
-from daemon.core import budget, diff, dispatch, keeping, links, profiles
+from daemon.core import budget, diff, dispatch, keeping, links, profiles, site_metering
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
@@ -234,7 +234,7 @@ BUGS: tuple[Bug, ...] = (
         name="forgets at a restart",
         rule="what was lent outlives the daemon",
         broken=lambda: patch.dict(keeping._RESTORE, {"evse": lambda depot, fact: None}),
-        setup=setup("kill", rate=20.0),
+        setup=setup("kill", seed=2, rate=20.0),
     ),
     Bug(
         name="amperes of one phase",
@@ -250,7 +250,23 @@ BUGS: tuple[Bug, ...] = (
         name="no base load",
         rule="what the site draws besides is taken off its limit",
         broken=lambda: patch.object(Depot, "base_load_kw", lambda self: Series.constant(0.0)),
-        setup=setup(seed=1),
+        setup=setup(seed=2),
+    ),
+    Bug(
+        name="no site meter",
+        rule="what the site's meter shows beyond all bookings is taken off the room",
+        broken=lambda: patch.object(
+            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+        ),
+        setup=setup("surge", seed=14, rate=30.0),
+    ),
+    Bug(
+        name="liars' meters believed",
+        rule="a station's meter that shows too little leaves less for all",
+        broken=lambda: patch.object(
+            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+        ),
+        setup=setup("liar", seed=12, rate=30.0),
     ),
     Bug(
         name="circuits forgotten",

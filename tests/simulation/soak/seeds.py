@@ -6,6 +6,14 @@ from simulation.soak.faults import FAULTS
 from simulation.soak.scenario import Setup
 
 SEEDS: dict[str, Setup] = {
+    "a mean metered before a cut hides an undeclared load from the site's meter": Setup(
+        seed=8,
+        hours=0.2,
+        stations=8,
+        faults=frozenset({"surge", "planner-wild"}),
+        rate=30.0,
+        pinned=True,
+    ),
     "a limit ordered until an instant is stored with a plan, and the next start cannot read it": (
         Setup(
             seed=3,

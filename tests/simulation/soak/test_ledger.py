@@ -104,15 +104,24 @@ def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> No
     assert ledger.lines["site L2"].worst_kw == pytest.approx(1.0)
 
 
-def test_what_is_excused_is_not_counted_until_it_is_no_more(virtual_loop: VirtualLoop) -> None:
-    async def hour() -> float:
+def test_an_overload_that_nobody_can_know_of_is_excused_for_a_while(
+    virtual_loop: VirtualLoop,
+) -> None:
+    async def hour() -> tuple[float, float]:
         ledger = Ledger({SITE: 30.0}, {A: (SITE,)}, on_breach=lambda line: None)
+        line = ledger.lines[SITE]
+        ledger.unseen(SITE, 3.0, lambda: 10.0)
+        await asyncio.sleep(100)
         ledger.draw(A, 33.0, 33.0, balanced(33.0))
-        ledger.excuse(SITE, 3.0)
-        await asyncio.sleep(10)
-        ledger.excuse(SITE, 0.0)
-        await asyncio.sleep(4)
+        await asyncio.sleep(14)
+        ledger.draw(A, 30.0, 30.0, balanced(30.0))
         ledger.advance()
-        return ledger.lines[SITE].over_s
+        longer_s = line.over_s
+        ledger.draw(A, 34.0, 34.0, balanced(34.0))
+        await asyncio.sleep(2)
+        ledger.advance()
+        return longer_s, line.over_s - longer_s
 
-    assert virtual_loop.run_until_complete(hour()) == pytest.approx(4, abs=1e-6)
+    longer_s, more_s = virtual_loop.run_until_complete(hour())
+    assert longer_s == pytest.approx(4, abs=1e-6)
+    assert more_s == pytest.approx(2, abs=1e-6)

@@ -1,0 +1,70 @@
+"""What the guard can learn of from the site's meter alone, and how long that may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from simulation.soak.grid import GRACE_S
+from simulation.soak.ledger import PHASES, SITE, TOLERANCE_KW, on_phase
+from simulation.soak.outlet import Powers
+from simulation.soak.scenario import ORDERED
+
+if TYPE_CHECKING:
+    from simulation.soak.world import World
+
+# Until the next sample, and until stations and vehicles have followed the cut that it brings.
+PROMISE_S = 13.0
+
+Parts = tuple[float, float, float, float]
+"""kW as a whole, and on each phase."""
+
+
+class Unseen:
+    """A load that nobody declared, a station that draws more than it says. An overload that they
+    make is excused until the meter has shown it and the cut is followed, and where something else
+    has gone wrong as well, until every lease has run out. What no meter shows - the phases where it
+    tells none, every circuit - is excused for good."""
+
+    def __init__(self, world: World) -> None:
+        self.kw = 0.0
+        self._world = world
+        self._parts: dict[object, tuple[Parts, str | None]] = {}
+
+    def put(self, source: object, kw: float, phases: Powers, circuit: str | None = None) -> None:
+        """From now on; `source` is whoever draws it."""
+        if kw < TOLERANCE_KW and source not in self._parts:
+            return
+        self._parts[source] = ((kw, *phases), circuit)
+        whole = self._sum(list(self._parts.values()))
+        self.kw = whole[0]
+        by_phase = self._patience_s if self._world.scenario.meters_phases else _for_good
+        for limit in (SITE, ORDERED):
+            self._tell(limit, whole, by_phase)
+        for site_circuit in self._world.scenario.site.circuits:
+            below = [item for item in self._parts.values() if item[1] == site_circuit.id]
+            self._tell(site_circuit.id, self._sum(below), _for_good, _for_good)
+
+    def _tell(
+        self,
+        limit: str,
+        parts: Parts,
+        by_phase: Callable[[], float],
+        as_a_whole: Callable[[], float] | None = None,
+    ) -> None:
+        ledger = self._world.ledger
+        ledger.unseen(limit, parts[0], as_a_whole or self._patience_s)
+        for phase, kw in zip(PHASES, parts[1:], strict=True):
+            ledger.unseen(on_phase(limit, phase), kw, by_phase)
+
+    def _sum(self, items: list[tuple[Parts, str | None]]) -> Parts:
+        a, b, c, d = (sum(x) for x in zip((0.0,) * 4, *(parts for parts, _ in items), strict=True))
+        return (a, b, c, d)
+
+    def _patience_s(self) -> float:
+        return GRACE_S if self._world.blame.is_anybody_hurt() else PROMISE_S
+
+
+def _for_good() -> float:
+    return math.inf
