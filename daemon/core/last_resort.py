@@ -19,9 +19,9 @@ REFUSING_S, REFUSALS = 40.0, 2
 def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
     told, or goes on refusing to be told less; and only while it costs a limit: the site's meter
-    shows an overload that outlasted cuts, or what cannot be lowered does not fit. The vehicle stays
-    where it is; somebody has to look."""
-    if not depot.meter.forces_zero and depot.over_s is None:
+    shows an overload that outlasted cuts, or what cannot be lowered does not fit, as far as that
+    meter tells. The vehicle stays where it is; somebody has to look."""
+    if not depot.meter.forces_zero and (depot.over_s is None or _all_fits(depot, now)):
         return
     for station, evse in depot.evses():
         running = evse.transaction
@@ -45,11 +45,16 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
 
 def _goes_on_refusing(depot: Depot, station: Station, evse: Evse, now: Now) -> bool:
     """Whether what it refuses to leave has no end by itself, and costs a limit for long enough."""
-    meter, since_s = depot.meter, depot.over_s
+    since_s = depot.over_s
     if evse.failures < REFUSALS or since_s is None or now.monotonic_s < since_s + REFUSING_S:
         return False
-    fits = (meter.import_kw or 0.0) <= depot.limit_kw()[0].at(now.utc)
-    if station.keeps_leases or (depot.site.metered and not meter.is_blind and fits):
-        return False
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
-    return booked.soon_kw > evse.floor_kw
+    return not station.keeps_leases and booked.soon_kw > evse.floor_kw
+
+
+def _all_fits(depot: Depot, now: Now) -> bool:
+    """Whether the site's meter shows that bookings which exceed a limit are not drawn."""
+    meter = depot.meter
+    if not depot.site.metered or meter.is_blind or meter.import_kw is None:
+        return False
+    return meter.import_kw <= depot.limit_kw()[0].at(now.utc)
