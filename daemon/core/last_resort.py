@@ -20,8 +20,8 @@ PATIENCE_S, REFUSALS = 40.0, 2
 def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
     told, or goes on refusing to be told less; and only while it costs a limit: the site's meter
-    shows an overload that outlasted cuts; where none is heard, what cannot be lowered has not
-    fitted for a while. The vehicle stays where it is; somebody has to look."""
+    shows an overload that outlasted cuts, or what cannot be lowered has not fitted for a while, as
+    far as that meter tells. The vehicle stays where it is; somebody has to look."""
     if not _costs_a_limit(depot, now):
         return
     for station, evse in depot.evses():
@@ -45,9 +45,11 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
 
 
 def _costs_a_limit(depot: Depot, now: Now) -> bool:
-    if depot.site.metered and not depot.meter.is_blind:
-        return depot.meter.forces_zero
-    return depot.over_s is not None and now.monotonic_s >= depot.over_s + PATIENCE_S
+    if depot.meter.forces_zero:
+        return True
+    if depot.over_s is None or now.monotonic_s < depot.over_s + PATIENCE_S:
+        return False
+    return not _all_fits(depot, now)
 
 
 def _goes_on_refusing(station: Station, evse: Evse, depot: Depot, now: Now) -> bool:
@@ -56,3 +58,11 @@ def _goes_on_refusing(station: Station, evse: Evse, depot: Depot, now: Now) -> b
         return False
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     return booked.soon_kw > evse.floor_kw
+
+
+def _all_fits(depot: Depot, now: Now) -> bool:
+    """Whether the site's meter shows that bookings which exceed a limit are not drawn."""
+    meter = depot.meter
+    if not depot.site.metered or meter.is_blind or meter.import_kw is None:
+        return False
+    return meter.import_kw <= depot.limit_kw()[0].at(now.utc)

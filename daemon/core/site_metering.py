@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from daemon.core.alerts import alert
-from daemon.core.budget import booking, promised
+from daemon.core.budget import promised
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
@@ -143,21 +143,20 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
 def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
     """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
     else the most that it has promised to stay below. Its meter's word may be a mean that is older
-    than a cut: what is above its booking is no charging that anybody makes room for, and counts as
+    than a cut: what is above its promise is no charging that anybody makes room for, and counts as
     base load, so that base load and bookings together never come to less than the site's meter
-    shows, and who draws more than it promised leaves the others less."""
+    shows."""
     if station.online and evse.transaction is None:
         return (0.0, 0.0, 0.0, 0.0)
     fresh = timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
     settled = timedelta(seconds=depot.site.settle_s)
-    now_s, slack_s = now.monotonic_s, depot.site.slack_s
+    kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
     reading = evse.reading
     if reading is not None and evse.changed_at is not None and station.online:
         since = max(now.utc - fresh, evse.changed_at + settled)
         if reading.at >= since:
-            booked_kw = booking(station, evse, now_s, slack_s).soon_kw
-            return draw(evse, min(booked_kw, evse.power_kw))
-    return draw(evse, promised(station, evse, now_s, slack_s).soon_kw)
+            kw = min(kw, evse.power_kw)
+    return draw(evse, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
