@@ -27,7 +27,9 @@ from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
 TRIES = 3
-RETRY_S = 600.0
+# A fixed load costs the others what is booked for it, so it is soon tried whether it can be told
+# again; one that stays as it is costs a call, and its lane for the call's deadline.
+FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
 PAUSES_S = (2.0, 10.0)
 # Stations come back within this after a start of ours; before, nobody is called to the depot.
@@ -204,6 +206,8 @@ def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now)
     if before_kw != lease.kw:
         evse.changed_at = now.utc
     evse.peak_kw = max(evse.peak_kw, before_kw, lease.kw)
+    if evse.failures >= TRIES:
+        depot.trigger.ask("station can be told again", now.monotonic_s)
     evse.confirmed, evse.unconfirmed, evse.failures = lease, None, 0
     # A later refusal is about a transaction that is over, say, and not about how it is written.
     station.capabilities.proven = True
@@ -216,7 +220,10 @@ def _step_down(
         evse.retry_s = now.monotonic_s + PAUSES_S[evse.failures - 1]
         return
     evse.fixed = REFUSES if refused else SILENT
-    evse.retry_s = now.monotonic_s + RETRY_S
+    again = evse.failures - TRIES
+    evse.retry_s = now.monotonic_s + min(FIRST_RETRY_S * 2.0 ** min(again, 10), LAST_RETRY_S)
+    if again > 0:
+        return  # told when it began
     depot.trigger.ask("station cannot be told", now.monotonic_s)
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     text = (
@@ -237,7 +244,7 @@ def _settle(depot: Depot, now: Now) -> None:
         if evse.retry_s is not None and now.monotonic_s >= evse.retry_s:
             evse.retry_s = None
             if evse.fixed in {REFUSES, SILENT}:
-                evse.fixed, evse.failures = None, TRIES - 1
+                evse.fixed = None
             depot.dirty = True
 
 

@@ -47,6 +47,7 @@ class _Kind:
 
     min_kw: float
     max_kw: float
+    fallback_kw: float
     plugs: frozenset[str]
     above: tuple[int, ...]
     sockets: list[Socket]
@@ -139,8 +140,9 @@ class Reach:
         for visit in visits:
             above = [i for i, x in enumerate(self._line.limits) if visit.socket in x.sockets]
             for charge in visit.charges:
+                kw = self._line.beyond_kw(visit.socket, charge.kw)
                 for i in above:
-                    taken[i][self._line.step_at(charge.start_s)] += charge.kw
+                    taken[i][self._line.step_at(charge.start_s)] += kw
         return taken
 
     def _room_kw(self, vehicle: Vehicle, world: World) -> list[Floats]:
@@ -162,7 +164,8 @@ class Reach:
             return energy_kwh
         best = energy_kwh
         for kind in self._fitting(car.vehicle):
-            kw = np.minimum(kind.max_kw, np.minimum.reduce([room_kw[i] for i in kind.above]))
+            left_kw = np.minimum.reduce([room_kw[i] for i in kind.above])
+            kw = np.minimum(kind.max_kw, left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw))
             gaps = [(visit.start_s, visit.end_s)]
             if world.connectors:
                 gaps = self._gaps(kind, visit)
@@ -219,9 +222,9 @@ class Reach:
 
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
-    kinds: dict[tuple[float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
+    kinds: dict[tuple[float, float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
     for c in usable(snapshot):
         above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
-        key = (c.min_kw, c.max_kw, frozenset(c.plugs), above)
+        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above)
         kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
     return list(kinds.values())

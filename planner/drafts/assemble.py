@@ -254,12 +254,14 @@ def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
 
 
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
-    """The highest sum of what the limit's connectors draw in each step, and the battery's power."""
+    """The highest sum of what the limit's connectors draw above their fallbacks in each step, and
+    the battery's power."""
     edges: list[tuple[float, float]] = []
     for visit in draft.visits:
         if visit.socket in limit.sockets:
             for charge in visit.charges:
-                edges += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+                beyond_kw = line.beyond_kw(visit.socket, charge.kw)
+                edges += [(charge.start_s, beyond_kw), (charge.end_s, -beyond_kw)]
     highest = np.zeros(line.steps)
     kw = 0.0
     for at_s, change in sorted(edges):

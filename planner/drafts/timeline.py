@@ -6,7 +6,7 @@ Times are seconds after `taken_at`; arrays have one value a step (law 1 of the c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,20 +24,23 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What the connectors of a circuit, or of the site, may draw together beside the fixed loads.
+    """What the connectors of a circuit, or of the site, may draw together beside the fixed loads
+    and above their fallbacks, whose sum is `fallback_kw`.
 
-    `room_kw` is negative where the fixed loads alone exceed the limit; for the site it counts base
-    load and pv, and the battery comes on top.
+    `room_kw` is negative where the fixed loads and fallbacks alone exceed the limit; for the site
+    it counts base load and pv, and the battery comes on top.
     """
 
     name: str
     room_kw: Floats
+    fallback_kw: float
     sockets: frozenset[Socket]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """`fixed_kw` is what the uncontrollable connectors draw all the horizon."""
+    """`fixed_kw` is what the uncontrollable connectors draw all the horizon; `fallback_kw` has the
+    controllable ones that keep one."""
 
     taken_at: datetime
     step_s: float
@@ -49,6 +52,7 @@ class Timeline:
     import_price: Floats
     export_price: Floats
     fixed_kw: float
+    fallback_kw: Mapping[Socket, float]
     limits: tuple[Limit, ...]
 
     @property
@@ -68,6 +72,11 @@ class Timeline:
     def fixed_import_kw(self) -> Floats:
         """The site's import before pv, charging and battery."""
         return self.base_load_kw + self.fixed_kw
+
+    def beyond_kw(self, socket: Socket | None, kw: float) -> float:
+        """What of `kw` at a connector lies above its fallback: what it takes of `room_kw`."""
+        kept_kw = self.fallback_kw.get(socket, 0.0) if socket is not None else 0.0
+        return max(0.0, kw - kept_kw)
 
     def seconds(self, instant: datetime) -> float:
         return (instant - self.taken_at) / SECOND
@@ -105,9 +114,11 @@ def timeline(snapshot: Snapshot) -> Timeline:
     base_load_kw = np.array([site.base_load_kw.highest(a, b) for a, b in spans])
     import_limit_kw, pv_kw = lowest(site.import_limit_kw), lowest(site.pv_kw)
     fixed_kw = sum(c.load_kw for c in snapshot.connectors if not c.controllable)
+    kept_kw = sum(c.kept_kw for c in snapshot.connectors)
     whole = Limit(
         name="site",
-        room_kw=import_limit_kw - base_load_kw + pv_kw - fixed_kw,
+        room_kw=import_limit_kw - base_load_kw + pv_kw - kept_kw,
+        fallback_kw=kept_kw - fixed_kw,
         sockets=frozenset(c.key for c in snapshot.connectors),
     )
     return Timeline(
@@ -121,6 +132,7 @@ def timeline(snapshot: Snapshot) -> Timeline:
         import_price=mean(site.import_price_per_kwh),
         export_price=mean(site.export_price_per_kwh),
         fixed_kw=fixed_kw,
+        fallback_kw={c.key: c.kept_kw for c in snapshot.connectors if c.controllable},
         limits=(whole, *_circuit_limits(snapshot, lowest)),
     )
 
@@ -129,10 +141,11 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
     parent = {c.id: c.parent for c in snapshot.circuits}
     for circuit in snapshot.circuits:
         below = [c for c in snapshot.connectors if circuit.id in _chain(c.circuit, parent)]
-        fixed_kw = sum(c.load_kw for c in below if not c.controllable)
+        kept_kw = sum(c.kept_kw for c in below)
         yield Limit(
             name=f"circuit {circuit.id}",
-            room_kw=lowest(circuit.limit_kw) - fixed_kw,
+            room_kw=lowest(circuit.limit_kw) - kept_kw,
+            fallback_kw=sum(c.kept_kw for c in below if c.controllable),
             sockets=frozenset(c.key for c in below),
         )
 

@@ -76,6 +76,8 @@ def _power(columns: Columns, name: str) -> None:
             if place in scope.stepped or place in scope.steady:
                 columns.add("on", place, 0.0, 1.0, integral=True)
                 columns.add("burst", place, 0.0, most_kw)
+            if fallback_kw := scope.groups[g].fallback_kw:
+                columns.add("beyond", place, 0.0, max(0.0, most_kw - fallback_kw))
 
 
 def _holds(columns: Columns, name: str) -> None:

@@ -40,13 +40,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`limits` are the positions in `Timeline.limits` that hold for it."""
+    """`limits` are the positions in `Timeline.limits` that hold for it; `fallback_kw` is kept of
+    them for each of its connectors."""
 
     sockets: tuple[Socket, ...]
     min_kw: float
     max_kw: float
     plugs: frozenset[str]
     limits: tuple[int, ...]
+    fallback_kw: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ class Scope:
     def most_kw(self, vehicle: str, group: int, step: int) -> float:
         """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
         place, room_kw = self.groups[group], self._room_kw[group][step]
+        room_kw += place.fallback_kw if room_kw >= 0 else 0.0
         kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, room_kw)
         return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
 
@@ -185,7 +188,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
     wish = snapshot.rules.soft.charger_preference
     for c in usable(snapshot):
         cost = wish.cost_of(*c.key) if wish is not None else 0.0
-        key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
+        key = (c.circuit, c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), cost)
         alike.setdefault(key, []).append(c)
     return tuple(
         Group(
@@ -194,6 +197,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
             max_kw=group[0].max_kw,
             plugs=frozenset(group[0].plugs),
             limits=tuple(i for i, x in enumerate(line.limits) if group[0].key in x.sockets),
+            fallback_kw=group[0].fallback_kw,
         )
         for group in alike.values()
     )
