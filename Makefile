@@ -8,7 +8,7 @@ BENCH_STAMP := .venv-bench/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test soak lint types faults fuzz power-cuts kills storm env bench lock clean
+.PHONY: help demo test soak lint types faults fuzz socket-fuzz power-cuts kills daemon-kills lag storm env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,7 +17,8 @@ help:
 	@echo "make soak    the daemon under every fault in virtual time: a night (SITE_HOURS=, SEED=)"
 	@echo "make faults  the table of docs/reliability.md anew, from the tests"
 	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
-	@echo "make power-cuts, kills, storm   what else takes minutes to try (ARGS=... for options)"
+	@echo "make socket-fuzz, power-cuts, kills, daemon-kills, lag, storm"
+	@echo "             what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
@@ -48,11 +49,20 @@ faults: env
 fuzz: env
 	$(BIN)/python -m tests.trials.fuzz $(ARGS)
 
+socket-fuzz: env
+	$(BIN)/python -m tests.trials.socket_fuzz $(ARGS)
+
 power-cuts: env
 	$(BIN)/python -m tests.trials.power_cuts $(ARGS)
 
 kills: env
 	$(BIN)/python -m tests.trials.kills $(ARGS)
+
+daemon-kills: env
+	$(BIN)/python -m tests.trials.daemon_kills $(ARGS)
+
+lag: env
+	$(BIN)/python -m tests.trials.lag $(ARGS)
 
 storm: env
 	$(BIN)/python -m tests.trials.storm $(ARGS)

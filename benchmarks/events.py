@@ -15,7 +15,7 @@ def following(snapshot: Snapshot, plan: Plan) -> Snapshot:
     return replace(
         snapshot,
         revision=snapshot.revision + 1,
-        previous=Previous(allocations=plan.allocations),
+        previous=Previous(allocations=plan.allocations, stays=plan.stays),
     )
 
 

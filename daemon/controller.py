@@ -129,6 +129,9 @@ class Controller:
                 began_s = time.perf_counter()
                 batch.append(apply(self.depot, event, self._read_clock()))
                 self._metrics.event_handled(type(event).__name__, time.perf_counter() - began_s)
+                # Some milliseconds each in a large depot: sockets and timers have their turn
+                # between two of them.
+                await asyncio.sleep(0)
             kept = await self._keep(keeper, acted_on, batch)
             for effects, stored in zip(batch, kept, strict=True):
                 for effect in effects:

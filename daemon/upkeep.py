@@ -1,4 +1,5 @@
-"""What runs beside control: proof of progress for systemd, room on the disk, old rows."""
+"""What runs beside control: proof of progress for systemd, the loop's lag, room on the disk, old
+rows."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from daemon.controller import Controller
 from daemon.core.events import Event, Noticed
 
 WATCH_S: Final = 5.0
+# Ten timers a second cost about a thousandth of a core.
+LAG_EVERY_S: Final = 0.1
 # One commit: a disk that needs longer does not come back, a start on it may.
 WRITER_STUCK_S: Final = 60.0
 # Beyond its deadline, its grace, and the making of a new process.
@@ -34,6 +37,7 @@ class Upkeep:
     planner: PlannerProcess
     notifier: Notifier
     emit: Callable[[Event], Awaitable[None]]
+    lagged: Callable[[float], None]
     log: FilteringBoundLogger
     retention: Retention = Retention()  # noqa: RUF009  (frozen)
 
@@ -48,6 +52,14 @@ class Upkeep:
             else:
                 self.log.error("no_progress", where=stuck)
             await asyncio.sleep(WATCH_S)
+
+    async def watch_lag(self) -> None:
+        """Tells how late the loop's timers are."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.lagged(loop.time() - due_s)
 
     async def watch_room(self) -> None:
         """Tells when the reserve had to be given up, and takes it back when there is room."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from planner.model import FieldError
 
 if TYPE_CHECKING:
     from planner.snapshot import Circuit, Connector, Vehicle
+    from planner.stay import Stay
 
 
 def at_most(key: str, value: float, bound: str, most: float) -> None:
@@ -62,3 +64,26 @@ def check_plugged(vehicles: Sequence[Vehicle], connectors: Sequence[Connector]) 
         if key in taken:
             raise FieldError(path, f'wants a free connector, {name} is taken by "{taken[key]}"')
         taken[key] = vehicle.id
+
+
+# What the audit of a plan lets pass, or a plan in force could make the next snapshot unreadable.
+_INSTANT: Final = timedelta(milliseconds=1)
+_NO_KW: Final = -1e-4
+
+
+def check_stays(where: str, stays: Sequence[Stay]) -> None:
+    """Every stay ends after it begins, and its periods follow one another within it."""
+    for i, stay in enumerate(stays):
+        if stay.end <= stay.start:
+            raise FieldError(f"{where}[{i}].to", "wants an instant after from")
+        at = stay.start
+        for j, period in enumerate(stay.periods):
+            path = f"{where}[{i}].periods[{j}]"
+            if period.kw < _NO_KW:
+                text = f"wants at least 0, not {period.kw:g}"
+                raise FieldError(f"{path}.kw", text, quantity=True)
+            if period.start < at - _INSTANT:
+                raise FieldError(f"{path}.from", "wants an instant within the stay, in order")
+            if not period.start < period.end <= stay.end + _INSTANT:
+                raise FieldError(f"{path}.to", "wants an instant after from, within the stay")
+            at = period.end

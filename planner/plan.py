@@ -12,47 +12,20 @@ from pydantic.dataclasses import dataclass
 
 from planner.model import MODEL
 from planner.numbers import Identifier
-from planner.series import Instant, Number
+from planner.series import Instant
 from planner.snapshot import Allocation
+from planner.stay import From, To
+from planner.stay import Period as Period
+from planner.stay import Stay as Stay
 
 FORMAT: Final = "depotd.plan/1"
 Status = Literal["optimal", "feasible", "fallback"]
-
-From = Annotated[Instant, Field(validation_alias="from", serialization_alias="from")]
-To = Annotated[Instant, Field(validation_alias="to", serialization_alias="to")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Unserved:
     route: Identifier
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
-class Period:
-    """Constant power over `[start, end)`."""
-
-    start: From
-    end: To
-    kw: Number
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
-class Stay:
-    """One vehicle at one connector; `energy_kwh` as metered at the connector."""
-
-    vehicle: Identifier
-    station: Identifier
-    connector: int
-    start: From
-    end: To
-    energy_kwh: float
-    periods: tuple[Period, ...]
-    why: str = ""
-
-    @property
-    def key(self) -> tuple[str, int]:
-        return self.station, self.connector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -30,7 +31,8 @@ MAX_YEAR: Final = 9000
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _RFC3339 = re.compile(_DATE + r"T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?Z")
 _WANTED = 'wants an instant in UTC such as "2026-11-20T16:00:00Z"'
-_START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+# Within what can be told, so that a constant that got a second point can be read back.
+_START_OF_TIME = datetime(MIN_YEAR, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(value: object) -> datetime:
@@ -69,6 +71,9 @@ class Point:
 
     at: Instant
     value: Number
+
+
+_instant = attrgetter("at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -114,18 +119,36 @@ class Series:
 
     def at(self, instant: datetime) -> float:
         """The value that holds at `instant`."""
-        index = bisect_right(self.points, instant, key=lambda p: p.at)
+        index = bisect_right(self.points, instant, key=_instant)
         return self.points[max(index - 1, 0)].value
+
+    def next_change(self, after: datetime) -> datetime | None:
+        """The first point's instant that is later than `after`."""
+        index = bisect_right(self.points, after, key=_instant)
+        return self.points[index].at if index < len(self.points) else None
 
     def pieces(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, float]]:
         """The constant pieces `(from, to, value)` of `[start, end)`, in order, without gaps."""
-        index = max(bisect_right(self.points, start, key=lambda p: p.at) - 1, 0)
+        index = max(bisect_right(self.points, start, key=_instant) - 1, 0)
         at = start
         while at < end:
             more = index + 1 < len(self.points)
             to = min(self.points[index + 1].at, end) if more else end
             yield at, to, self.points[index].value
             at, index = to, index + 1
+
+    def by_step(self, grid: Sequence[datetime], value: Callable[..., float]) -> list[float]:
+        """`value(series, start, end)`, such as `Series.mean`, of each step of `grid`. It is asked
+        only where the series changes within one."""
+        if len(self.points) == 1:
+            return [self.points[0].value] * (len(grid) - 1)
+        at, found = [p.at for p in self.points], []
+        for start, end in pairwise(grid):
+            after = bisect_right(at, start)
+            steady = after == len(at) or at[after] >= end
+            last = self.points[max(after - 1, 0)].value
+            found.append(last if steady else value(self, start, end))
+        return found
 
     def mean(self, start: datetime, end: datetime) -> float:
         """The time-weighted mean over `[start, end)`."""

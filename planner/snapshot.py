@@ -12,11 +12,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
-from planner.consistency import at_most, check_plugged, check_tree, check_unique
+from planner.consistency import at_most, check_plugged, check_stays, check_tree, check_unique
 from planner.model import MODEL, FieldError
 from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive, Share
 from planner.series import MAX_YEAR, Instant, NonNegativeSeries, Series
 from planner.soft import Soft
+from planner.stay import Stay
 
 FORMAT: Final = "depotd.snapshot/1"
 MAX_STEPS: Final = 100_000
@@ -25,6 +26,7 @@ MAX_STEPS: Final = 100_000
 MAX_VEHICLES: Final = 1000
 MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
+MAX_STAYS: Final = MAX_VEHICLES + MAX_ROUTES
 # The largest number that every store and every JSON reader carries whole.
 MAX_REVISION: Final = 2**53 - 1
 
@@ -243,19 +245,34 @@ class Rules:
     incompatible_routes: tuple[tuple[Identifier, Identifier], ...] = ()
     soft: Soft = Field(default_factory=Soft)
 
-    @property
-    def spare_kwh(self) -> float:
-        """What a departure needs beyond its route's energy and the vehicle's reserve."""
-        margin = self.soft.energy_feasibility
-        return margin.safety_margin_kwh if margin is not None and margin.hard else 0.0
+    def need_kwh(self, route_kwh: float, reserve_kwh: float) -> float:
+        """What a departure for a route that takes `route_kwh` needs, by law 3 and hard rules."""
+        need_kwh = self.safety_factor * route_kwh + reserve_kwh
+        spare, margin = self.soft.energy_feasibility, self.soft.energy_margin
+        if spare is not None and spare.hard:
+            need_kwh += spare.safety_margin_kwh
+        if margin is not None and margin.hard:
+            need_kwh += margin.margins[-1] * route_kwh
+        return need_kwh
 
     @property
     def gap_minutes(self) -> float:
         """What lies at least between a return and the next departure."""
-        buffer = self.soft.route_sequence_buffer
-        if buffer is None or not buffer.hard:
-            return self.turnaround_minutes
-        return self.turnaround_minutes + buffer.minutes
+        buffer, preferred = self.soft.route_sequence_buffer, self.soft.preferred_turnaround
+        gap_minutes = self.turnaround_minutes
+        if buffer is not None and buffer.hard:
+            gap_minutes += buffer.minutes
+        if preferred is not None and preferred.hard:
+            gap_minutes = max(gap_minutes, preferred.minutes[-1])
+        return gap_minutes
+
+    @property
+    def excluded_pairs(self) -> tuple[tuple[Identifier, Identifier], ...]:
+        """Routes that no vehicle may drive both of."""
+        wished = self.soft.incompatible_routes
+        if wished is None or not wished.hard:
+            return self.incompatible_routes
+        return (*self.incompatible_routes, *wished.pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -266,10 +283,20 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Previous:
-    """`at`: when that plan was made; None counts as just now."""
+    """The plan in force. `at`: when it was made; None counts as just now.
+
+    `stays` are that plan's, from which planning sets out: what is over, and what stands at
+    connectors or belongs to vehicles that are not there, counts for nothing.
+    """
 
     allocations: tuple[Allocation, ...] = ()
     at: Instant | None = None
+    stays: Annotated[tuple[Stay, ...], Field(max_length=MAX_STAYS)] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_stays("stays", self.stays)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     Strict,
-    ValidatorFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
 from pydantic.dataclasses import dataclass
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_wrap_validator_function
 
 from planner.model import MODEL, FieldError
 from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive
+from planner.switch import Switch
 
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
@@ -57,10 +53,12 @@ class EnergyFeasibility:
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class EnergyMargin:
     """A departure has the last of `margins` to spare beyond its need, as a share of the route's
-    energy. One that lacks `margins[i]` of it costs `penalties[i]`, straight between."""
+    energy. One that lacks `margins[i]` of it costs `penalties[i]`, straight between. Hard: the last
+    of `margins` is part of the need."""
 
     margins: _List[Annotated[float, Field(gt=0, le=100)]] = (0.1, 0.2, 0.3)
     penalties: _List[NonNegative] = (0.1, 0.3, 0.5)
+    hard: bool = False
 
     @model_validator(mode="after")
     def _bends_upwards(self) -> Self:
@@ -84,10 +82,11 @@ class EnergyMargin:
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class PreferredTurnaround:
     """A vehicle that departs less than `minutes[i]` after its last return costs `penalties[i]`;
-    of several the first counts."""
+    of several the first counts. Hard: none departs sooner than the last of `minutes`."""
 
     minutes: _List[Minutes] = (75.0, 90.0)
     penalties: _List[NonNegative] = (2.0, 1.0)
+    hard: bool = False
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -145,16 +144,20 @@ class ChargerPreference:
 
     `window` bounds it to a time of the day in `timezone`, over midnight if it ends before it
     begins. `routes` tells which charging counts: until the first departure, before the longest of
-    the vehicle's routes, or all.
+    the vehicle's routes, or all. Hard: nothing is charged there at that time, whatever the costs
+    above 0; which charging a vehicle's routes make of it is then no question.
     """
 
     costs: Mapping[Identifier, NonNegative]
     window: Annotated[tuple[str, str], Strict(False)] | None = None
     timezone: str | None = None
     routes: Literal["first", "all", "longest"] = "all"
+    hard: bool = False
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
+        if self.hard and self.routes != "all":
+            raise FieldError("routes", 'wants "all" where it is hard')
         for i, text in enumerate(self.window or ()):
             if _CLOCK.fullmatch(text) is None:
                 raise FieldError(f"window[{i}]", 'wants a time of the day such as "22:00"')
@@ -167,6 +170,28 @@ class ChargerPreference:
     def cost_of(self, station: str, connector: int) -> float:
         """The connector's own cost, else its station's, else nothing."""
         return self.costs.get(f"{station}/{connector}", self.costs.get(station, 0.0))
+
+    def spans(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The window's times that touch `[start, end)`, day by day; all of it without a window.
+
+        By the wall clock of each day: where clocks are changed one is shorter or longer.
+        """
+        if self.window is None:
+            return [(start, end)]
+        zone = ZoneInfo(self.timezone or "UTC")
+        begins, ends = (time.fromisoformat(text) for text in self.window)
+        over_midnight = timedelta(days=1 if ends <= begins else 0)
+        first = start.astimezone(zone).date() - timedelta(days=1)
+        days = (end.astimezone(zone).date() - first).days + 1
+        found = []
+        for day in (first + timedelta(days=number) for number in range(days)):
+            span = tuple(
+                datetime.combine(date, clock, zone).astimezone(UTC)
+                for date, clock in ((day, begins), (day + over_midnight, ends))
+            )
+            if span[1] > start and span[0] < end:
+                found.append((span[0], span[1]))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -182,26 +207,27 @@ class MinimumSoonness:
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Swaps:
     """What a change against `previous` costs, instead of 1, unless that plan is older than
-    `lookback_hours` (`previous.at`)."""
+    `lookback_hours` (`previous.at`). Hard: no route changes its vehicle, unless it is pinned."""
 
     penalty: NonNegative = 0.5
     lookback_hours: Hours = 24.0
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class IncompatibleRoutes:
-    """Pairs that one vehicle should not drive both; the laws are `rules.incompatible_routes`."""
+    """Pairs that one vehicle should not drive both. Hard: it does not, as with those of
+    `rules.incompatible_routes`."""
 
     pairs: _List[Annotated[tuple[Identifier, Identifier], Strict(False)]]
     penalty: NonNegative = 1.0
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class ReserveVehicles:
     """`count` vehicles in service drive nothing, each that is missing costs `penalty`. With
-    `vehicles` it is these, each that drives costs `penalty`; hard: they drive nothing.
-
-    Hard wants them by name: which vehicles would be missed least is the plan's own question.
+    `vehicles` it is these, each that drives costs `penalty`. Hard: so many, or these, are left out.
     """
 
     count: Annotated[int, Field(ge=0, le=100_000)] = 2
@@ -209,46 +235,9 @@ class ReserveVehicles:
     penalty: NonNegative = 1.0
     hard: bool = False
 
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        if self.hard and not self.vehicles:
-            raise FieldError("vehicles", "wants the vehicles in reserve by name where it is hard")
-        return self
 
-
-class _Switch:
-    """Reads what `rules.soft` may say of a rule; `penalised`: a number stands for its penalty."""
-
-    def __init__(self, *, penalised: bool) -> None:
-        self._penalised = penalised
-
-    def __call__(self, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-        match value:
-            case None | False:
-                return None
-            case True:
-                return read({})
-            case int() | float() if self._penalised:
-                return read({"penalty": value})
-            case int() | float() | str() | list():
-                number = "a penalty, " if self._penalised else ""
-                raise FieldError("", f"wants true, false, {number}or an object of its keys")
-        return read(value)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return no_info_wrap_validator_function(self, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        plain = ["boolean", "number"] if self._penalised else ["boolean"]
-        return {"anyOf": [{"type": plain}, handler(schema)]}
-
-
-_Rule = Annotated[_T | None, _Switch(penalised=True)]
-_Table = Annotated[_T | None, _Switch(penalised=False)]
+_Rule = Annotated[_T | None, Switch(penalised=True)]
+_Table = Annotated[_T | None, Switch(penalised=False)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

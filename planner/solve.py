@@ -1,7 +1,9 @@
 """The ladder: greedy answers at once, better algorithms follow until time is up, all audited.
 
-`joint` has to beat what came before it. Any other algorithm has an aim of its own and is asked for
-by its name: its answer stands, whatever it costs, and greedy's only until then or if it has none.
+`joint` begins with greedy's plan, so greedy is asked beside it only where it gave none that can be
+used, and its plans have to beat what came before them. Any other algorithm has an aim of its own
+and is asked for by its name: its answer stands, whatever it costs, and greedy's only until then or
+if it has none.
 
 `solve` is a pure function of its arguments as long as the budget does not bind.
 """
@@ -67,12 +69,14 @@ def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) 
     best: Plan | None = None
     down: list[str] = []
     for name, algorithm in algorithms:
+        if name == "greedy" and best is not None:
+            break
         stands = name == params.algorithm and name != "joint"
         for found in _audited(snapshot, params, (name, algorithm), deadline.left_s, seed, down):
             if best is None or stands or _improves(found, best):
                 best = found
                 yield Solved(plan=best, steps_down=tuple(down))
-        if best is None:
+        if best is None and name == "greedy":
             best = replace(nothing(snapshot, seed), status="fallback")
             yield Solved(plan=best, steps_down=tuple(down))
     assert best is not None
@@ -80,8 +84,9 @@ def iter_solved(snapshot: Snapshot, params: Params, budget_s: float, seed: int) 
 
 
 def _rungs(algorithm: str) -> list[str]:
-    """Greedy first."""
-    return list(dict.fromkeys(("greedy", algorithm)))
+    """Greedy first; `joint` is that itself, and tells greedy's plan before its own."""
+    order = ("joint", "greedy") if algorithm == "joint" else ("greedy", algorithm)
+    return list(dict.fromkeys(order))
 
 
 def _audited(

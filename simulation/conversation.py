@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ocpp.exceptions import OCPPError
 from websockets.exceptions import WebSocketException
 
+from daemon.adapters.cancelling import apart
 from daemon.adapters.clock import Clock
 from protocol.ocpp.events import (
     BootReply,
@@ -114,13 +115,9 @@ class Conversation:
         while True:
             reason = "closed"
             try:
-                async with self._open_link() as link:
-                    self._link = link
-                    await self._converse(self._make_wire(link))
+                await apart(self._once())
             except* LINK_ERRORS as errors:
                 reason = repr(errors.exceptions[0])
-            finally:
-                self._link = None
             self._outbox.link_lost()
             self._speaker.link_down(reason)
             await self._clock.sleep(self._pause_s())
@@ -136,6 +133,14 @@ class Conversation:
         self._attempt = min(self._attempt + 1, 10)
         away_s, self._away_s = self._away_s, 0.0
         return max(pause_s, away_s)
+
+    async def _once(self) -> None:
+        try:
+            async with self._open_link() as link:
+                self._link = link
+                await self._converse(self._make_wire(link))
+        finally:
+            self._link = None
 
     async def _converse(self, wire: Wire) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -7,16 +7,16 @@ import contextlib
 import json
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
-from daemon.adapters.clock import ScaledClock
+from daemon.adapters.clock import Clock, ScaledClock
 from daemon.adapters.mqtt_client import BrokerAddress, MqttVersion
 from daemon.adapters.notify import Notifier
 from daemon.app import Addresses, App
@@ -75,30 +75,18 @@ async def demo(
         await app.started.wait()
         assert app.addresses is not None
         assert app.addresses.mqtt is not None
+        if not json_output:
+            _say_hello(console, scenario, app.addresses, pace)
+        url = app.addresses.ocpp
         stations = [
-            VirtualStation(
-                spec, url=app.addresses.ocpp, clock=clock, rng=random.Random(rng.random())
-            )
+            VirtualStation(spec, url=url, clock=clock, rng=random.Random(rng.random()))
             for spec in scenario.stations
         ]
-        running = [tasks.create_task(s.run(), name=s.spec.id) for s in stations]
         async with fleet_link(_broker(settings, app.addresses.mqtt), settings.site.id) as link:
             world = World(scenario, {s.spec.id: s for s in stations}, link=link, clock=clock)
-            await world.announce()
-            await _ready(stations)
-            running.append(tasks.create_task(world.run(), name="world"))
-            if not json_output:
-                _say_hello(console, scenario, app.addresses, pace)
-            until = scenario.start + timedelta(seconds=pace.seconds * pace.speed)
             show = Show(world, stations, clock, console, quiet=json_output)
-            await show.until(until, ended)
-            world.count_planned()
-            for station in stations:
-                station.charger.advance()
-            finished_at = clock.utc()
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+            until = scenario.start + timedelta(seconds=pace.seconds * pace.speed)
+            finished_at = await _play(world, stations, show.until(until, ended), clock)
         app.stop.set()
         await daemon
     outcomes = [station_outcome(s, world.planned_kwh[s.spec.id], world.alerts) for s in stations]
@@ -115,6 +103,28 @@ async def demo(
     else:
         print_end(console, world, outcomes, power, problems)
     return 1 if problems else 0
+
+
+async def _play(
+    world: World,
+    stations: Sequence[VirtualStation],
+    over: Coroutine[Any, Any, None],
+    clock: Clock,
+) -> datetime:
+    """Lets the stations and the world act until `over` has returned; when that was."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(s.run(), name=s.spec.id) for s in stations]
+        await world.announce()
+        await _ready(stations)
+        running.append(tasks.create_task(world.run(), name="world"))
+        await over
+        world.count_planned()
+        for station in stations:
+            station.charger.advance()
+        finished_at = clock.utc()
+        for task in running:
+            task.cancel()
+    return finished_at
 
 
 def verdict(outcomes: Sequence[StationOutcome], power: SitePower) -> list[str]:

@@ -19,6 +19,7 @@ from ocpp.routing import after, on
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from daemon.adapters.cancelling import heed_cancellation
 from protocol.ocpp.events import Reply, StationEvent
 from protocol.ocpp.model import (
     ChargingProfile,
@@ -159,11 +160,7 @@ class StationSide(ChargePoint):
         finally:
             self._asked = ""
             self._answered.set()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # The package waits by asyncio.wait_for, which on Python 3.11 forgets a cancellation
-            # that arrives together with the answer.
-            raise asyncio.CancelledError
+        heed_cancellation()  # the package waits by asyncio.wait_for
         return answer
 
     async def route_message(self, raw_msg: str) -> None:

@@ -60,6 +60,7 @@ async def test_whichever_task_dies_the_daemon_ends_and_says_which(
     monkeypatch.setattr(PlannerProcess, "_spawn", _no_process)
     for owner, name in (
         (Upkeep, "watch"),
+        (Upkeep, "watch_lag"),
         (Upkeep, "watch_room"),
         (Upkeep, "tidy"),
         (Keeper, "run"),
@@ -149,6 +150,7 @@ async def test_a_reserve_given_up_and_taken_back_is_told(
             planner=absent(),
             notifier=Notifier({}),
             emit=emit,
+            lagged=absent(),
             log=log_to([]),
         )
         task = asyncio.create_task(keeping.watch_room())

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from daemon.adapters.http.view import State
 
 _FAST_S = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+_LAG_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _SLOW_S = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0)
 
 
@@ -63,6 +64,12 @@ class Metrics:
         self._queue = Gauge(
             "depotd_queue_length", "Events waiting in the one queue", registry=self.registry
         )
+        self._lag = Histogram(
+            "depotd_loop_lag_seconds",
+            "How late a timer of the event loop fires: what every station and deadline waits for",
+            buckets=_LAG_S,
+            registry=self.registry,
+        )
         self._refusals = Counter(
             "depotd_http_refused",
             "HTTP requests refused, by reason: host, origin, login, body",
@@ -83,6 +90,10 @@ class Metrics:
 
     def committed(self, seconds: float) -> None:
         self._commits.observe(seconds)
+
+    def lagged(self, seconds: float) -> None:
+        """`seconds` may be less than nothing by what two clocks differ."""
+        self._lag.observe(max(seconds, 0.0))
 
     def http_refused(self, reason: str) -> None:
         self._refusals.labels(reason).inc()

@@ -13,6 +13,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from structlog.typing import FilteringBoundLogger
 
+from daemon.adapters.cancelling import heed_cancellation
 from daemon.core.events import Event, SiteMetered
 
 # A device that has not answered by then is asked again with the next sample.
@@ -76,6 +77,7 @@ class ModbusMeter:
                 self._log.warning("meter_lost", reason=str(lost), retry_s=pause_s)
             finally:
                 client.close()
+            heed_cancellation()
             await asyncio.sleep(pause_s)
 
     async def _connect(self, client: AsyncModbusTcpClient) -> None:
@@ -99,6 +101,7 @@ class ModbusMeter:
         )
         async with asyncio.timeout(2 * ANSWER_S):
             answer = await read(quantity.address, count=kind.value[1], device_id=self._unit)
+        heed_cancellation()
         if answer.isError():
             raise MeterUnreadError(f"register {quantity.address}: {answer}")
         value = client.convert_from_registers(answer.registers, kind)

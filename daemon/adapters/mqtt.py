@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 import aiomqtt
 from structlog.typing import FilteringBoundLogger
 
+from daemon.adapters.cancelling import apart
 from daemon.adapters.mqtt_boxes import Arrival, Inbox, Outbox, OutboxRow
 from daemon.adapters.mqtt_client import (
     DEADLINE_S,
@@ -115,7 +116,7 @@ class MqttLink:
             began_s = _loop_s()
             reason = ""
             try:
-                await self._session()
+                await apart(self._session())
             except* (aiomqtt.MqttError, StoreFailedError) as lost:
                 reason = _reason(lost.exceptions[0])
             if _loop_s() - began_s >= STEADY_S:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from config.services import StoreSection
 from config.settings import Settings
-from daemon.commands.certificate import expiry_of
+from daemon.adapters.certificate import expiry_of, reason_of
 from daemon.core.arming import worst_cases
 from daemon.core.clocks import EARLIEST
 from daemon.site_of import site_of
@@ -170,8 +170,7 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
     try:
         expiry = expiry_of(ocpp.certificate, ocpp.private_key)
     except (OSError, ssl.SSLError) as problem:
-        reason = getattr(problem, "verify_message", None) or problem.strerror or str(problem)
-        yield Finding("certificates", "fails", f"{ocpp.certificate}: {reason}")
+        yield Finding("certificates", "fails", f"{ocpp.certificate}: {reason_of(problem)}")
         return
     left = expiry - now
     text = f"{ocpp.certificate} is good until {expiry:%Y-%m-%d}, {left.days} days from now"

@@ -22,6 +22,7 @@ from daemon.core.events import (
     PlanReady,
     SiteMetered,
     StationCalled,
+    StationClaimed,
     StationConnected,
     StationLost,
     StoreChanged,
@@ -32,6 +33,7 @@ from daemon.core.keeping import publish_vehicle, save_override
 from daemon.core.links import (
     on_authorize,
     on_boot,
+    on_claimed,
     on_connected,
     on_lost,
     on_status,
@@ -126,6 +128,8 @@ def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
             yield from on_metered(depot, event, now)
         case BrokerConnected():
             yield from _tell_all(depot)
+        case StationClaimed():
+            yield from on_claimed(depot, event.station, now)
         case StoreChanged(trouble=trouble):
             yield from _on_store(depot, trouble, now)
         case Noticed():
@@ -197,7 +201,7 @@ def _on_store(depot: Depot, trouble: str | None, now: Now) -> Iterator[Effect]:
         text = "the store keeps up again, what waited is kept"
         yield from alert(depot, now, "store_back", text, severity="info")
     elif trouble is not None and depot.store_trouble is None:
-        text = f"nothing can be kept, control goes on from memory: {trouble}"
+        text = f"nothing can be kept, control goes on from memory and raises nobody: {trouble}"
         yield from alert(depot, now, "store_failed", text, severity="critical")
     depot.store_trouble = trouble
     depot.dirty = True

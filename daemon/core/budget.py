@@ -7,8 +7,9 @@ and what may be drawn *later*, when we have been silent for longer than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from daemon.core import phases
 from daemon.core.keeps import Keeps
@@ -23,8 +24,7 @@ ROUNDING_KW = 1e-6
 Told = Callable[[Station, Evse, float], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(NamedTuple):
     """The most an EVSE may draw, in kW: while what it was lent is valid, and after that."""
 
     soon_kw: float
@@ -38,6 +38,8 @@ def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booki
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
         return Booking(evse.spec.max_kw, evse.spec.max_kw)
     leases, keeps = evse.leases(), station.keeps_leases
+    if not leases and not evse.settling:
+        return Booking(evse.floor_kw, evse.floor_kw)
     left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]
     soon_kw = [x.kw for x in leases if not keeps or x.past_s(slack_s) > now_s]
     later_kw = [x.kw for x in leases if not keeps or x.until_s == FOREVER]
@@ -59,29 +61,31 @@ class Budget:
     soon: dict[str, Draw]
     later: dict[str, Draw]
     parents: Mapping[str, str | None]
+    _above: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
 
-    def above(self, circuit: str | None) -> Iterator[str]:
+    def above(self, circuit: str | None) -> tuple[str, ...]:
         """The limits that a connector on `circuit` stands under, the nearest first."""
-        while circuit is not None and circuit in self.parents:
-            yield circuit
-            circuit = self.parents[circuit]
-        yield SITE
+        if circuit not in self._above:
+            path, at = [], circuit
+            while at is not None and at in self.parents:
+                path.append(at)
+                at = self.parents[at]
+            self._above[circuit] = (*path, SITE)
+        return self._above[circuit]
 
     def copy(self) -> Budget:
-        return Budget(soon=dict(self.soon), later=dict(self.later), parents=self.parents)
+        return Budget(dict(self.soon), dict(self.later), self.parents, self._above)
 
     def take(self, evse: Evse, booked: Booking, sign: int = 1) -> None:
         """Takes a booking off the room; `sign` -1 gives it back."""
+        limits = self.above(evse.spec.circuit)
         for room, kw in ((self.soon, booked.soon_kw), (self.later, booked.later_kw)):
-            parts = draw(evse, kw)
-            for limit in self.above(evse.spec.circuit):
+            if kw == 0:
+                continue
+            e, f, g, h = draw(evse, kw)
+            for limit in limits:
                 a, b, c, d = room[limit]
-                room[limit] = (
-                    a - sign * parts[0],
-                    b - sign * parts[1],
-                    c - sign * parts[2],
-                    d - sign * parts[3],
-                )
+                room[limit] = (a - sign * e, b - sign * f, c - sign * g, d - sign * h)
 
     def give_back(self, evse: Evse, booked: Booking) -> None:
         self.take(evse, booked, -1)
@@ -89,11 +93,8 @@ class Budget:
     def most_kw(self, station: Station, evse: Evse) -> float:
         """The most that all limits above leave; what outlasts us has to fit later too."""
         rooms = (self.soon,) if station.keeps_leases else (self.soon, self.later)
-        return min(
-            phases.most_kw(evse, room[limit])
-            for room in rooms
-            for limit in self.above(evse.spec.circuit)
-        )
+        limits = self.above(evse.spec.circuit)
+        return min([phases.most_kw(evse, room[limit]) for room in rooms for limit in limits])
 
     def overload_kw(self) -> dict[str, float]:
         """By how much each limit is exceeded, as a whole or on three times its worst phase."""
@@ -115,11 +116,12 @@ def fit(budget: Budget, wishes: Iterable[tuple[Station, Evse, float]], told: Tol
     connector can charge with gets nothing, so that the rest stays for others.
     """
     listed, room = list(wishes), budget.copy()
-    for station, evse, _ in listed:
-        room.take(evse, granted(station, evse, 0.0))
+    floors = [granted(station, evse, 0.0) for station, evse, _ in listed]
+    for (_, evse, _), floor in zip(listed, floors, strict=True):
+        room.take(evse, floor)
     grants: list[float] = []
-    for station, evse, kw in listed:
-        room.give_back(evse, granted(station, evse, 0.0))
+    for (station, evse, kw), floor in zip(listed, floors, strict=True):
+        room.give_back(evse, floor)
         grant = told(station, evse, min(kw, max(0.0, room.most_kw(station, evse))))
         grants.append(grant)
         room.take(evse, granted(station, evse, grant))

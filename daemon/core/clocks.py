@@ -37,19 +37,21 @@ class StationClock:
 
     @property
     def skew_s(self) -> float | None:
-        return max(self.ahead_s, default=None)
+        return max(self.ahead_s) if self.ahead_s else None
 
     @property
     def is_wrong(self) -> bool:
         """Nobody dates the future; that all is dated into the past may be lateness for a while."""
-        if self.skew_s is None:
+        skew_s = self.skew_s
+        if skew_s is None:
             return False
-        late = len(self.ahead_s) == WINDOW and self.skew_s < -self.tolerance_s
-        return self.skew_s > self.tolerance_s or late
+        late = len(self.ahead_s) == WINDOW and skew_s < -self.tolerance_s
+        return skew_s > self.tolerance_s or late
 
     @property
     def is_right(self) -> bool:
-        return self.skew_s is not None and abs(self.skew_s) <= self.tolerance_s
+        skew_s = self.skew_s
+        return skew_s is not None and abs(skew_s) <= self.tolerance_s
 
 
 @dataclass(slots=True)

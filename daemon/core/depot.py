@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 
 from daemon.core.clocks import OwnClock
 from daemon.core.curves import combine
@@ -32,13 +33,11 @@ class LimitOverride:
     until: datetime | None
 
     def series(self, ceiling: Series) -> Series:
+        lowered = Series.constant(self.import_limit_kw)
         if self.until is None:
-            return Series.constant(self.import_limit_kw)
-        # A first value holds before its instant too; the beginning of time, where a constant's
-        # stands, could not be read back from JSON beside a second one.
-        lowered = Point(at=self.until - timedelta(days=1), value=self.import_limit_kw)
+            return lowered
         after = Point(at=self.until, value=ceiling.points[-1].value)
-        return Series(points=(lowered, after))
+        return Series(points=(*lowered.points, after))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +112,7 @@ class Depot:
 
     def limit_kw(self) -> tuple[Series, str]:
         """The site's import limit over time, the lowest of all that were told, and whose it is."""
-        ceiling = Series.constant(self.site.import_limit_kw)
+        ceiling = _ceiling(self.site.import_limit_kw)
         limit, source = ceiling, "settings"
         if (told := self.series.get("import_limit_kw")) is not None:
             limit, source = combine(min, ceiling, told), "MQTT"
@@ -138,3 +137,9 @@ class Depot:
 
     def base_load_kw(self) -> Series:
         return self.site_series("base_load_kw")
+
+
+@lru_cache(maxsize=16)
+def _ceiling(import_limit_kw: float) -> Series:
+    """Asked for in every round; to check a series takes longer than to look it up."""
+    return Series.constant(import_limit_kw)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from daemon.core.budget import Booking, Budget, Told, fit, granted
 from daemon.core.station import Evse, Station
@@ -38,9 +39,14 @@ class Change:
 
 
 def diff(
-    budget: Budget, wishes: Iterable[Wish], now_s: float, told: Told, *, raises: bool = True
+    budget: Budget,
+    wishes: Iterable[Wish],
+    now_s: float,
+    told: Told,
+    *,
+    may_rise: Callable[[Station], bool] = lambda station: True,
 ) -> list[Change]:
-    """The changes that may be sent now: reductions, increases where `raises`, renewals.
+    """The changes that may be sent now: reductions, increases of who `may_rise`, renewals.
 
     `budget` is what all who have no wish leave; `wishes` come in order of their claim on it, and
     `told` gives what of a power an EVSE can be told exactly. Who must go down is told so at once.
@@ -64,10 +70,12 @@ def diff(
             kept.append(Change(station=station, evse=evse, kw=kw))
     pending = bool(reductions) or any(wish.evse.settling for wish in listed)
     room = budget.copy()
-    for wish in listed:
+    for wish in listed if raised else ():
         room.take(wish.evse, wish.booked)
     for wish, kw in raised:
-        change = _raise(room, wish, kw, now_s, told, pending=pending) if raises else None
+        change = None
+        if may_rise(wish.station):
+            change = _raise(room, wish, kw, now_s, told, pending=pending)
         if change is None and is_due(wish, wish.evse.follows_kw(now_s), now_s):
             change = Change(station=wish.station, evse=wish.evse, kw=wish.evse.follows_kw(now_s))
         if change is not None:
@@ -110,5 +118,10 @@ def renewal_s(station: Station, evse: Evse) -> float | None:
     if lease is None or abs(lease.kw - evse.fallback_kw) <= TOLERANCE_KW:
         return None
     # One that came back unanswered is retried by its own pause and not by the clock of the last.
-    lateness = zlib.crc32(f"{station.id}/{evse.spec.connector}".encode()) / 2**32
-    return lease.renewal_s(lateness)
+    return lease.renewal_s(_lateness(station.id, evse.spec.connector))
+
+
+@lru_cache(maxsize=4096)
+def _lateness(station: str, connector: int) -> float:
+    """From 0 to 1, and each EVSE's own."""
+    return zlib.crc32(f"{station}/{connector}".encode()) / 2**32

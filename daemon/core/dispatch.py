@@ -13,6 +13,7 @@ from daemon.core.effects import Effect, Note, Send
 from daemon.core.events import CommandAnswered
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
+from daemon.core.last_resort import stop_who_disobeys
 from daemon.core.lease import FOREVER, Lease
 from daemon.core.profiles import lend
 from daemon.core.rooms import budget_of, next_change_s
@@ -52,12 +53,17 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         def told(station: Station, evse: Evse, kw: float) -> float:
             return electrics_of(depot, station, evse.spec).told_kw(kw)
 
-        changes = diff(room, wishes, now.monotonic_s, told, raises=depot.meter.allows_raises)
+        def may_rise(station: Station) -> bool:
+            return _may_rise(depot, station, now.monotonic_s)
+
+        changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
         for change in changes:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
+    yield from stop_who_disobeys(depot, now)
     for station in depot.stations.values():
-        yield from _send(depot, station)
+        if station.lane.waiting:
+            yield from _send(depot, station)
 
 
 def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
@@ -88,6 +94,13 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
     if evse.override == "charge_now" or is_unbound(station, evse):
         return evse.spec.max_kw
     return evse.target.at(now) if evse.target is not None else evse.fallback_kw
+
+
+def _may_rise(depot: Depot, station: Station, now_s: float) -> bool:
+    """What is lent while the store is behind, the next start would not know of; and of a name that
+    two stations claim nobody knows which of them follows."""
+    claimed = station.claimed_until_s is not None and now_s < station.claimed_until_s
+    return depot.meter.allows_raises and depot.store_trouble is None and not claimed
 
 
 def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:
@@ -255,11 +268,12 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
     for wish in wishes:
         if wish.evse.asked is None and wish.evse.retry_s is None:
             due.append(renewal_s(wish.station, wish.evse))
+    due += [station.claimed_until_s for station in depot.stations.values()]
+    slack_s, now_s = depot.site.slack_s, now.monotonic_s
     for station, evse in depot.evses():
-        if station.keeps_leases:
-            slack_s = depot.site.slack_s
-            due += [lease.past_s(slack_s) for lease in evse.leases()]
-    return min((at for at in due if at is not None and at > now.monotonic_s), default=None)
+        if (leases := evse.leases()) and station.keeps_leases:
+            due += [lease.past_s(slack_s) for lease in leases]
+    return min([at for at in due if at is not None and at > now_s], default=None)
 
 
 def _watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> Iterator[Effect]:

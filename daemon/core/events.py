@@ -107,6 +107,14 @@ class BrokerConnected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationClaimed:
+    """Two connections that are both alive claim to be this station, again and again; told once a
+    minute while they do."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChanged:
     """What ails the store; None: it keeps up again."""
 
@@ -139,6 +147,7 @@ Event = (
     | PlanFailed
     | SiteMetered
     | BrokerConnected
+    | StationClaimed
     | StoreChanged
     | Noticed
     | Ticked

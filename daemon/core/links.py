@@ -37,6 +37,8 @@ from protocol.ocpp.model import ConnectorStatus
 # Two of four stations tried in the field reconnect without booting: after this they are set up.
 BOOT_AWAITED_S = 5.0
 SPREAD = 0.1
+# Told once a minute while it lasts: five minutes without are quiet.
+CLAIMED_S = 300.0
 
 
 def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Effect]:
@@ -108,6 +110,19 @@ def on_boot(
     )
     yield BootReply(now=now.utc, interval_s=_heartbeat_s(depot, station))
     yield from set_up(depot, station, now)
+
+
+def on_claimed(depot: Depot, name: str, now: Now) -> Iterator[Effect]:
+    """Of two stations under one name only one is heard, and either may follow what was lent."""
+    station = depot.stations.get(name)
+    if station is None:
+        return
+    station.claimed_until_s = now.monotonic_s + CLAIMED_S
+    text = (
+        f"two connections claim to be station {name}: the newer one is refused while the older one "
+        f"is alive, and neither is raised until that has not happened for {CLAIMED_S / 60:g} min"
+    )
+    yield from alert(depot, now, "station_twice", text, station=name, severity="critical")
 
 
 def _heartbeat_s(depot: Depot, station: Station) -> int:

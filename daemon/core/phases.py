@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from daemon.core.station import Evse
 from protocol.ocpp.model import RateUnit
@@ -10,6 +11,7 @@ from protocol.ocpp.model import RateUnit
 Draw = tuple[float, float, float, float]
 """kW as a whole, and on phases 1, 2 and 3."""
 
+ALL = frozenset({1, 2, 3})
 UNLIMITED = float("inf")
 # A phase that carries nothing shows less than this; no vehicle charges with less than 6 A.
 USED_A = 2.0
@@ -29,12 +31,20 @@ def shares(evse: Evse) -> Draw:
     Watts are told as a sum, which a single-phase vehicle may take from one phase alone. Until it is
     known which one that is, every phase is booked.
     """
-    wired, unit = evse.spec.phases, evse.capabilities.unit
-    if wired in (0, 3) and (unit is RateUnit.AMPERES or wired == 0 or _balanced(evse)):
+    spec, in_amperes = evse.spec, evse.capabilities.unit is RateUnit.AMPERES
+    return _shares(spec.phases, spec.rotation, evse.phases_used, in_amperes)
+
+
+@lru_cache(maxsize=1024)
+def _shares(
+    wired: int, rotation: tuple[int, ...] | None, seen: frozenset[int] | None, in_amperes: bool
+) -> Draw:
+    """Asked for several times an EVSE in every round, and there are but few answers."""
+    if wired in (0, 3) and (in_amperes or wired == 0 or seen == ALL):
         each = 1 / 3
     else:
-        each = 1 / (wired or 1) if unit is RateUnit.AMPERES else 1.0
-    used = _site_phases(evse)
+        each = 1 / (wired or 1) if in_amperes else 1.0
+    used = _site_phases(wired, rotation, seen)
     first, second, third = (each if phase in used else 0.0 for phase in (1, 2, 3))
     return (1.0, first, second, third)
 
@@ -42,17 +52,21 @@ def shares(evse: Evse) -> Draw:
 def draw(evse: Evse, kw: float) -> Draw:
     """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for."""
     wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
-    whole, *each = shares(evse)
-    first, second, third = (min(kw * share, wired_kw) for share in each)
-    return (kw * whole, first, second, third)
+    _, first, second, third = shares(evse)
+    if kw <= wired_kw:  # no share is more than all of it
+        return (kw, kw * first, kw * second, kw * third)
+    return (kw, min(kw * first, wired_kw), min(kw * second, wired_kw), min(kw * third, wired_kw))
 
 
 def most_kw(evse: Evse, room: Draw) -> float:
     """The most that `evse` may be told so that it fits `room`."""
     wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
-    most = room[0]
-    for share, left in zip(shares(evse)[1:], room[1:], strict=True):
-        if share > 0 and left < wired_kw:
+    most, a, b, c = room
+    if a >= wired_kw and b >= wired_kw and c >= wired_kw:
+        return most
+    _, first, second, third = shares(evse)
+    for share, left in ((first, a), (second, b), (third, c)):
+        if left < wired_kw and share > 0:
             most = min(most, left / share)
     return most
 
@@ -77,14 +91,11 @@ def learn(evse: Evse, currents_a: Mapping[str, float]) -> bool:
     return evse.phases_used != before
 
 
-def _balanced(evse: Evse) -> bool:
-    return evse.phases_used == frozenset({1, 2, 3})
-
-
-def _site_phases(evse: Evse) -> frozenset[int]:
+def _site_phases(
+    wired: int, rotation: tuple[int, ...] | None, seen: frozenset[int] | None
+) -> frozenset[int]:
     """The site's phases that may carry current: those used, where it is known which is which."""
-    rotation = evse.spec.rotation
     if rotation is None:
-        return frozenset({1, 2, 3})
-    used = evse.phases_used or frozenset(range(1, (evse.spec.phases or 3) + 1))
+        return ALL
+    used = seen or frozenset(range(1, (wired or 3) + 1))
     return frozenset(rotation[phase - 1] for phase in used)

@@ -97,6 +97,8 @@ def on_failed(depot: Depot, event: PlanFailed, now: Now) -> Iterator[Effect]:
 
 
 def _follow(depot: Depot, snapshot: Snapshot, plan: Plan, now: Now) -> Iterator[Effect]:
+    before = depot.applied.snapshot.horizon.limited_by if depot.applied is not None else None
+    yield from _tell_window(depot, before, snapshot, now)
     depot.applied = Applied(snapshot=snapshot, plan=plan, made_at=now.utc)
     for _, evse in depot.evses():
         evse.off_plan_kwh = 0.0
@@ -112,6 +114,24 @@ def _follow(depot: Depot, snapshot: Snapshot, plan: Plan, now: Now) -> Iterator[
     )
     yield Note(name="plan_applied", fields=_summary(plan))
     yield publish_plan(plan)
+
+
+def _tell_window(
+    depot: Depot, before: str | None, snapshot: Snapshot, now: Now
+) -> Iterator[Effect]:
+    """Once when what the window ends at changes, not with each plan in between."""
+    horizon = snapshot.horizon
+    if horizon.limited_by == before:
+        return
+    if horizon.limited_by is None:
+        text = f"the window is {horizon.hours:g} h long again"
+        yield from alert(depot, now, "window_whole", text, severity="info")
+        return
+    # Beyond what is known the plan rests on a guess.
+    guesses = any(until < snapshot.end for until in depot.known_until.values())
+    text = f"the window is {horizon.hours:g} h long: {horizon.limited_by}"
+    severity = "warning" if guesses else "info"
+    yield from alert(depot, now, "window_shortened", text, severity=severity)
 
 
 def _end_planning(depot: Depot, revision: int, steps_down: tuple[str, ...]) -> Iterator[Effect]:

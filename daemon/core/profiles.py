@@ -48,6 +48,8 @@ class Electrics:
     def limit(self, kw: float) -> float:
         """The limit in the station's unit, in steps of 0.1 A or 10 W, rounded down; 0 below the
         minimum."""
+        if kw <= 0:
+            return 0.0
         limit = self._step_down(min(kw, self.spec.max_kw))
         # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
         # Told watts or amperes, a vehicle on alternating current takes nothing below 6 A a phase.

@@ -51,9 +51,11 @@ def next_change_s(depot: Depot, now: Now) -> float | None:
     it), of the base load, or of what is planned."""
     early = timedelta(seconds=window_s(depot))
     changes = [p.at for series in _limits(depot) for p in series.points if p.at > now.utc]
-    coming = changes + [at - early for at in changes]
-    coming += [p.at for _, e in depot.evses() if e.target is not None for p in e.target.points]
-    at = min((at for at in coming if at > now.utc), default=None)
+    coming = changes + [at - early for at in changes if at - early > now.utc]
+    for _, evse in depot.evses():
+        if evse.target is not None and (at := evse.target.next_change(now.utc)) is not None:
+            coming.append(at)
+    at = min(coming, default=None)
     return None if at is None else now.monotonic_s + (at - now.utc).total_seconds()
 
 

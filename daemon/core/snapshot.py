@@ -14,7 +14,6 @@ from daemon.core.station import Evse, Station
 from planner.energy.averages import with_estimates
 from planner.series import format_instant
 from planner.snapshot import (
-    Allocation,
     Connector,
     Horizon,
     Plugged,
@@ -180,7 +179,12 @@ def _route(depot: Depot, route: Route) -> Route:
 
 
 def _previous(depot: Depot) -> Previous | None:
+    """The plan in force, without its words: nothing is planned on them."""
     if depot.applied is None:
         return None
-    allocations: tuple[Allocation, ...] = depot.applied.plan.allocations
-    return Previous(allocations=allocations, at=depot.applied.made_at)
+    plan = depot.applied.plan
+    return Previous(
+        allocations=plan.allocations,
+        at=depot.applied.made_at,
+        stays=tuple(replace(stay, why="") for stay in plan.stays),
+    )

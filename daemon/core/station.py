@@ -39,6 +39,11 @@ class Capabilities:
     max_stack_level: int = 1
     triggers: bool = True
 
+    @property
+    def tells_ends(self) -> bool:
+        """Whether an end can be written: as a schedule of two periods with a start."""
+        return not self.relative and self.max_periods >= 2
+
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
@@ -67,7 +72,8 @@ class Evse:
     it has promised to leave but may still draw (until a monotonic second, in kW), `wish` the order
     that waits in the lane, `target` what the plan `targeted` wants for a vehicle; `floor_kw` is
     what it draws with no transaction profile at all; `peak_kw` is the most that it followed since
-    the newest `reading`. `capabilities` are its station's."""
+    the newest `reading`, `stop_asked` the transaction that was to end as it would not obey.
+    `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -101,6 +107,7 @@ class Evse:
     off_plan_kwh: float = 0.0
     unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0
+    stop_asked: str | None = None
     obedient_samples: int = 0
 
     def leases(self) -> list[Lease]:
@@ -110,8 +117,7 @@ class Evse:
 
     def held_kw(self, now_s: float, *, keeps_leases: bool) -> float:
         """The most it may be following."""
-        over = [keeps_leases and lease.is_over(now_s) for lease in self.leases()]
-        held = [x.kw for x, is_over in zip(self.leases(), over, strict=True) if not is_over]
+        held = [x.kw for x in self.leases() if not (keeps_leases and x.is_over(now_s))]
         return max(held, default=self.floor_kw)
 
     def follows_kw(self, now_s: float) -> float:
@@ -142,6 +148,7 @@ class Station:
     setup_due_s: float | None = None
     online_since_s: float | None = None
     backlog_until_s: float | None = None
+    claimed_until_s: float | None = None
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -169,15 +176,14 @@ class Station:
 
     @property
     def takes_leases(self) -> bool:
-        """Whether it can be told an end: it keeps time as we do, and takes a schedule of two
-        periods with a start."""
-        told = self.capabilities
-        return not (self.clock.is_wrong or told.relative or told.max_periods < 2)
+        """Whether it can be told an end: it keeps time as we do."""
+        return not self.clock.is_wrong and self.capabilities.tells_ends
 
     @property
     def keeps_leases(self) -> bool:
         """Whether a lease may be booked as over when its time is."""
-        return self.keeps is Keeps.LEASES and self.takes_leases and self.clock.is_right
+        # A clock that is known to be right is not wrong either.
+        return self.keeps is Keeps.LEASES and self.clock.is_right and self.capabilities.tells_ends
 
     def commandable(self, evse: Evse) -> bool:
         """Whether a transaction profile can be expected to reach this EVSE and be followed. While a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,6 +71,14 @@ class _Car:
         return cls(vehicle, pieces, 0.0, vehicle.max_charge_kw)
 
 
+class _Charging(NamedTuple):
+    """A vehicle that comes with `energy_kwh`; more than `enough_kwh` it has no use for."""
+
+    car: _Car
+    energy_kwh: float
+    enough_kwh: float
+
+
 class Reach:
     """One draft, for any number of vehicles and drives.
 
@@ -81,6 +90,7 @@ class Reach:
     def __init__(self, snapshot: Snapshot, line: Timeline, draft: Draft) -> None:
         self._snapshot, self._line, self._draft = snapshot, line, draft
         self._kinds = _kinds(snapshot, line)
+        self._hours = np.full(line.steps, line.step_h)
         self._cars: dict[str, _Car] = {}
         self._fits: dict[tuple[tuple[str, ...], float], list[_Kind]] = {}
         self._holds: dict[Socket, list[tuple[float, float, str]]] = {}
@@ -91,6 +101,8 @@ class Reach:
             if hold is not None and visit.socket is not None:
                 self._holds.setdefault(visit.socket, []).append((*hold, visit.vehicle))
                 self._visits.setdefault(visit.vehicle, []).append(visit)
+        for holds in self._holds.values():
+            holds.sort()
         self._alone_kw = [limit.room_kw for limit in line.limits]
         battery, taken_kw = snapshot.site.battery, self._taken_kw(draft.visits)
         self._left_kw = [a - t for a, t in zip(self._alone_kw, taken_kw, strict=True)]
@@ -117,13 +129,15 @@ class Reach:
         events += [(v.start_s, 1, i) for i, v in enumerate(visits)]
         events += [(d.depart_s, 2, i) for i, d in enumerate(order)]
         room_kw = self._room_kw(vehicle, world)
-        energy_kwh = vehicle.energy_kwh
+        energy_kwh, enough_kwh = vehicle.energy_kwh, _enough_kwh(order)
         for _, event, i in sorted(events):
             if event == 0:
                 energy_kwh = max(0.0, energy_kwh - order[i].energy_kwh)
-            elif event == 1:
-                energy_kwh = self._after(visits[i], car, energy_kwh, room_kw, world)
-            elif order[i].need_kwh - energy_kwh > LACK_KWH:
+                enough_kwh -= order[i].energy_kwh
+            elif event == 1 and energy_kwh < enough_kwh:
+                charging = _Charging(car, energy_kwh, enough_kwh)
+                energy_kwh = self._after(visits[i], charging, room_kw, world)
+            elif event == 2 and order[i].need_kwh - energy_kwh > LACK_KWH:
                 return Lack(order[i], energy_kwh, order[i].need_kwh - energy_kwh)
         return None
 
@@ -132,6 +146,7 @@ class Reach:
         found = self._fits.get((plugs, most_kw))
         if found is None:
             found = [k for k in self._kinds if k.plugs & set(plugs) and k.min_kw <= most_kw]
+            found.sort(key=lambda k: -k.max_kw)
             self._fits[plugs, most_kw] = found
         return found
 
@@ -156,21 +171,31 @@ class Reach:
         return room
 
     def _after(
-        self, visit: Visit, car: _Car, energy_kwh: float, room_kw: Sequence[Floats], world: World
+        self, visit: Visit, charging: _Charging, room_kw: Sequence[Floats], world: World
     ) -> float:
         """The energy when the visit ends."""
+        car, energy_kwh, _ = charging
         own = plugged_at(car.vehicle) if visit.first else None
         if own is not None and not any(own in kind.sockets for kind in self._kinds):
             return energy_kwh
         best = energy_kwh
         for kind in self._fitting(car.vehicle):
-            left_kw = np.minimum.reduce([room_kw[i] for i in kind.above])
-            kw = np.minimum(kind.max_kw, left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw))
+            # What full power all the time would give: most places need no closer look.
+            kwh_a_s = car.vehicle.efficiency * min(kind.max_kw, car.vehicle.max_charge_kw) / 3600
+            if energy_kwh + kwh_a_s * (visit.end_s - visit.start_s) <= best:
+                continue
             gaps = [(visit.start_s, visit.end_s)]
             if world.connectors:
                 gaps = self._gaps(kind, visit)
+            room = [room_kw[i] for i in kind.above]
+            left_kw = room[0] if len(room) == 1 else np.minimum.reduce(room)
+            if kind.fallback_kw:
+                left_kw = left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw)
+            kw = np.minimum(kind.max_kw, left_kw)
             for start_s, end_s in gaps:
-                best = max(best, self._charged(car, energy_kwh, kw, kind.min_kw, start_s, end_s))
+                if energy_kwh + kwh_a_s * (end_s - start_s) > best:
+                    kwh = self._charged(charging, kw, kind.min_kw, start_s, end_s)
+                    best = max(best, kwh)
         return best
 
     def _gaps(self, kind: _Kind, visit: Visit) -> list[tuple[float, float]]:
@@ -179,7 +204,7 @@ class Reach:
         found: set[tuple[float, float]] = set()
         for socket in kind.sockets:
             at_s = visit.start_s
-            for a, b, name in sorted(self._holds.get(socket, ())):
+            for a, b, name in self._holds.get(socket, ()):
                 if name == visit.vehicle or b <= at_s or a >= visit.end_s:
                     continue
                 if a > at_s:
@@ -189,19 +214,23 @@ class Reach:
                 return [(visit.start_s, visit.end_s)]
             if at_s < visit.end_s:
                 found.add((at_s, visit.end_s))
+        longest_first = sorted(found, key=lambda g: (g[0] - g[1], g))
         return [
-            g for g in found if not any(o != g and o[0] <= g[0] and g[1] <= o[1] for o in found)
+            g
+            for i, g in enumerate(longest_first)
+            if not any(o[0] <= g[0] and g[1] <= o[1] for o in longest_first[:i])
         ]
 
     def _charged(
-        self, car: _Car, energy_kwh: float, kw: Floats, min_kw: float, start_s: float, end_s: float
+        self, charging: _Charging, kw: Floats, min_kw: float, start_s: float, end_s: float
     ) -> float:
         """The energy after charging whenever `kw`, one value a step, is at least `min_kw`."""
+        car, energy_kwh, enough_kwh = charging
         line, efficiency = self._line, car.vehicle.efficiency
         first, last = line.step_at(start_s), line.step_at(end_s - 2 * _EPS) + 1
         if last <= first:
             return energy_kwh
-        hours = np.full(last - first, line.step_h)
+        hours = self._hours[first:last].copy()
         hours[0] -= (start_s - first * line.step_s) / 3600
         hours[-1] -= (last * line.step_s - end_s) / 3600
         kw = np.where(kw[first:last] >= max(min_kw, _EPS), kw[first:last], 0.0)
@@ -213,12 +242,21 @@ class Reach:
         energy_kwh = float(reached[at - 1]) if at else energy_kwh
         full_kwh = max(energy_kwh, fading_kwh(car.pieces, min_kw))
         for allowed_kw, h in zip(kw[at:].tolist(), hours[at:].tolist(), strict=True):
-            if energy_kwh >= full_kwh - _EPS:
+            if energy_kwh >= min(full_kwh - _EPS, enough_kwh):
                 break
             power_kw = min(allowed_kw, highest_kw(car.pieces, energy_kwh, efficiency * h))
             if power_kw >= min_kw:
                 energy_kwh = min(full_kwh, energy_kwh + efficiency * power_kw * h)
         return energy_kwh
+
+
+def _enough_kwh(drives: Sequence[Drive]) -> float:
+    """With so much at the start nothing would be lacking at any departure."""
+    enough_kwh = driven_kwh = 0.0
+    for drive in drives:
+        enough_kwh = max(enough_kwh, driven_kwh + drive.need_kwh)
+        driven_kwh += drive.energy_kwh
+    return enough_kwh
 
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:

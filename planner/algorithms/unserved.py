@@ -10,31 +10,44 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from planner.algorithms.reach import ALONE, AS_PLANNED, Lack, Reach, World
-from planner.drafts.choices import Choices, Drive, clash, lawful, rests
+from planner.drafts.choices import (
+    Choices,
+    Drive,
+    clash,
+    lawful,
+    longest_shift_s,
+    max_hours_on_routes,
+    max_shift_hours,
+    most_drivers,
+)
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Timeline
 from planner.series import MAX_NUMBER
-from planner.snapshot import Snapshot, Vehicle
+from planner.snapshot import Snapshot
 
 _LOOKS = 150
 """So many times a vehicle's energy is followed for all reasons of a plan: 0.1 ms each. Routes that
-come after are told less."""
+come after get one look, which tells what is lacking but not of what more would be enough."""
 
 _CLOSEST = 4
 """Of the vehicles that are free so many are looked at, those with the most energy to spare."""
 
 
-class _Option(NamedTuple):
-    """A drive beside what its vehicle drives already; `spare_kwh` is at most what it has above its
-    need at departure."""
+_Hindrance = tuple[float, Callable[[], str]]
+"""The minutes that a law which keeps a vehicle from a drive is about, and how to say it."""
 
+
+class _Option(NamedTuple):
+    """A drive beside what its vehicle drives already. At its departure at least `short_kwh` are
+    lacking, negative where there are more: in order, those come first that have most to spare."""
+
+    short_kwh: float
+    vehicle: str
     drive: Drive
     mine: list[Drive]
-    spare_kwh: float
 
     @property
     def drives(self) -> list[Drive]:
@@ -48,7 +61,14 @@ class Reasons:
         self._snapshot, self._line, self._chosen, self._draft = snapshot, line, chosen, draft
         self._reach = Reach(snapshot, line, draft)
         self._looks = _LOOKS
-        self._rates: dict[str, tuple[Vehicle, float, float]] = {}
+        self._able: str | None = None
+        rules = snapshot.rules
+        self._gap_s = rules.gap_minutes * 60
+        limits_h = max_shift_hours(rules), max_hours_on_routes(rules)
+        self._only_gaps = not rules.excluded_pairs and limits_h == (None, None)
+        self._buffer_s = rules.departure_buffer_minutes * 60
+        self._most_drivers = most_drivers(snapshot)
+        self._rates: dict[str, tuple[float, float, float, float]] = {}
         self._pins = {r.id: r.vehicle for r in snapshot.routes if r.vehicle is not None}
         driven = {d.route for drives in draft.drives.values() for d in drives}
         self._options: dict[str, list[Drive]] = {}
@@ -60,61 +80,70 @@ class Reasons:
     def reason(self, route: str) -> str:
         if route in self._chosen.hopeless:
             return self._chosen.hopeless[route]
-        options = sorted(
-            (self._option(d, []) for d in self._options[route]),
-            key=lambda o: (-o.spare_kwh, o.drive.vehicle),
-        )
+        drives = self._options[route]
         who = f"its vehicle {self._pins[route]}" if route in self._pins else None
-        short = self._too_little(options)
-        if short:
-            return self._alone(who or "no allowed vehicle", *short)
-        beside = [self._option(o.drive, self._draft.drives[o.drive.vehicle]) for o in options]
-        free = [o for o in beside if self._fits(o)]
+        if self._looks > 0 and not self._same_could_alone(drives):
+            short = self._too_little(self._fullest_first((d, []) for d in drives))
+            if short:
+                return self._alone(who or "no allowed vehicle", *short)
+        beside = [(d, self._draft.drives[d.vehicle]) for d in drives]
+        free = self._fullest_first((d, mine) for d, mine in beside if self._fits(d, mine))
         if not free:
             busy = f"{who} is not free" if who else "no allowed vehicle is free"
             return f"{busy}: {self._busy(beside)}"
-        free.sort(key=lambda o: (-o.spare_kwh, o.drive.vehicle))
         short = self._too_little(free)
         if short:
             return self._alone(who or "no vehicle that is free", *short)
         return self._crowded(free[:_CLOSEST])
 
+    def _same_could_alone(self, drives: Sequence[Drive]) -> bool:
+        """Whether the vehicle that could drive the last route alone could drive this one: then
+        the others need no look."""
+        found = next((d for d in drives if d.vehicle == self._able), None)
+        return found is not None and self._lack(self._option(found, []), ALONE) is None
+
+    def _fullest_first(self, found: Iterable[tuple[Drive, list[Drive]]]) -> list[_Option]:
+        return sorted(self._option(drive, mine) for drive, mine in found)
+
     def _option(self, drive: Drive, mine: list[Drive]) -> _Option:
-        vehicle, kwh_a_s, at_s = self._rate(drive.vehicle)
-        here_s = drive.depart_s - 60 * self._snapshot.rules.departure_buffer_minutes - at_s
-        most_kwh = vehicle.energy_kwh
+        has_kwh, battery_kwh, kwh_a_s, at_s = self._rate(drive.vehicle)
+        here_s = drive.depart_s - self._buffer_s - at_s
         for other in mine:
             if other.return_s <= drive.depart_s:
                 here_s -= other.return_s - other.depart_s
-                most_kwh -= other.energy_kwh
-        most_kwh = max(0.0, most_kwh) + kwh_a_s * max(0.0, here_s)
-        return _Option(drive, mine, min(most_kwh, vehicle.battery_kwh) - drive.need_kwh)
+                has_kwh -= other.energy_kwh
+        most_kwh = max(0.0, has_kwh) + kwh_a_s * max(0.0, here_s)
+        return _Option(drive.need_kwh - min(most_kwh, battery_kwh), drive.vehicle, drive, mine)
 
-    def _rate(self, name: str) -> tuple[Vehicle, float, float]:
-        """The vehicle, the most that it charges in a second, and from when on it is there."""
-        if name not in self._rates:
+    def _rate(self, name: str) -> tuple[float, float, float, float]:
+        """What the vehicle has, what it can hold, the most that it charges in a second, and from
+        when on it is there."""
+        found = self._rates.get(name)
+        if found is None:
             vehicle = self._chosen.vehicles[name]
-            kw = vehicle.efficiency * self._reach.best_kw(vehicle)
+            kwh_a_s = vehicle.efficiency * self._reach.best_kw(vehicle) / 3600
             at_s = max(0.0, self._line.seconds(vehicle.available_from))
-            self._rates[name] = vehicle, kw / 3600, at_s
-        return self._rates[name]
+            found = vehicle.energy_kwh, vehicle.battery_kwh, kwh_a_s, at_s
+            self._rates[name] = found
+        return found
 
     def _lack(self, option: _Option, world: World) -> Lack | None:
         self._looks -= 1
-        vehicle = self._chosen.vehicles[option.drive.vehicle]
+        vehicle = self._chosen.vehicles[option.vehicle]
         return self._reach.lack(vehicle, option.drives, world)
 
     def _too_little(self, options: Sequence[_Option]) -> tuple[_Option, Lack] | None:
         """The option that lacks least, if all lack energy even alone at the depot.
 
-        `options` in order of `spare_kwh`: where that is below the best, none need be followed.
+        `options` are in order: from where one is sure to lack more than the best, none is followed.
         """
         best: tuple[_Option, Lack] | None = None
         for option in options:
-            if best is not None and -option.spare_kwh >= best[1].kwh:
+            if best is not None and option.short_kwh >= best[1].kwh:
                 break
             lack = self._lack(option, ALONE) if self._looks > 0 else None
             if lack is None:
+                self._able = option.vehicle
                 return None
             if best is None or lack.kwh < best[1].kwh:
                 best = option, lack
@@ -139,11 +168,10 @@ class Reasons:
     def _crowded(self, closest: Sequence[_Option]) -> str:
         """The others leave too little: for the closest vehicle, what of it would be enough."""
         if self._looks <= 0:
-            name = closest[0].drive.vehicle
-            return f"{name} is free, but what its charging lacks beside the others' is not known"
+            return self._lacking(closest[0])
         for option in closest:
             if self._lack(option, AS_PLANNED) is None:
-                return f"{option.drive.vehicle} could drive it as well: the search has ended before"
+                return f"{option.vehicle} could drive it as well: the search has ended before"
         for option in closest:
             if self._lack(option, World(connectors=False)) is None:
                 return self._no_connector(option)
@@ -158,8 +186,18 @@ class Reasons:
         assert lack is not None
         return self._alone("of those looked at no vehicle", closest[0], lack)
 
+    def _lacking(self, option: _Option) -> str:
+        """No more than a single look tells."""
+        name, lack = option.vehicle, self._lack(option, AS_PLANNED)
+        if lack is None:
+            return f"{name} could drive it as well: the search has ended before"
+        return (
+            f"{name} would have {lack.has_kwh:.1f} of {lack.drive.need_kwh:.1f} kWh before "
+            f"{self._clock(lack.drive.depart_s)}, with what the others' charging leaves"
+        )
+
     def _no_connector(self, option: _Option) -> str:
-        vehicle = self._chosen.vehicles[option.drive.vehicle]
+        vehicle = self._chosen.vehicles[option.vehicle]
         lack = self._lack(option, AS_PLANNED)
         assert lack is not None
         return (
@@ -170,7 +208,7 @@ class Reasons:
 
     def _no_power(self, option: _Option, world: World) -> str:
         """The limit that alone would have to be higher, else all of them, and by how much."""
-        vehicle = self._chosen.vehicles[option.drive.vehicle]
+        vehicle = self._chosen.vehicles[option.vehicle]
         above = self._reach.limits_above(vehicle)
         most_kw = self._reach.best_kw(vehicle)
 
@@ -196,62 +234,69 @@ class Reasons:
         name = self._line.limits[place].name
         return "the site's import limit" if place == 0 else name
 
-    def _fits(self, option: _Option) -> bool:
-        rules, drive = self._snapshot.rules, option.drive
-        if any(clash(other, drive, rules) for other in option.mine):
+    def _fits(self, drive: Drive, mine: Sequence[Drive]) -> bool:
+        gap_s = self._gap_s
+        for other in mine:
+            # Most overlap, and that is seen without the other laws.
+            if drive.depart_s < other.return_s + gap_s and other.depart_s < drive.return_s + gap_s:
+                return False
+        if self._kept_back(mine):
             return False
-        return lawful(sorted(option.drives, key=lambda d: d.depart_s), rules)
+        if self._only_gaps:
+            return len(mine) < self._snapshot.rules.max_routes_per_vehicle
+        return lawful(sorted((*mine, drive), key=lambda d: d.depart_s), self._snapshot.rules)
 
-    def _busy(self, options: Iterable[_Option]) -> str:
+    def _kept_back(self, mine: Sequence[Drive]) -> bool:
+        """Whether a vehicle that drives nothing has to stay in reserve."""
+        if self._most_drivers is None or mine:
+            return False
+        return sum(map(bool, self._draft.drives.values())) >= self._most_drivers
+
+    def _busy(self, beside: Iterable[tuple[Drive, list[Drive]]]) -> str:
         """The vehicles with what keeps each from driving it, those first that are nearest."""
-        found = []
-        for option in options:
-            minutes, text = self._hindrance(option.drive, option.mine)
-            found.append((minutes, f"{option.drive.vehicle} {text}"))
-        found.sort()
+        found = [(*self._hindrance(drive, mine), drive.vehicle) for drive, mine in beside]
+        found.sort(key=lambda f: (f[0], f[2]))
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        return ", ".join(text for _, text in found[:3]) + more
+        return ", ".join(f"{vehicle} {text()}" for _, text, vehicle in found[:3]) + more
 
-    def _hindrance(self, drive: Drive, mine: Sequence[Drive]) -> tuple[float, str]:
-        """The law that keeps the vehicle of `mine` from `drive`, with the minutes it is about."""
+    def _hindrance(self, drive: Drive, mine: Sequence[Drive]) -> _Hindrance:
         rules = self._snapshot.rules
+        if self._kept_back(mine):
+            return math.inf, lambda: "is kept in reserve"
         for other in mine:
             if clash(other, drive, rules):
                 return self._clash(drive, other)
         if len(mine) >= rules.max_routes_per_vehicle:
             count = f"{len(mine)} routes" if len(mine) > 1 else "1 route"
-            return math.inf, f"drives {count}, the most allowed"
-        longest_s = self._longest_shift_s(sorted((*mine, drive), key=lambda d: d.depart_s))
-        most_h = rules.max_shift_hours
-        if most_h is not None and longest_s > most_h * 3600:
-            hours = f"{longest_s / 3600:.1f} h of {most_h:g} h allowed"
-            return longest_s / 60 - 60 * most_h, f"would have a shift of {hours}"
+            return math.inf, lambda: f"drives {count}, the most allowed"
+        drives = sorted((*mine, drive), key=lambda d: d.depart_s)
+        out_s, most_h = longest_shift_s(drives, rules), max_shift_hours(rules)
+        if most_h is not None and out_s > most_h * 3600:
+            shift = f"{out_s / 3600:.1f} h of {most_h:g} h allowed"
+            return out_s / 60 - 60 * most_h, lambda: f"would have a shift of {shift}"
+        out_s, most_h = sum(d.return_s - d.depart_s for d in drives), max_hours_on_routes(rules)
+        if most_h is not None and out_s > most_h * 3600:
+            hours = f"{out_s / 3600:.1f} h on routes, {most_h:g} h are allowed"
+            return out_s / 60 - 60 * most_h, lambda: f"would be {hours}"
         names = " and ".join(d.route for d in mine)
-        return math.inf, f"may not drive it beside {names}" if names else "may not drive it"
+        return math.inf, lambda: f"may not drive it{names and f' beside {names}'}"
 
-    def _longest_shift_s(self, drives: Sequence[Drive]) -> float:
-        longest_s, start_s = 0.0, drives[0].depart_s
-        for before, after in pairwise(drives):
-            if rests(before, after, self._snapshot.rules):
-                start_s = after.depart_s
-            longest_s = max(longest_s, after.return_s - start_s)
-        return longest_s
-
-    def _clash(self, drive: Drive, other: Drive) -> tuple[float, str]:
+    def _clash(self, drive: Drive, other: Drive) -> _Hindrance:
         pair = {drive.route, other.route}
         pinned = ", pinned to it too" if pair <= self._pins.keys() else ""
-        first, then = sorted((drive, other), key=lambda d: (d.depart_s, d.return_s))
-        turnaround_min = self._snapshot.rules.turnaround_minutes
-        over_min = (first.return_s - then.depart_s) / 60 + turnaround_min
-        if any(pair == set(x) for x in self._snapshot.rules.incompatible_routes):
-            return math.inf, f"drives {other.route}, which is incompatible{pinned}"
-        if first is drive:
-            text = f"drives {other.route} from {self._clock(other.depart_s)}"
-        else:
-            text = f"drives {other.route} until {self._clock(other.return_s)}"
-        if over_min > turnaround_min:
-            return over_min, f"{text}{pinned}, {over_min:.0f} minutes too much"
-        text += f"{pinned}, {over_min:.0f} minutes of the turnaround are missing"
+        if any(pair == set(x) for x in self._snapshot.rules.excluded_pairs):
+            return math.inf, lambda: f"drives {other.route}, which is incompatible{pinned}"
+        early = (drive.depart_s, drive.return_s) <= (other.depart_s, other.return_s)
+        first, then = (drive, other) if early else (other, drive)
+        over_min = (first.return_s - then.depart_s + self._gap_s) / 60
+        overlaps = over_min > self._gap_s / 60
+        what = "too much" if overlaps else "of the turnaround are missing"
+
+        def text() -> str:
+            starts = f"from {self._clock(other.depart_s)}"
+            when = starts if first is drive else f"until {self._clock(other.return_s)}"
+            return f"drives {other.route} {when}{pinned}, {over_min:.0f} minutes {what}"
+
         return over_min, text
 
     def _clock(self, seconds: float) -> str:

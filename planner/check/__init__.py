@@ -25,6 +25,7 @@ from planner.check.facts import Facts
 from planner.check.flows import supply
 from planner.check.money import check_reports, check_sums
 from planner.check.power import check_circuits, check_site
+from planner.check.preference import check_preference
 from planner.check.routes import check_allocations
 from planner.check.stays import check_powers, check_stays
 from planner.plan import Plan
@@ -46,6 +47,7 @@ def audit(snapshot: Snapshot, plan: Plan) -> list[Breach]:
         *check_battery_size(traces),
         *check_shortfalls(facts, missing),
         *check_stays(facts),
+        *check_preference(facts),
         *check_powers(facts, traces),
         *check_circuits(facts),
         *check_site(facts, flows),

@@ -68,11 +68,13 @@ def missing_energy(facts: Facts, traces: Mapping[str, Trace]) -> dict[Claim, Mis
     # Where law 3 judges departures, what it lets pass there is no shortfall either.
     passes = 0.0 if facts.snapshot.mode == "charging" else ENERGY_KWH
     found: dict[Claim, Missing] = {}
-    spare = facts.snapshot.rules.soft.energy_feasibility
+    soft = facts.snapshot.rules.soft
+    spare, margin = soft.energy_feasibility, soft.energy_margin
     spare_kwh = spare.safety_margin_kwh if spare is not None and spare.hard else 0.0
+    share = margin.margins[-1] if margin is not None and margin.hard else 0.0
     for name, line in traces.items():
         for route, kwh in line.departures:
-            need = facts.snapshot.rules.safety_factor * (route.energy_for(name) or 0.0)
+            need = (facts.snapshot.rules.safety_factor + share) * (route.energy_for(name) or 0.0)
             lack = need + line.vehicle.reserve_kwh + spare_kwh - kwh
             if lack > passes:
                 found[name, route.id] = Missing(route.depart, lack)

@@ -17,10 +17,9 @@ priced by its sign, and it is what makes the peak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 from planner.check.facts import HOUR, Facts
 from planner.plan import Stay
@@ -96,10 +95,10 @@ class Supply:
 
 def supply(facts: Facts) -> Supply:
     site, grid = facts.snapshot.site, facts.grid
-    export_limit = by_step(grid, site.export_limit_kw, Series.lowest)
-    export_price = by_step(grid, site.export_price_per_kwh, Series.mean)
-    base = by_step(grid, site.base_load_kw, Series.highest)
-    pv = by_step(grid, site.pv_kw, Series.lowest)
+    export_limit = site.export_limit_kw.by_step(grid, Series.lowest)
+    export_price = site.export_price_per_kwh.by_step(grid, Series.mean)
+    base = site.base_load_kw.by_step(grid, Series.highest)
+    pv = site.pv_kw.by_step(grid, Series.lowest)
     uncontrolled = sum(c.load_kw for c in facts.snapshot.connectors if not c.controllable)
     charging = charging_profile(facts, facts.plan.stays)
     beyond = beyond_profile(facts, facts.plan.stays)
@@ -116,9 +115,9 @@ def supply(facts: Facts) -> Supply:
         flows.append(Flow(start, end, step, fixed, pv[step], charged, above, stored, used))
     return Supply(
         flows=flows,
-        import_limit_kw=by_step(grid, site.import_limit_kw, Series.lowest),
+        import_limit_kw=site.import_limit_kw.by_step(grid, Series.lowest),
         export_limit_kw=export_limit,
-        import_price=by_step(grid, site.import_price_per_kwh, Series.mean),
+        import_price=site.import_price_per_kwh.by_step(grid, Series.mean),
         export_price=export_price,
     )
 
@@ -156,12 +155,3 @@ def pieces(
         while start >= grid[step + 1]:
             step += 1
         yield start, end, step, level
-
-
-def by_step(
-    grid: Sequence[datetime], series: Series, value: Callable[[Series, datetime, datetime], float]
-) -> list[float]:
-    """One value of `series` a step, as law 1 wants it."""
-    if len(series.points) == 1:
-        return [series.points[0].value] * (len(grid) - 1)
-    return [value(series, a, b) for a, b in pairwise(grid)]

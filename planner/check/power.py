@@ -13,7 +13,7 @@ from datetime import datetime
 
 from planner.check.breach import POWER_KW, TIME, Breach
 from planner.check.facts import Facts
-from planner.check.flows import Supply, beyond_profile, by_step, pieces
+from planner.check.flows import Supply, beyond_profile, pieces
 from planner.series import Series
 
 
@@ -41,7 +41,7 @@ def check_circuits(facts: Facts) -> Iterator[Breach]:
             above = parents[above]
     for circuit in snapshot.circuits:
         own = members[circuit.id]
-        limits = by_step(facts.grid, circuit.limit_kw, Series.lowest)
+        limits = circuit.limit_kw.by_step(facts.grid, Series.lowest)
         fixed = sum(c.kept_kw for c in snapshot.connectors if c.key in own)
         profile = beyond_profile(facts, (s for s in facts.plan.stays if s.key in own))
         loads = [

@@ -41,6 +41,7 @@ def check_allocations(facts: Facts) -> Iterator[Breach]:
         yield from _check_given(facts)
     else:
         yield from _check_drivers(facts)
+        yield from _check_reserve(facts)
 
 
 def _check_given(facts: Facts) -> Iterator[Breach]:
@@ -88,21 +89,47 @@ def _hindrances(route: Route, vehicle: Vehicle) -> Iterator[str]:
 def _wishes(facts: Facts, route: Route, vehicle: Vehicle) -> Iterator[str]:
     """What the operator has made a law of `rules.soft`, for one route."""
     snapshot, soft = facts.snapshot, facts.snapshot.rules.soft
-    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    reserve, soonness, swaps = soft.reserve_vehicles, soft.minimum_soonness, soft.swaps
+    previous = snapshot.previous.allocations if snapshot.previous is not None else ()
     if reserve is not None and reserve.hard and vehicle.id in reserve.vehicles:
         yield "the vehicle is kept in reserve"
     if soonness is not None and soonness.hard and route.vehicle != vehicle.id:
-        previous = snapshot.previous.allocations if snapshot.previous is not None else ()
         keeps = Allocation(route=route.id, vehicle=vehicle.id) in previous
         if not keeps and route.depart - snapshot.taken_at < timedelta(hours=soonness.hours):
             yield f"it departs within {soonness.hours:g} h and was not the vehicle's before"
+    if swaps is not None and swaps.hard and route.vehicle != vehicle.id:
+        made = snapshot.taken_at
+        if snapshot.previous is not None and snapshot.previous.at is not None:
+            made = snapshot.previous.at
+        others = {a.vehicle for a in previous if a.route == route.id} - {vehicle.id}
+        if others and made >= snapshot.taken_at - timedelta(hours=swaps.lookback_hours):
+            yield f"it was {others.pop()}'s before"
+
+
+def _check_reserve(facts: Facts) -> Iterator[Breach]:
+    """So many vehicles in service drive nothing, or all where there are no more."""
+    rule = facts.snapshot.rules.soft.reserve_vehicles
+    if rule is None or not rule.hard or rule.vehicles:
+        return
+    able = [name for name, vehicle in facts.vehicles.items() if vehicle.in_service]
+    wanted = min(rule.count, len(able))
+    idle = [name for name in able if not facts.drives[name]]
+    if len(idle) < wanted:
+        text = f"{len(idle)} drive nothing, {wanted} are to be kept in reserve"
+        lacking = wanted - len(idle)
+        yield Breach(law=2, where="vehicles", amount=lacking, unit="vehicles", text=text)
 
 
 def _check_times(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> Iterator[Breach]:
-    rules, buffer = facts.snapshot.rules, facts.snapshot.rules.soft.route_sequence_buffer
+    rules, soft = facts.snapshot.rules, facts.snapshot.rules.soft
+    buffer, preferred = soft.route_sequence_buffer, soft.preferred_turnaround
     turnaround, name = timedelta(minutes=rules.turnaround_minutes), "turnaround"
     if buffer is not None and buffer.hard:
         turnaround, name = turnaround + timedelta(minutes=buffer.minutes), "turnaround and buffer"
+    if preferred is not None and preferred.hard:
+        longest = timedelta(minutes=max(preferred.minutes))
+        if longest > turnaround:
+            turnaround, name = longest, "preferred turnaround"
     free, why = vehicle.available_from, "before the vehicle is available"
     for route in routes:
         if route.depart < free - TIME:
@@ -176,6 +203,8 @@ def _check_company(facts: Facts, vehicle: Vehicle, routes: Sequence[Route]) -> I
             text=f"it drives more than {rules.max_routes_per_vehicle} routes",
         )
     driven = {r.id for r in routes}
-    for a, b in rules.incompatible_routes:
+    wished = rules.soft.incompatible_routes
+    pairs = wished.pairs if wished is not None and wished.hard else ()
+    for a, b in (*rules.incompatible_routes, *pairs):
         if a != b and {a, b} <= driven:
             yield Breach(law=2, where=where, text=f"it drives {a} and {b}, which are incompatible")

@@ -17,14 +17,14 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     line, powers = columns.scope.line, columns.powers
     curtail = columns["curtail"]
     first = len(rows.lower)
+    fixed_kw = (line.fixed_import_kw - line.pv_kw).tolist()
     for t in range(line.steps):
         terms: list[Term] = _net(columns, t)
         if t in columns["charge"]:
             terms += [(columns["charge"][t], -1.0), (columns["discharge"][t], 1.0)]
         if t in curtail:
             terms.append((curtail[t], -1.0))
-        fixed_kw = float(line.fixed_import_kw[t] - line.pv_kw[t])
-        rows.add(terms, lower=fixed_kw, upper=fixed_kw, name=("balance", t))
+        rows.add(terms, lower=fixed_kw[t], upper=fixed_kw[t], name=("balance", t))
     rows.extend(first + powers.step, powers.column, -powers.hours / line.step_h)
     for t in range(line.steps):
         _one_way(columns, rows, t)

@@ -1,13 +1,12 @@
 """`rules.soft.charger_preference`: connectors that are better left alone, at some time of the day.
 
 Charging `share` of a vehicle's battery at a connector costs `share` times the connector's cost.
+Where it is hard the connectors have a limit of their own, of nothing at that time (`timeline`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from planner.drafts.choices import Drive
 from planner.drafts.draft import Charge, Draft
@@ -23,7 +22,8 @@ Span = tuple[float, float]
 
 
 def applies(snapshot: Snapshot) -> bool:
-    return snapshot.rules.soft.charger_preference is not None
+    rule = snapshot.rules.soft.charger_preference
+    return rule is not None and not rule.hard
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
@@ -102,33 +102,8 @@ def _rank(drive: Drive) -> tuple[float, float, str]:
     return drive.depart_s - drive.return_s, drive.depart_s, drive.route
 
 
-def spans(
-    rule: ChargerPreference, start: datetime, end: datetime
-) -> list[tuple[datetime, datetime]]:
-    """The window's times that touch `[start, end)`, day by day; all of it without a window.
-
-    By the wall clock of each day: where clocks are changed one is shorter or longer.
-    """
-    if rule.window is None:
-        return [(start, end)]
-    zone = ZoneInfo(rule.timezone or "UTC")
-    begins, ends = (time.fromisoformat(text) for text in rule.window)
-    over_midnight = timedelta(days=1 if ends <= begins else 0)
-    first = start.astimezone(zone).date() - timedelta(days=1)
-    days = (end.astimezone(zone).date() - first).days + 1
-    found = []
-    for day in (first + timedelta(days=number) for number in range(days)):
-        span = tuple(
-            datetime.combine(date, clock, zone).astimezone(UTC)
-            for date, clock in ((day, begins), (day + over_midnight, ends))
-        )
-        if span[1] > start and span[0] < end:
-            found.append((span[0], span[1]))
-    return found
-
-
 def _seconds(rule: ChargerPreference, line: Timeline) -> list[Span]:
-    found = spans(rule, line.taken_at, line.instant(line.end_s))
+    found = rule.spans(line.taken_at, line.instant(line.end_s))
     return [(line.seconds(a), line.seconds(b)) for a, b in found]
 
 

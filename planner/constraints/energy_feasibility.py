@@ -1,6 +1,6 @@
 """`rules.soft.energy_feasibility`: some kWh to spare at every departure.
 
-Where it is hard they are part of the need (`choices`), and with that of law 3's own rows.
+Where it is hard they are part of the need (`Rules.need_kwh`), and with that of law 3's own rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`rules.soft.energy_margin`: energy to spare at a departure, as a share of the route's."""
+"""`rules.soft.energy_margin`: energy to spare at a departure, as a share of the route's.
+
+Where it is hard it is part of the need (`Rules.need_kwh`), and with that of law 3's own rows.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from planner.snapshot import Snapshot
 
 
 def applies(snapshot: Snapshot) -> bool:
-    return snapshot.rules.soft.energy_margin is not None
+    rule = snapshot.rules.soft.energy_margin
+    return rule is not None and not rule.hard
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:

@@ -1,6 +1,7 @@
 """`rules.soft.incompatible_routes`: pairs of routes that one vehicle should not drive both.
 
-The pairs that it must not drive are `rules.incompatible_routes`, in law 2's own rows (`clashes`).
+Where it is hard they are excluded like `rules.incompatible_routes` (`Rules.excluded_pairs`), in law
+2's own rows (`clashes`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from planner.soft import IncompatibleRoutes
 
 
 def applies(snapshot: Snapshot) -> bool:
-    return snapshot.rules.soft.incompatible_routes is not None and snapshot.mode != "charging"
+    rule = snapshot.rules.soft.incompatible_routes
+    return rule is not None and not rule.hard and snapshot.mode != "charging"
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:

@@ -30,16 +30,16 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         most_kw = _most_kw(columns, below)
         inside = np.flatnonzero(below)
         inside = inside[np.argsort(powers.step[inside], kind="stable")]
-        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1))
-        for step in range(line.steps):
+        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1)).tolist()
+        room_kw = limit.room_kw.tolist()
+        if i == _SITE and columns["charge"]:
+            most_kw += [columns.upper[c] for c in columns["charge"].values()]
+        passable = (limit.room_kw >= 0) & (most_kw > limit.room_kw + 1e-9)
+        for step in np.flatnonzero(passable).tolist():
             battery = _battery(columns, step) if i == _SITE else []
-            charge_kw = columns.upper[battery[0][0]] if battery else 0.0
-            room_kw = float(limit.room_kw[step])
-            if room_kw < 0 or most_kw[step] + charge_kw <= room_kw + 1e-9:
-                continue
             here = inside[bounds[step] : bounds[step + 1]]
             for at_once in _at_once(columns, here) if uneven[step] else [here]:
-                row = rows.add(battery, upper=room_kw, name=("limit", i, step))
+                row = rows.add(battery, upper=room_kw[step], name=("limit", i, step))
                 rows.extend(row, drawn[at_once], 1.0)
 
 
@@ -52,7 +52,7 @@ def _battery(columns: Columns, step: int) -> list[Term]:
 def _taken(columns: Columns, rows: Rows) -> NDArray[np.int64]:
     """The columns of what each part takes of its limits: its highest power, or what of it lies
     above the fallback where one is kept anyway."""
-    taken, beyond = _drawn(columns), columns["beyond"]
+    taken, beyond = _drawn(columns).copy(), columns["beyond"]
     if beyond:
         for i, place in enumerate(columns.powers.places):
             if place in beyond:

@@ -1,4 +1,7 @@
-"""`rules.soft.preferred_turnaround`: more time between two routes than the turnaround demands."""
+"""`rules.soft.preferred_turnaround`: more time between two routes than the turnaround demands.
+
+Where it is hard, `Rules.gap_minutes` has it, and with that law 2's own rows.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from planner.soft import PreferredTurnaround
 
 
 def applies(snapshot: Snapshot) -> bool:
-    return snapshot.rules.soft.preferred_turnaround is not None and snapshot.mode != "charging"
+    rule = snapshot.rules.soft.preferred_turnaround
+    return rule is not None and not rule.hard and snapshot.mode != "charging"
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from planner.constraints import SOFT, swaps
-from planner.drafts.choices import Choices
+from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
-from planner.drafts.timeline import Floats, Limit, Timeline
+from planner.drafts.timeline import BARRED_KW, Floats, Limit, Timeline
 from planner.objectives.taste import LATE
 from planner.plan import (
     Binding,
@@ -73,7 +73,7 @@ def assemble(
             taste=taste(snapshot, line, draft),
         ),
         cost=cost,
-        bound=None if bound_money is None else _bound(money, bound_money),
+        bound=None if bound_money is None else bound_of(money, bound_money),
         binding=tuple(_bindings(line, draft)),
         notes=tuple(_notes(snapshot, driven)),
     )
@@ -109,7 +109,7 @@ def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:
 def taste(snapshot: Snapshot, line: Timeline, draft: Draft) -> float:
     """Changes against the previous plan, how late the charging is (`LATE` for every kWh and hour
     after the horizon's start), and what the soft rules that are on make of the draft."""
-    before = swaps.remembered(snapshot)
+    before = remembered(snapshot)
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     changes = sum(before[r] != v for r, v in driven.items() if r in before)
     late: float = sum(
@@ -144,25 +144,28 @@ def _shortfalls(
 
 def site_import(draft: Draft, line: Timeline) -> Floats:
     """The mean import of each step; pv is curtailed instant by instant (law 7)."""
-    changes: list[list[tuple[float, float]]] = [[] for _ in range(line.steps)]
-    for visit in draft.visits:
-        for charge in visit.charges:
-            step = line.step_at(charge.start_s)
-            changes[step] += [(charge.start_s, charge.kw), (charge.end_s, -charge.kw)]
+    start_s, end_s, kw = _charges(draft.visits)
+    own, every = line.steps_at(start_s), np.arange(line.steps)
+    step = np.concatenate((every, own, own))
+    at_s = np.concatenate((every * line.step_s, start_s, end_s))
+    change = np.concatenate((np.zeros(line.steps), kw, -kw))
+    order = np.lexsort((change, at_s, step))
+    step, at_s, change = step[order], at_s[order], change[order]
+    drawn_kw, first = np.cumsum(change), np.searchsorted(step, every)
+    drawn_kw -= (drawn_kw - change)[first][step]
+    then_s = np.append(at_s[1:], 0.0)
+    then_s[np.append(first[1:], len(step)) - 1] = (every + 1) * line.step_s
     battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
-    before_pv_kw, floor_kw = line.fixed_import_kw + battery_kw, line.floor_kw
-    means = np.zeros(line.steps)
-    for step in range(line.steps):
-        at_s, kw, total = step * line.step_s, float(before_pv_kw[step]), 0.0
-        for then_s, change in (*sorted(changes[step]), ((step + 1) * line.step_s, 0.0)):
-            total += (then_s - at_s) * _use_pv(kw, float(line.pv_kw[step]), float(floor_kw[step]))
-            at_s, kw = then_s, kw + change
-        means[step] = total / line.step_s
-    return means
+    load_kw = (line.fixed_import_kw + battery_kw)[step] + drawn_kw
+    used_kw = np.maximum(load_kw - line.pv_kw[step], np.minimum(load_kw, line.floor_kw[step]))
+    return np.bincount(step, (then_s - at_s) * used_kw, minlength=line.steps) / line.step_s
 
 
-def _use_pv(load_kw: float, pv_kw: float, floor_kw: float) -> float:
-    return max(load_kw - pv_kw, min(load_kw, floor_kw))
+def _charges(visits: Iterable[Visit]) -> tuple[Floats, Floats, Floats]:
+    """Start, end and kW of every charge."""
+    numbers = (number for visit in visits for charge in visit.charges for number in charge)
+    start_s, end_s, kw = np.fromiter(numbers, np.float64).reshape(-1, 3).T
+    return start_s, end_s, kw
 
 
 def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats) -> Cost:
@@ -178,8 +181,8 @@ def cost_of(snapshot: Snapshot, line: Timeline, draft: Draft, import_kw: Floats)
     return Cost(energy=energy, peak=peak_kw * site.peak_price_per_kw, wear=wear)
 
 
-def _bound(money: float, bound_money: float) -> Bound:
-    """A difference within a millionth is rounding."""
+def bound_of(money: float, bound_money: float) -> Bound:
+    """Clipped to `money`; a difference within a millionth is rounding."""
     low = money if bound_money > money - 1e-6 * max(1.0, abs(money)) else bound_money
     return Bound(money=low, gap=(money - low) / max(abs(money), 1e-6))
 
@@ -256,19 +259,17 @@ def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
     """The highest sum of what the limit's connectors draw above their fallbacks in each step, and
     the battery's power."""
-    edges: list[tuple[float, float]] = []
-    for visit in draft.visits:
-        if visit.socket in limit.sockets:
-            for charge in visit.charges:
-                beyond_kw = line.beyond_kw(visit.socket, charge.kw)
-                edges += [(charge.start_s, beyond_kw), (charge.end_s, -beyond_kw)]
+    here = [v for v in draft.visits if v.socket in limit.sockets]
+    start_s, end_s, kw = _charges(here)
+    if any(line.fallback_kw.values()):
+        kept = [line.beyond_kw(v.socket, c.kw) for v in here for c in v.charges]
+        kw = np.array(kept, dtype=np.float64)
+    at_s, change = np.concatenate((start_s, end_s)), np.concatenate((kw, -kw))
+    order = np.lexsort((change, at_s))
+    rising = change[order] > 0
     highest = np.zeros(line.steps)
-    kw = 0.0
-    for at_s, change in sorted(edges):
-        kw += change
-        if change > 0:
-            step = line.step_at(at_s)
-            highest[step] = max(highest[step], kw)
+    steps = line.steps_at(at_s[order][rising])
+    np.maximum.at(highest, steps, np.cumsum(change[order])[rising])
     if limit.name == SITE and draft.battery_kw is not None:
         highest = highest + draft.battery_kw
     return highest
@@ -295,7 +296,7 @@ def _bindings(line: Timeline, draft: Draft) -> Iterable[Binding]:
 
 def _broken(line: Timeline, name: str, room_kw: Floats) -> Iterable[Binding]:
     """Where the fixed loads leave less than nothing (law 7)."""
-    for a, b, broken in _merged(line, np.where(room_kw < 0, 1.0, 0.0)):
+    for a, b, broken in _merged(line, np.where(room_kw < 2 * BARRED_KW, 1.0, 0.0)):
         if broken:
             excess = -float(room_kw[line.step_at(a) : line.step_at(b - 1e-3) + 1].min())
             text = f"{name}: the fixed loads alone exceed it by {excess:.1f} kW, nothing is added"

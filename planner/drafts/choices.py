@@ -8,14 +8,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
 
 from planner.drafts.timeline import SECOND, Timeline
 from planner.snapshot import Route, Rules, Snapshot, Vehicle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drive:
-    """A route as one vehicle would drive it; `need_kwh` is wanted at departure (law 3)."""
+class Drive(NamedTuple):
+    """A route as one vehicle would drive it; `need_kwh` is wanted at departure (law 3).
+
+    A large depot has 150,000 of them; a tuple is made in a quarter of a frozen dataclass's time.
+    """
 
     route: str
     vehicle: str
@@ -59,8 +63,8 @@ def choices(snapshot: Snapshot, line: Timeline) -> Choices:
             found, reason = _possible(route, snapshot, vehicles)
         if not found:
             hopeless[route.id] = reason
-        for vehicle in found:
-            drives[vehicle.id].append(_drive(route, vehicle, snapshot.rules, line))
+        for drive in _drives(route, found, snapshot.rules, line):
+            drives[drive.vehicle].append(drive)
     return Choices(
         given=given,
         routes=tuple(routes),
@@ -76,10 +80,10 @@ def clash(a: Drive, b: Drive, rules: Rules) -> bool:
     first, then = (a, b) if early else (b, a)
     if then.depart_s < first.return_s + rules.gap_minutes * 60 - 1e-6:
         return True
-    if not rules.incompatible_routes:
+    if not (pairs := rules.excluded_pairs):
         return False
     pair = {a.route, b.route}
-    return any(pair == set(x) for x in rules.incompatible_routes)
+    return any(pair == set(x) for x in pairs)
 
 
 def lawful(sequence: Sequence[Drive], rules: Rules) -> bool:
@@ -106,6 +110,14 @@ def longest_shift_s(sequence: Sequence[Drive], rules: Rules) -> float:
     return longest_s
 
 
+def most_drivers(snapshot: Snapshot) -> int | None:
+    """So many vehicles may drive at all: those in service less a hard reserve; None: all."""
+    reserve = snapshot.rules.soft.reserve_vehicles
+    if reserve is None or not reserve.hard or reserve.vehicles:
+        return None
+    return max(0, sum(v.in_service for v in snapshot.vehicles) - reserve.count)
+
+
 def max_shift_hours(rules: Rules) -> float | None:
     """From the first departure of a shift to its last return, by the contract and the operator."""
     shift = rules.soft.shift_hours
@@ -129,17 +141,15 @@ def rests(before: Drive, after: Drive, rules: Rules) -> bool:
     return after.depart_s >= before.return_s + rules.rest_hours * 3600 - 1e-6
 
 
-def _drive(route: Route, vehicle: Vehicle, rules: Rules, line: Timeline) -> Drive:
-    energy_kwh = route.energy_for(vehicle.id) or 0.0
-    return Drive(
-        route=route.id,
-        vehicle=vehicle.id,
-        depart_s=line.seconds(route.depart),
-        return_s=line.seconds(route.return_),
-        energy_kwh=energy_kwh,
-        need_kwh=rules.safety_factor * energy_kwh + vehicle.reserve_kwh + rules.spare_kwh,
-        priority=route.priority,
-    )
+def _drives(
+    route: Route, vehicles: Iterable[Vehicle], rules: Rules, line: Timeline
+) -> Iterable[Drive]:
+    depart_s, return_s = line.seconds(route.depart), line.seconds(route.return_)
+    for vehicle in vehicles:
+        name = vehicle.id
+        energy_kwh = route.energy_for(name) or 0.0
+        need_kwh = rules.need_kwh(energy_kwh, vehicle.reserve_kwh)
+        yield Drive(route.id, name, depart_s, return_s, energy_kwh, need_kwh, route.priority)
 
 
 def _given(
@@ -155,6 +165,10 @@ def _given(
     return [], f"its vehicle {name} is {'out of service' if known else 'unknown'}"
 
 
+Law = Callable[[list[Vehicle]], list[Vehicle]]
+"""Of some vehicles those that it lets drive a route."""
+
+
 def _possible(
     route: Route, snapshot: Snapshot, vehicles: Mapping[str, Vehicle]
 ) -> tuple[list[Vehicle], str]:
@@ -166,43 +180,53 @@ def _possible(
     shift = min(
         (h for h in (max_shift_hours(rules), max_hours_on_routes(rules)) if h), default=None
     )
-    laws: list[tuple[str, Callable[[Vehicle], bool]]] = [
-        (typed, lambda v: v.type in route.vehicle_types),
+    laws: list[tuple[str, Law]] = [
+        (typed, lambda left: [v for v in left if v.type in route.vehicle_types]),
         (
             "its consumption is known for no allowed vehicle",
-            lambda v: route.energy_for(v.id) is not None,
+            lambda left: [v for v in left if route.energy_for(v.id) is not None],
         ),
         (
             f"no allowed vehicle is back by {route.depart:%H:%M} UTC",
-            lambda v: v.available_from <= route.depart,
+            lambda left: [v for v in left if v.available_from <= route.depart],
         ),
         (
             f"it takes {hours:.1f} h and a shift may last {shift} h",
-            lambda v: shift is None or hours <= shift + 1e-9,
+            lambda left: left if shift is None or hours <= shift + 1e-9 else [],
         ),
-        ("the rules allow no vehicle any route", lambda v: rules.max_routes_per_vehicle > 0),
+        (
+            "the rules allow no vehicle any route",
+            lambda left: left if rules.max_routes_per_vehicle > 0 else [],
+        ),
         *_operators(route, snapshot),
     ]
     if route.vehicle is not None:
         pinned = f"its vehicle {route.vehicle} is not in service"
-        laws.insert(0, (pinned, lambda v: v.id == route.vehicle))
-    for reason, holds in laws:
-        able = [v for v in left if holds(v)]
+        laws.insert(0, (pinned, lambda left: [v for v in left if v.id == route.vehicle]))
+    for reason, law in laws:
+        able = law(left)
         if not able:
             return [], f"{reason}{_nearest(route, left)}"
         left = able
     return left, ""
 
 
-def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Callable[[Vehicle], bool]]]:
+def _operators(route: Route, snapshot: Snapshot) -> Iterable[tuple[str, Law]]:
     """The rules of `rules.soft` that are hard and judge a vehicle by itself."""
     soft = snapshot.rules.soft
-    reserve, soonness = soft.reserve_vehicles, soft.minimum_soonness
+    reserve, soonness, swaps = soft.reserve_vehicles, soft.minimum_soonness, soft.swaps
     if reserve is not None and reserve.hard:
-        yield "all allowed vehicles are kept in reserve", lambda v: v.id not in reserve.vehicles
+        kept = set(reserve.vehicles)
+        text = "all allowed vehicles are kept in reserve"
+        yield text, lambda left: [v for v in left if v.id not in kept]
     if soonness is not None and soonness.hard:
-        text = f"it departs within {soonness.hours:g} h, too soon for another vehicle"
-        yield text, lambda v: not too_soon(route, v.id, snapshot, soonness.hours)
+        hours = soonness.hours
+        text = f"it departs within {hours:g} h, too soon for another vehicle"
+        yield text, lambda left: [v for v in left if not too_soon(route, v.id, snapshot, hours)]
+    if swaps is not None and swaps.hard and route.vehicle is None:
+        before = remembered(snapshot).get(route.id)
+        text = f"it stays with {before}, which cannot drive it"
+        yield text, lambda left: [v for v in left if before in (None, v.id)]
 
 
 def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bool:
@@ -212,6 +236,17 @@ def too_soon(route: Route, vehicle: str, snapshot: Snapshot, hours: float) -> bo
         return False
     before = snapshot.previous.allocations if snapshot.previous else ()
     return not any(a.route == route.id and a.vehicle == vehicle for a in before)
+
+
+def remembered(snapshot: Snapshot) -> Mapping[str, str]:
+    """The vehicle by route in the previous plan, unless `rules.soft.swaps` finds that too old."""
+    rule, previous = snapshot.rules.soft.swaps, snapshot.previous
+    if previous is None:
+        return {}
+    age = snapshot.taken_at - (previous.at or snapshot.taken_at)
+    if rule is not None and age > timedelta(hours=rule.lookback_hours):
+        return {}
+    return {a.route: a.vehicle for a in previous.allocations}
 
 
 def _nearest(route: Route, left: Sequence[Vehicle]) -> str:

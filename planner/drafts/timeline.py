@@ -6,12 +6,13 @@ Times are seconds after `taken_at`; arrays have one value a step (law 1 of the c
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from planner.series import Series
 from planner.snapshot import Snapshot
@@ -21,11 +22,15 @@ Socket = tuple[str, int]
 
 SECOND = timedelta(seconds=1)
 
+BARRED_KW = -1e-5
+"""The room of a limit below which nothing is planned, not even what is kept for a fallback."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """What the connectors of a circuit, or of the site, may draw together beside the fixed loads
-    and above their fallbacks, whose sum is `fallback_kw`.
+    and above their fallbacks, whose sum is `fallback_kw`. A rule that leaves connectors alone for a
+    time is a limit too.
 
     `room_kw` is negative where the fixed loads and fallbacks alone exceed the limit; for the site
     it counts base load and pv, and the battery comes on top.
@@ -88,30 +93,35 @@ class Timeline:
         """The step that contains `seconds`; a boundary belongs to the step it begins."""
         return int((seconds + 1e-6) // self.step_s)
 
+    def steps_at(self, seconds: ArrayLike) -> NDArray[np.int64]:
+        """`step_at` of each."""
+        return ((np.asarray(seconds) + 1e-6) // self.step_s).astype(np.int64)
+
     def cut(self, start_s: float, end_s: float) -> list[tuple[float, float, int]]:
         """`[start_s, end_s)` within the horizon as pieces `(from, to, step)` of single steps."""
-        pieces = []
+        edges = self.edges(start_s, end_s)
+        return [(a, b, self.step_at(a)) for a, b in itertools.pairwise(edges)]
+
+    def edges(self, start_s: float, end_s: float) -> list[float]:
+        """The ends of `[start_s, end_s)` within the horizon, and the bounds of steps between."""
         start_s, end_s = max(start_s, 0.0), min(end_s, self.end_s)
-        while end_s - start_s > 1e-6:
-            step = self.step_at(start_s)
-            to_s = min(end_s, (step + 1) * self.step_s)
-            pieces.append((start_s, to_s, step))
-            start_s = to_s
-        return pieces
+        if end_s - start_s <= 1e-6:
+            return []
+        inner = range(self.step_at(start_s) + 1, math.ceil((end_s - 1e-6) / self.step_s))
+        return [start_s, *(i * self.step_s for i in inner), end_s]
 
 
 def timeline(snapshot: Snapshot) -> Timeline:
     site, step = snapshot.site, snapshot.step
-    edges = [snapshot.taken_at + i * step for i in range(snapshot.steps + 1)]
-    spans = list(itertools.pairwise(edges))
+    grid = [snapshot.taken_at + i * step for i in range(snapshot.steps + 1)]
 
     def lowest(series: Series) -> Floats:
-        return np.array([series.lowest(a, b) for a, b in spans])
+        return np.array(series.by_step(grid, Series.lowest))
 
     def mean(series: Series) -> Floats:
-        return np.array([series.mean(a, b) for a, b in spans])
+        return np.array(series.by_step(grid, Series.mean))
 
-    base_load_kw = np.array([site.base_load_kw.highest(a, b) for a, b in spans])
+    base_load_kw = np.array(site.base_load_kw.by_step(grid, Series.highest))
     import_limit_kw, pv_kw = lowest(site.import_limit_kw), lowest(site.pv_kw)
     fixed_kw = sum(c.load_kw for c in snapshot.connectors if not c.controllable)
     kept_kw = sum(c.kept_kw for c in snapshot.connectors)
@@ -133,7 +143,11 @@ def timeline(snapshot: Snapshot) -> Timeline:
         export_price=mean(site.export_price_per_kwh),
         fixed_kw=fixed_kw,
         fallback_kw={c.key: c.kept_kw for c in snapshot.connectors if c.controllable},
-        limits=(whole, *_circuit_limits(snapshot, lowest)),
+        limits=(
+            whole,
+            *_circuit_limits(snapshot, lowest),
+            *_left_alone(snapshot, itertools.pairwise(grid)),
+        ),
     )
 
 
@@ -148,6 +162,23 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
             fallback_kw=sum(c.kept_kw for c in below if c.controllable),
             sockets=frozenset(c.key for c in below),
         )
+
+
+def _left_alone(snapshot: Snapshot, spans: Iterable[tuple[datetime, datetime]]) -> Iterable[Limit]:
+    """A hard `charger_preference`: nothing in steps that its window touches, else any power."""
+    rule = snapshot.rules.soft.charger_preference
+    if rule is None or not rule.hard:
+        return
+    avoided = [c for c in snapshot.connectors if c.controllable and rule.cost_of(*c.key) > 0]
+    windows = rule.spans(snapshot.taken_at, snapshot.end)
+    any_kw = 1.0 + sum(c.max_kw for c in avoided)
+    barred = [any(a < end and start < b for start, end in windows) for a, b in spans]
+    yield Limit(
+        name="the charger preference",
+        room_kw=np.where(barred, BARRED_KW, any_kw),
+        fallback_kw=0.0,
+        sockets=frozenset(c.key for c in avoided),
+    )
 
 
 def _chain(circuit: str | None, parent: dict[str, str | None]) -> set[str]:

@@ -84,6 +84,8 @@ def faded(scope: Scope, draft: Draft) -> set[Place]:
 
 def unlawful(scope: Scope, draft: Draft) -> set[Place]:
     """The places that could share in what breaks a law because means are drawn in bursts."""
+    if not any(group.min_kw > 0 for group in scope.groups):
+        return set()
     return overloads(scope, draft) | spills(scope, draft) | faded(scope, draft)
 
 

@@ -12,6 +12,7 @@ stored[t] · peak[0] · soft[rule, ...] a penalty · out[v] drives anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,6 +69,15 @@ class Columns:
         self.integral.append(integral)
         return number
 
+    def extend(self, block: str, keys: Sequence[Hashable], upper: Sequence[float]) -> None:
+        """Adds many columns from 0 on that need not be integral."""
+        first, number = len(self.lower), len(keys)
+        columns = range(first, first + number)
+        self._blocks.setdefault(block, {}).update(zip(keys, columns, strict=True))
+        self.lower += [0.0] * number
+        self.upper += upper
+        self.integral += [False] * number
+
     def __getitem__(self, block: str) -> Mapping[Any, int]:
         """The block's columns by key, in the order they were added; empty if there are none."""
         return self._blocks.get(block, {})
@@ -78,22 +88,24 @@ class Columns:
     @cached_property
     def powers(self) -> Powers:
         """To be asked for when all powers are declared; a vehicle's own follow each other."""
-        scope, kw = self.scope, self["kw"]
-        parts = [scope.parts[name][k] for name, _, k in kw]
-        start_s = np.array([p.start_s for p in parts])
-        end_s = np.array([p.end_s for p in parts])
-        cells = [(name, k) for name, _, k in kw]
-        begins = [i == 0 or cell != cells[i - 1] for i, cell in enumerate(cells)]
-        spans: dict[str, slice] = {}
-        for i, (name, _, _) in enumerate(kw):
-            spans[name] = slice(spans[name].start if name in spans else i, i + 1)
+        parts, kw = self.scope.parts, self["kw"]
+        names = [name for name, _, _ in kw]
+        part = np.array([k for _, _, k in kw], dtype=np.int64)
+        own = [parts[name][k] for name, _, k in kw]
+        start_s, end_s = np.array([p.start_s for p in own]), np.array([p.end_s for p in own])
+        spans, first = dict[str, slice](), 0
+        for name, number in Counter(names).items():
+            spans[name] = slice(first, first + number)
+            first += number
+        begins = np.diff(part, prepend=-1) != 0
+        begins[[span.start for span in spans.values()]] = True
         return Powers(
             places=list(kw),
             column=np.fromiter(kw.values(), np.int64, len(kw)),
-            part=np.array([k for _, _, k in kw], dtype=np.int64),
-            begins=np.array(begins, dtype=np.bool_),
+            part=part,
+            begins=begins,
             group=np.array([g for _, g, _ in kw], dtype=np.int64),
-            step=np.array([p.step for p in parts], dtype=np.int64),
+            step=np.array([p.step for p in own], dtype=np.int64),
             start_s=start_s,
             end_s=end_s,
             hours=(end_s - start_s) / 3600,

@@ -67,17 +67,19 @@ def _last_need(scope: Scope, name: str) -> float:
 
 
 def _power(columns: Columns, name: str) -> None:
-    scope = columns.scope
-    for k, part in enumerate(scope.parts[name]):
-        for g in scope.where.get((name, k), ()):
-            place = (name, g, k)
-            most_kw = scope.most_kw(name, g, part.step)
-            columns.add("kw", place, 0.0, most_kw)
-            if place in scope.stepped or place in scope.steady:
-                columns.add("on", place, 0.0, 1.0, integral=True)
-                columns.add("burst", place, 0.0, most_kw)
-            if fallback_kw := scope.groups[g].fallback_kw:
-                columns.add("beyond", place, 0.0, max(0.0, most_kw - fallback_kw))
+    scope, where = columns.scope, columns.scope.where
+    steps = [part.step for part in scope.parts[name]]
+    places = [(name, g, k) for k in range(len(steps)) for g in where.get((name, k), ())]
+    most_kw = {g: scope.most_by_step_kw(name, g) for g in scope.groups_held(name)}
+    columns.extend("kw", places, [most_kw[g][steps[k]] for _, g, k in places])
+    for place in places if scope.stepped or scope.steady else ():
+        if place in scope.stepped or place in scope.steady:
+            columns.add("on", place, 0.0, 1.0, integral=True)
+            columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
+    for place in places:
+        if fallback_kw := scope.groups[place[1]].fallback_kw:
+            most = columns.upper[columns["kw"][place]]
+            columns.add("beyond", place, 0.0, max(0.0, most - fallback_kw))
 
 
 def _holds(columns: Columns, name: str) -> None:
@@ -96,19 +98,19 @@ def _site(columns: Columns) -> None:
     """No more is bought than all that could draw at once, whatever the limit."""
     scope, line = columns.scope, columns.scope.line
     site = scope.snapshot.site
-    charging_kw = _most_charging_kw(columns)
+    fixed_kw = line.fixed_import_kw
+    limit_kw = np.maximum(np.maximum(line.import_limit_kw, fixed_kw), 0.0) + 1.0
+    drawn_kw = np.maximum(fixed_kw, 0.0) + _most_charging_kw(columns) + 1.0
+    most_kw = np.minimum(limit_kw, drawn_kw).tolist()
+    floor_kw, pv_kw = np.minimum(line.floor_kw, fixed_kw).tolist(), line.pv_kw.tolist()
     for t in range(line.steps):
-        fixed_kw = float(line.fixed_import_kw[t])
-        limit_kw = max(float(line.import_limit_kw[t]), fixed_kw, 0.0) + 1.0
-        most_kw = min(limit_kw, max(fixed_kw, 0.0) + float(charging_kw[t]) + 1.0)
-        floor_kw = min(float(line.floor_kw[t]), fixed_kw)
-        columns.add("buy", t, 0.0, most_kw)
-        if floor_kw < 0:
-            columns.add("sell", t, 0.0, -floor_kw)
+        columns.add("buy", t, 0.0, most_kw[t])
+        if floor_kw[t] < 0:
+            columns.add("sell", t, 0.0, -floor_kw[t])
             if line.export_price[t] > line.import_price[t]:
                 columns.add("selling", t, 0.0, 1.0, integral=True)
-        if line.pv_kw[t] > 0:
-            columns.add("curtail", t, 0.0, float(line.pv_kw[t]))
+        if pv_kw[t] > 0:
+            columns.add("curtail", t, 0.0, pv_kw[t])
             if line.import_price[t] < 0:
                 columns.add("curtailing", t, 0.0, 1.0, integral=True)
     if site.peak_price_per_kw > 0:

@@ -26,17 +26,20 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
     scope = columns.scope
     drives: dict[str, list[Drive]] = {}
     visits: list[Visit] = []
+    powers, placed = _powers(columns, x), dict[str, list[Visit]]()
+    for visit in scope.placed or ():
+        placed.setdefault(visit.vehicle, []).append(visit)
     for name, vehicle in scope.chosen.vehicles.items():
         driven = [d for d in scope.chosen.drives[name] if x[columns["drive"][name, d.route]] > 0.5]
         drives[name] = driven
-        powers = _powers(columns, x, name)
+        own_powers = powers.get(name, [])
         if scope.placed is not None:
-            own = [v for v in scope.placed if v.vehicle == name]
+            own = placed.get(name, [])
         else:
             own = open_visits(vehicle, driven, scope.snapshot, scope.line)
         for visit in own:
             inside = [
-                p for p in powers if visit.start_s <= p[0].start_s + 1e-6 < visit.end_s + 1e-6
+                p for p in own_powers if visit.start_s <= p[0].start_s + 1e-6 < visit.end_s + 1e-6
             ]
             if inside:
                 min_kw = scope.groups[inside[0][1]].min_kw
@@ -46,15 +49,15 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
     return Draft(drives=drives, visits=visits, battery_kw=_battery(columns, x))
 
 
-def _powers(columns: Columns, x: Floats, name: str) -> list[Power]:
-    scope = columns.scope
-    found: list[Power] = []
-    for k, part in enumerate(scope.parts[name]):
-        for g in scope.where.get((name, k), ()):
-            column = columns["kw"][name, g, k]
-            kw = min(float(x[column]), columns.upper[column])
-            if kw * part.hours > _LEAST_KWH:
-                found.append((part, g, round(kw, 6)))
+def _powers(columns: Columns, x: Floats) -> dict[str, list[Power]]:
+    """Each vehicle's, in order of time."""
+    parts, powers = columns.scope.parts, columns.powers
+    kw = np.minimum(x[powers.column], np.array(columns.upper)[powers.column])
+    used = np.flatnonzero(kw * powers.hours > _LEAST_KWH)
+    found: dict[str, list[Power]] = {}
+    for i, mean_kw in zip(used.tolist(), kw[used].tolist(), strict=True):
+        name, g, k = powers.places[i]
+        found.setdefault(name, []).append((parts[name][k], g, round(mean_kw, 6)))
     return found
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from planner.drafts.choices import Drive
 from planner.drafts.curve import curve, flat_kwh
 from planner.linear.scope import Scope, point_before
@@ -26,21 +28,32 @@ def most_kwh(scope: Scope, name: str) -> list[float]:
     vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
     drops = scope.drops_kwh(name)
     useful = _useful_kwh(scope, name)
+    where, placed, fixed = scope.where, scope.placed is not None, scope.fixed
+    bounds: dict[tuple[int, ...], tuple[Sequence[float], float]] = {}
     level = idle = vehicle.energy_kwh
     found = [level]
     for k, part in enumerate(parts):
-        drop_kwh = drops.get(k, 0.0) if scope.fixed else 0.0
-        level, idle = max(level - drop_kwh, 0.0), max(idle - drop_kwh, 0.0)
-        groups = scope.where.get((name, k), ())
+        if fixed and k in drops:
+            level, idle = max(level - drops[k], 0.0), max(idle - drops[k], 0.0)
+        groups = where.get((name, k), ())
         if groups:
-            kw = max(scope.most_kw(name, g, part.step) for g in groups)
-            cap = min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
-            reached = min(level + vehicle.efficiency * part.hours * kw, cap)
-            if scope.placed is None:
+            if groups not in bounds:
+                bounds[groups] = _bounds(scope, name, groups)
+            most_kw, cap = bounds[groups]
+            reached = min(level + vehicle.efficiency * part.hours * most_kw[part.step], cap)
+            if not placed:
                 reached = max(reached, level)
-            level = max(min(reached, useful[k + 1]), idle if scope.fixed else 0.0)
+            level = max(min(reached, useful[k + 1]), idle if fixed else 0.0)
         found.append(level)
     return found
+
+
+def _bounds(scope: Scope, name: str, groups: Sequence[int]) -> tuple[Sequence[float], float]:
+    """The highest power in each step at any of `groups`, and the most energy charged to there."""
+    powers = [scope.most_by_step_kw(name, g) for g in groups]
+    most_kw = powers[0] if len(powers) == 1 else np.maximum.reduce(powers).tolist()
+    cap = max(scope.cap_kwh[name, g] for g in groups)
+    return most_kw, min(scope.chosen.vehicles[name].battery_kwh, cap)
 
 
 def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
@@ -50,6 +63,8 @@ def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
     found = {0, len(parts)}
     found |= set(scope.drops_kwh(name))
     found |= {point_before(points, d.depart_s) for d in scope.chosen.drives[name]}
+    if not vehicle.charge_curve and name not in scope.holders:
+        return sorted(found)
     pieces = curve(vehicle)
     flat: dict[float, float] = {}
     for k, part in enumerate(parts):
@@ -82,8 +97,9 @@ def _useful_kwh(scope: Scope, name: str) -> list[float]:
     for d in drives:
         k = point_before(points, d.depart_s)
         wanted[k] = max(wanted.get(k, 0.0), d.need_kwh)
-    level, found = vehicle.target_kwh, [0.0] * len(points)
-    for k in reversed(range(len(points))):
-        level = max(level, wanted.get(k, 0.0)) + drops.get(k, 0.0)
-        found[k] = level
+    level, end, found = vehicle.target_kwh, len(points), [0.0] * len(points)
+    for k in sorted({*wanted, *drops}, reverse=True):
+        found[k + 1 : end] = [level] * (end - k - 1)
+        level, end = max(level, wanted.get(k, 0.0)) + drops.get(k, 0.0), k + 1
+    found[:end] = [level] * end
     return found

@@ -28,10 +28,11 @@ class Model:
         return tier.terms(self.columns, self.columns.scope.snapshot)
 
     def cost(self, tier: Tier) -> Floats:
-        cost = np.zeros(len(self.columns))
-        for column, weight in self.terms(tier):
-            cost[column] += weight
-        return cost
+        found = self.terms(tier)
+        columns, weights = zip(*found, strict=True) if found else ((), ())
+        return np.bincount(
+            np.array(columns, dtype=np.int64), np.array(weights), minlength=len(self.columns)
+        )
 
     def solve(
         self,

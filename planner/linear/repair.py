@@ -8,6 +8,7 @@ can go, and to look for them takes a thousandth of the time of another linear pr
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -53,7 +54,6 @@ class _Repair:
         self._load_kw = np.array(
             [np.bincount(powers.step, drawn * mine, minlength=line.steps) for mine in self._below]
         )
-        self._visit = self._visits()
 
     def run(self) -> Floats:
         over = self._load_kw > self._room_kw + _EPS_KW
@@ -73,7 +73,8 @@ class _Repair:
         beyond_kw = np.maximum(kw, self._min_kw[places]) - self._kept_kw[places]
         return np.where(kw > _EPS_KW, np.maximum(beyond_kw, 0.0), 0.0)
 
-    def _visits(self) -> NDArray[np.int64]:
+    @cached_property
+    def _visit(self) -> NDArray[np.int64]:
         """A number for each power: the same for all of one visit."""
         powers, scope = self._powers, self._columns.scope
         names = [name for name, _, _ in powers.places]

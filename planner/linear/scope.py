@@ -12,12 +12,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.draft import Visit, plugged_at, usable
-from planner.drafts.timeline import Socket, Timeline
+from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.snapshot import Connector, Snapshot, Vehicle
 
 Cell = tuple[str, int]
@@ -27,8 +28,7 @@ Place = tuple[str, int, int]
 """A vehicle, the number of a group, the number of one of the vehicle's parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     start_s: float
     end_s: float
     step: int
@@ -82,19 +82,34 @@ class Scope:
 
     def most_kw(self, vehicle: str, group: int, step: int) -> float:
         """What connector, vehicle and the limits alone allow; 0 if that is below the minimum."""
-        place, room_kw = self.groups[group], self._room_kw[group][step]
-        room_kw += place.fallback_kw if room_kw >= 0 else 0.0
-        kw = min(place.max_kw, self.chosen.vehicles[vehicle].max_charge_kw, room_kw)
-        return kw if kw > 1e-6 and kw >= place.min_kw else 0.0
+        return self.most_by_step_kw(vehicle, group)[step]
+
+    def most_by_step_kw(self, vehicle: str, group: int) -> Sequence[float]:
+        """`most_kw` of every step."""
+        own_kw = self.chosen.vehicles[vehicle].max_charge_kw
+        found = self._most_kw.get((own_kw, group))
+        if found is None:
+            place = self.groups[group]
+            room_kw = self._room_kw[group]
+            room_kw = room_kw + np.where(room_kw >= 0, place.fallback_kw, 0.0)
+            kw = np.minimum(min(place.max_kw, own_kw), room_kw)
+            found = np.where((kw > 1e-6) & (kw >= place.min_kw), kw, 0.0).tolist()
+            self._most_kw[own_kw, group] = found
+        return found
 
     @cached_property
-    def _room_kw(self) -> Sequence[Sequence[float]]:
+    def _most_kw(self) -> dict[tuple[float, int], Sequence[float]]:
+        """By a vehicle's highest power and a group; vehicles of a type share theirs."""
+        return {}
+
+    @cached_property
+    def _room_kw(self) -> Sequence[Floats]:
         """What the limits above each group leave in each step; a battery may add to the site's."""
         battery = self.snapshot.site.battery
         rooms = [limit.room_kw for limit in self.line.limits]
         if battery is not None:
             rooms[0] = np.where(rooms[0] >= 0, rooms[0] + battery.max_discharge_kw, rooms[0])
-        return [np.minimum.reduce([rooms[i] for i in g.limits]).tolist() for g in self.groups]
+        return [np.minimum.reduce([rooms[i] for i in g.limits]) for g in self.groups]
 
     @cached_property
     def _back(self) -> Mapping[Cell, tuple[Drive, ...]]:
@@ -110,7 +125,7 @@ class Scope:
     @cached_property
     def _held(self) -> Mapping[str, tuple[int, ...]]:
         found: dict[str, set[int]] = {}
-        for (name, _), groups in self.where.items():
+        for name, groups in {(name, groups) for (name, _), groups in self.where.items()}:
             found.setdefault(name, set()).update(groups)
         return {name: tuple(sorted(groups)) for name, groups in found.items()}
 

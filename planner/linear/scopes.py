@@ -116,10 +116,11 @@ def _window_points(
     """The vehicle's start, returns, windows, and the steps' bounds within these."""
     free_s = 0.0 if plugged_at(vehicle) is not None else line.seconds(vehicle.available_from)
     start_s = min(max(free_s, 0.0), line.end_s)
-    found = [line.end_s, *(d.return_s for d in drives)]
+    end_s = line.end_s
+    found = [end_s, *(d.return_s for d in drives)]
     for visit, _ in windows:
-        found += [s for a, b, _ in line.cut(visit.start_s, visit.end_s) for s in (a, b)]
-    return distinct([start_s, *(s for s in found if start_s < s <= line.end_s)])
+        found += line.edges(visit.start_s, visit.end_s)
+    return distinct([start_s, *(s for s in found if start_s < s <= end_s)])
 
 
 def _charging_parts(scope: Scope, visit: Visit, group: int) -> dict[Cell, tuple[int, ...]]:
@@ -132,11 +133,11 @@ def _charging_parts(scope: Scope, visit: Visit, group: int) -> dict[Cell, tuple[
     points, parts = scope.points[name], scope.parts[name]
     first = bisect_left(points, visit.start_s - 1e-6)
     last = bisect_left(points, min(visit.end_s, scope.line.end_s) - 1e-6)
-    free_s = scope.line.seconds(vehicle.available_from)
+    free_s, most_kw = scope.line.seconds(vehicle.available_from), scope.most_by_step_kw(name, group)
     return {
         (name, k): (group,)
-        for k in range(first, last)
-        if _is_usable(parts[k], free_s) and scope.most_kw(name, group, parts[k].step) > 0
+        for k, part in enumerate(parts[first:last], first)
+        if most_kw[part.step] > 0 and _is_usable(part, free_s)
     }
 
 
@@ -172,7 +173,7 @@ def _caps(
 
 def _parts(points: Mapping[str, Sequence[float]], line: Timeline) -> dict[str, tuple[Part, ...]]:
     return {
-        name: tuple(Part(a, b, line.step_at(a)) for a, b in itertools.pairwise(at))
+        name: tuple(map(Part, at, at[1:], line.steps_at(at[:-1]).tolist()))
         for name, at in points.items()
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from planner.constraints import swaps
+from planner.drafts.choices import remembered
 from planner.linear.columns import Columns
 from planner.linear.rows import Term
 from planner.snapshot import Snapshot
@@ -17,7 +18,7 @@ LATE: Final = 0.001
 
 
 def terms(columns: Columns, snapshot: Snapshot) -> list[Term]:
-    before, price = swaps.remembered(snapshot), swaps.price(snapshot)
+    before, price = remembered(snapshot), swaps.price(snapshot)
     found: list[Term] = [
         (c, price)
         for (name, route), c in columns["drive"].items()

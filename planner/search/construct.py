@@ -7,6 +7,7 @@ from random import Random
 
 from planner.drafts.choices import Drive
 from planner.search.instance import Instance
+from planner.search.kept import held_share, kept
 from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
@@ -15,10 +16,16 @@ _FEW_OPTIONS = 5_000
 """Pairs of a vehicle and a route: beyond, one order is all that an answer at once has time for."""
 
 _EPS = 1e-3
+_HELD = 0.5
+"""Of the routes before: a plan of which less is left is no place to set out from."""
 
 
 def constructed(instance: Instance) -> State:
     """The best of a few orders; stops as soon as nothing is missing that could be had."""
+    if instance.stays:
+        state = kept(instance)
+        if held_share(instance, state) >= _HELD:
+            return state
     if instance.chosen.given:
         return _given(instance)
     best = _kept(instance) if instance.before else None
@@ -40,16 +47,16 @@ def _whole(state: State) -> bool:
 
 
 def _by_priority(instance: Instance, route: int) -> tuple[float, float]:
-    return -instance.priority[route], instance.options[route][0][1].depart_s
+    return -instance.priority[route], instance.options[route][0].depart_s
 
 
 def _by_departure(instance: Instance, route: int) -> tuple[float, float]:
-    return instance.options[route][0][1].depart_s, 0.0
+    return instance.options[route][0].depart_s, 0.0
 
 
 def _by_choice(instance: Instance, route: int) -> tuple[float, float]:
     """Those first that few vehicles can drive."""
-    return len(instance.options[route]), -instance.options[route][0][1].energy_kwh
+    return len(instance.options[route]), -instance.options[route][0].energy_kwh
 
 
 _ORDERS = (
@@ -89,6 +96,8 @@ def _kept(instance: Instance) -> State:
     lawful = instance.lawful
     for v, name in enumerate(instance.names):
         drives: list[Drive] = []
+        if not state.may_drive(v):
+            continue
         for drive in instance.chosen.drives[name]:
             if instance.before.get(drive.route) == name and lawful([*drives, drive]):
                 drives.append(drive)

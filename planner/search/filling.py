@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from planner.drafts.choices import Drive
 from planner.search.instance import Check, Instance, Mover, Span
 from planner.search.room import Booking, Room
-from planner.search.taking import MARGIN_KWH, Taking
+from planner.search.taking import Taking
 from planner.search.windows import Taste, windows
 
 _EPS = 1e-6
@@ -63,8 +63,7 @@ def fill(
     """The vehicle's filling; with `whole` None where a departure would be short."""
     spans = instance.spans(mover, drives)
     checks = instance.checks(mover, drives, spans)
-    margin_kwh = MARGIN_KWH if drives else 0.0
-    needs = [c.kwh + margin_kwh if c.due else c.kwh for c in checks]
+    needs = [c.kwh + c.margin_kwh for c in checks]
     wanted = [
         c.spans
         for c, kwh in zip(checks, needs, strict=True)

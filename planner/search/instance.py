@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.constraints import ABOUT_ROUTES
-from planner.drafts.choices import Choices, Drive, lawful
+from planner.drafts.choices import Choices, Drive, lawful, most_drivers
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.timeline import Floats, Socket, Timeline
@@ -22,6 +22,8 @@ from planner.linear.scope import Group, groups_of
 from planner.snapshot import Snapshot, Vehicle
 
 _EPS = 1e-6
+MARGIN_KWH = 1e-4
+"""Asked for above the need at a departure, so that rounding never leaves it short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,14 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Check:
     """By the end of the spans before `spans` so much must have been charged, as battery energy;
-    `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes."""
+    `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes,
+    `margin_kwh` what to charge beyond, where the battery holds it."""
 
     spans: int
     kwh: float
     due: bool
     draws_kwh: float = 0.0
+    margin_kwh: float = 0.0
 
 
 class Instance:
@@ -102,13 +106,20 @@ class Instance:
         self.routes = [r.id for r in chosen.routes]
         self.priority = [r.priority for r in chosen.routes]
         number = {r: i for i, r in enumerate(self.routes)}
-        self.options: list[list[tuple[int, Drive]]] = [[] for _ in self.routes]
+        self.options: list[list[Drive]] = [[] for _ in self.routes]
+        """By route, as each vehicle that can would drive it."""
+        self.drivers: list[list[int]] = [[] for _ in self.routes]
+        """The vehicles of `options`: two lists of what is there already, no pair made anew."""
         for v, name in enumerate(self.names):
             for drive in chosen.drives[name]:
-                self.options[number[drive.route]].append((v, drive))
+                r = number[drive.route]
+                self.options[r].append(drive)
+                self.drivers[r].append(v)
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
+        self.most_drivers = most_drivers(snapshot)
+        self.stays = snapshot.previous.stays if snapshot.previous else ()
         self.wishes = [rule for rule in ABOUT_ROUTES if rule.applies(snapshot)]
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless
@@ -188,7 +199,8 @@ class Instance:
             draws_kwh = drive.energy_kwh if drive.return_s <= end_s else 0.0
             away = away or drive.return_s > end_s
             need_kwh = drive.need_kwh + drawn_kwh - vehicle.energy_kwh
-            found.append(Check(j, need_kwh, True, draws_kwh))
+            margin_kwh = min(MARGIN_KWH, max(0.0, vehicle.battery_kwh - drive.need_kwh))
+            found.append(Check(j, need_kwh, True, draws_kwh, margin_kwh))
             drawn_kwh += draws_kwh
         if not away:
             need_kwh = vehicle.target_kwh + drawn_kwh - vehicle.energy_kwh

@@ -60,6 +60,8 @@ class Builder:
                 break
             if self.blink and self.rng.random() < self.blink:
                 continue
+            if not self.state.may_drive(v):
+                continue
             drives = sorted((*self.state.drives[v], drive), key=_departs)
             if not self.instance.lawful(drives):
                 continue
@@ -67,7 +69,7 @@ class Builder:
             if filling is None:
                 continue
             old = self.state.fillings[v]
-            added = _worth(filling) - (_worth(old) if old is not None else 0.0)
+            added = worth(filling) - (worth(old) if old is not None else 0.0)
             name = self.instance.names[v]
             if self.instance.before.get(drive.route, name) != name:
                 added += _SWAP_COST
@@ -90,7 +92,8 @@ class Builder:
         state, found = self.state, []
         end_s, movers = self.instance.line.end_s, self.instance.movers
         noise = self.rng.gauss if self.blink else None
-        for v, drive in self.instance.options[route]:
+        instance = self.instance
+        for v, drive in zip(instance.drivers[route], instance.options[route], strict=True):
             mine = state.drives[v]
             depart_s, return_s = drive.depart_s, drive.return_s
             driven, target = 0.0, movers[v].target_kwh
@@ -146,5 +149,5 @@ def _departs(drive: Drive) -> float:
     return drive.depart_s
 
 
-def _worth(filling: Filling) -> float:
+def worth(filling: Filling) -> float:
     return KWH_COST * (filling.missing_kwh + filling.short_kwh) + filling.cost

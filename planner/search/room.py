@@ -11,23 +11,53 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from planner.drafts.draft import Charge
 from planner.drafts.timeline import Floats
-from planner.search.instance import Instance
+from planner.search.instance import Instance, Span
 
 _EPS_KW = 1e-6
 
 
 class Booking:
-    """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on."""
+    """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on.
 
-    __slots__ = ("end", "first", "hold", "kw", "kwh", "socket", "span")
+    `drawn` is the charging itself where it was found elsewhere; `kw` is then the highest of each
+    step.
+    """
+
+    __slots__ = ("drawn", "end", "first", "hold", "kw", "kwh", "socket", "span")
 
     def __init__(
-        self, socket: int, span: int, hold: int, first: int, kw: Floats, kwh: Floats
+        self,
+        socket: int,
+        span: int,
+        hold: int,
+        first: int,
+        kw: Floats,
+        kwh: Floats,
+        drawn: Sequence[Charge] = (),
     ) -> None:
         self.socket, self.span, self.hold, self.first = socket, span, hold, first
         self.end = first + len(kw)
-        self.kw, self.kwh = kw, kwh
+        self.kw, self.kwh, self.drawn = kw, kwh, drawn
+
+    def charges(self, span: Span, step_s: float) -> list[Charge]:
+        """In seconds; a step used in part is used next to the step after it where that is used
+        too."""
+        if self.drawn:
+            return list(self.drawn)
+        found, last = [], len(self.kw) - 1
+        for i, (kw, kwh) in enumerate(zip(self.kw.tolist(), self.kwh.tolist(), strict=True)):
+            if kw <= 0 or kwh <= 1e-7:
+                continue
+            step = self.first + i
+            start_s = max(span.start_s, step * step_s)
+            end_s = min(span.end_s, (step + 1) * step_s)
+            length_s = round(min(3600 * kwh / kw, end_s - start_s), 3)
+            if i < last and self.kw[i + 1] > 0 and (i == 0 or self.kw[i - 1] <= 0):
+                start_s = end_s - length_s
+            found.append(Charge(start_s, start_s + length_s, kw))
+        return found
 
 
 class Room:

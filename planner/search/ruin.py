@@ -28,7 +28,7 @@ def _same_time(state: State, rng: Random, size: int) -> Ruin:
     driven = [(d, v) for v, drives in enumerate(state.drives) for d in drives]
     if not driven:
         return {v: [] for v in _random_vehicles(state, rng, size)}
-    bank = [state.instance.options[r][0][1] for r in sorted(state.bank)]
+    bank = [state.instance.options[r][0] for r in sorted(state.bank)]
     centre = rng.choice(bank) if bank and rng.random() < 0.5 else rng.choice(driven)[0]
     near = sorted(driven, key=lambda x: abs(x[0].depart_s - centre.depart_s) * (0.5 + rng.random()))
     found: Ruin = {}

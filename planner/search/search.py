@@ -89,11 +89,11 @@ class Search:
         if way < 0.3:
             rng.shuffle(routes)
         elif way < 0.6:
-            routes.sort(key=lambda r: options[r][0][1].depart_s)
+            routes.sort(key=lambda r: options[r][0].depart_s)
         elif way < 0.8:
-            routes.sort(key=lambda r: -options[r][0][1].depart_s)
+            routes.sort(key=lambda r: -options[r][0].depart_s)
         else:
-            routes.sort(key=lambda r: -options[r][0][1].energy_kwh)
+            routes.sort(key=lambda r: -options[r][0].energy_kwh)
         if rng.random() < 0.8:
             routes.sort(key=lambda r: -priority[r])
         for r in routes:

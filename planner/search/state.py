@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.drafts.assemble import site_import
 from planner.drafts.choices import Drive
-from planner.drafts.draft import Charge, Draft, Visit
+from planner.drafts.draft import Draft, Visit
 from planner.drafts.timeline import Floats
+from planner.search.carried import carried
 from planner.search.filling import Filling, fill
-from planner.search.instance import Instance, Span
-from planner.search.room import Booking, Room
+from planner.search.instance import Instance
+from planner.search.room import Room
 from planner.search.windows import Taste
 
 KWH_COST = 20.0
@@ -53,7 +54,7 @@ class Kept:
                 )
                 if j in booked:
                     visit.socket = instance.sockets[booked[j].socket]
-                    visit.charges = list(_charges(booked[j], span, instance.line.step_s))
+                    visit.charges = booked[j].charges(span, instance.line.step_s)
                 visits.append(visit)
         drives = {instance.names[v]: list(own) for v, own in enumerate(self.drives)}
         battery_kw = None
@@ -115,6 +116,11 @@ class State:
             return 0.0
         return max(0.0, self.room.import_kw() - site.peak_so_far_kw) * site.peak_price_per_kw
 
+    def may_drive(self, v: int) -> bool:
+        """Whether it drives already, or a hard reserve leaves one more vehicle to do so."""
+        most = self.instance.most_drivers
+        return most is None or bool(self.drives[v]) or sum(map(bool, self.drives)) < most
+
     def clear(self, v: int) -> None:
         """The vehicle's filling is given back."""
         filling = self.fillings[v]
@@ -158,57 +164,6 @@ class State:
                 by_vehicle.setdefault(visit.vehicle, []).append(visit)
         for v, name in enumerate(instance.names):
             drives = sorted(draft.drives.get(name, ()), key=lambda d: (d.depart_s, d.return_s))
-            state.put(v, drives, _filling(instance, v, drives, by_vehicle.get(name, ())))
+            state.put(v, drives, carried(instance, v, drives, by_vehicle.get(name, ())))
             state.bank -= {instance.number[d.route] for d in drives}
         return state
-
-
-def _charges(booking: Booking, span: Span, step_s: float) -> Iterable[Charge]:
-    """A step used in part is used next to the step after it where that is used too."""
-    last = len(booking.kw) - 1
-    for i, (kw, kwh) in enumerate(zip(booking.kw.tolist(), booking.kwh.tolist(), strict=True)):
-        if kw <= 0 or kwh <= 1e-7:
-            continue
-        step = booking.first + i
-        start_s = max(span.start_s, step * step_s)
-        end_s = min(span.end_s, (step + 1) * step_s)
-        length_s = round(min(3600 * kwh / kw, end_s - start_s), 3)
-        if i < last and booking.kw[i + 1] > 0 and (i == 0 or booking.kw[i - 1] <= 0):
-            start_s = end_s - length_s
-        yield Charge(start_s, start_s + length_s, kw)
-
-
-def _filling(
-    instance: Instance, v: int, drives: Sequence[Drive], visits: Sequence[Visit]
-) -> Filling:
-    mover, line = instance.movers[v], instance.line
-    spans = instance.spans(mover, drives)
-    checks = instance.checks(mover, drives, spans)
-    bookings: list[Booking] = []
-    gained = [0.0] * len(spans)
-    for visit in visits:
-        first_s, last_s = visit.charges[0].start_s, visit.charges[-1].end_s
-        j = next(i for i, s in enumerate(spans) if s.start_s - 1e-3 <= first_s < s.end_s)
-        first, end = line.step_at(first_s), line.step_at(last_s - 1e-3) + 1
-        kwh = np.zeros(end - first)
-        for charge in visit.charges:
-            kwh[line.step_at(charge.start_s) - first] += charge.kwh
-        hours = spans[j].hours[first - spans[j].first_step : end - spans[j].first_step]
-        assert visit.socket is not None
-        socket = instance.position[visit.socket]
-        min_kw = instance.groups[instance.group_of[socket]].min_kw
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # Less than the minimum on the average is the minimum for a while.
-            kw = np.where(kwh > 0, np.maximum(kwh / hours, min_kw), 0.0)
-        held = spans[j].first and socket == mover.own
-        bookings.append(Booking(socket, j, 0 if held else first, first, kw, kwh))
-        gained[j] += float(kwh.sum()) * mover.vehicle.efficiency
-    missing = short = 0.0
-    for check in checks:
-        lack = max(0.0, check.kwh - sum(gained[: check.spans]) - 1e-3)
-        if check.due:
-            missing += lack
-        else:
-            short = lack
-    cost = sum(float(b.kwh @ instance.price[b.first : b.end]) for b in bookings)
-    return Filling(spans, bookings, missing, short, cost)

@@ -9,15 +9,12 @@ import numpy as np
 from planner.drafts.choices import Drive
 from planner.drafts.curve import highest_kw, kw_at
 from planner.drafts.timeline import Floats
-from planner.search.instance import Check, Instance, Mover, Span
+from planner.search.instance import MARGIN_KWH, Check, Instance, Mover, Span
 from planner.search.room import Booking
 from planner.search.windows import Taste, Window
 
 _EPS = 1e-6
 _sum = np.add.reduce
-MARGIN_KWH = 1e-4
-"""Asked for above the need at a departure, so that rounding never leaves it short."""
-
 _ROUNDS = 12
 """So often steps are added where the charge curve keeps those taken from sufficing."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daemon.core.budget import booking
+from daemon.core.phases import draw
 from daemon.core.station import Evse
 from simulation.soak.ledger import TOLERANCE_KW, Line, Place
 
@@ -64,14 +65,15 @@ class Blame:
     def breached(self, line: Line) -> None:
         world = self._world
         self.first.set()
+        drawn_kw = {place: world.stations[place[0]].outlets[place[1]].kw for place in line.members}
         beyond = {
             place: kw
-            for place, kw in line.members.items()
+            for place, kw in drawn_kw.items()
             if (booked_kw := self.booked_kw(place)) is not None and kw > booked_kw + TOLERANCE_KW
         }
         stations = sorted({station for station, _ in beyond})
         told = stations or sorted(world.stations)
-        booked_kw = line.base_kw + sum(self.booked_kw(place) or 0.0 for place in line.members)
+        booked_kw = line.base_kw + sum(self._booked_on(line, place) for place in line.members)
         self.breaches.append(
             Breach(
                 limit=line.name,
@@ -104,14 +106,22 @@ class Blame:
             return None
         return booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
 
+    def _booked_on(self, line: Line, place: Place) -> float:
+        """Of a connector's booking, what counts on this line."""
+        evse, booked_kw = self._evse(place), self.booked_kw(place)
+        return 0.0 if evse is None or booked_kw is None else draw(evse, booked_kw)[line.phase]
+
     def _described(self, place: Place, kw: float) -> str:
         station = self._world.stations[place[0]]
+        outlet = station.outlets[place[1]]
         evse = self._evse(place)
         fixed = "" if evse is None or evse.fixed is None else f", {evse.fixed}"
+        known = "any" if evse is None or not evse.phases_used else sorted(evse.phases_used)
         return (
             f"{place[0]}/{place[1]} draws {kw:.2f} kW, {self.booked_kw(place) or 0:.2f} kW booked "
             f"(class {station.make.keeping}, {station.make.version}, {station.orders.mood}, clock "
-            f"{station.skew_s:+.1f} s, {'online' if station.talk.online else 'offline'}{fixed})"
+            f"{station.skew_s:+.1f} s, {'online' if station.talk.online else 'offline'}{fixed}; "
+            f"{outlet.in_use} phases in use, believed {known})"
         )
 
     def _suspects(self, stations: list[str]) -> tuple[str, ...]:

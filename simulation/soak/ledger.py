@@ -6,26 +6,40 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from simulation.soak.outlet import Powers
+
 SITE = "site"
 # Half of 10 W, the finest step that a station can be told; below it two sums of the same powers
 # may differ.
 TOLERANCE_KW = 0.005
 
+PHASES = (1, 2, 3)
+
 Place = tuple[str, int]
 """(station, connector)"""
+
+
+def on_phase(limit: str, phase: int) -> str:
+    """The name of the line that a limit has on one phase."""
+    return f"{limit} L{phase}"
 
 
 @dataclass(slots=True, kw_only=True)
 class Line:
     """One limit, and what is drawn below it. `over_s`: seconds above it, `worst_kw` by how much at
     most; `drawn_kwh` and `allowed_kwh` count only while there is demand for all that is allowed,
-    the latter with no more than what the limits below it could carry."""
+    the latter with no more than what the limits below it could carry. `excused_kw` may be drawn on
+    top for a while; `phase` 0 is the whole."""
 
     name: str
     limit_kw: float
+    phase: int = 0
     members: dict[Place, float] = field(default_factory=dict)
     wishes: dict[Place, float] = field(default_factory=dict)
     base_kw: float = 0.0
+    excused_kw: float = 0.0
+    draw_kw: float = 0.0
+    wanted_kw: float = 0.0
     over_s: float = 0.0
     worst_kw: float = 0.0
     drawn_kwh: float = 0.0
@@ -33,27 +47,29 @@ class Line:
     is_over: bool = False
 
     @property
-    def draw_kw(self) -> float:
-        return self.base_kw + sum(self.members.values())
+    def above_kw(self) -> float:
+        """By how much more is drawn than may be."""
+        return self.draw_kw - self.limit_kw - self.excused_kw
 
-    @property
-    def wanted_kw(self) -> float:
-        return self.base_kw + sum(self.wishes.values())
+    def sum_up(self) -> None:
+        """After each change of what is drawn or wanted."""
+        self.draw_kw = self.base_kw + sum(self.members.values())
+        self.wanted_kw = self.base_kw + sum(self.wishes.values())
 
     def integrate(self, seconds: float, carried_kw: float) -> None:
         """`carried_kw` is what could be drawn below it within all other limits."""
-        draw_kw = self.draw_kw
-        if draw_kw > self.limit_kw + TOLERANCE_KW:
+        if self.above_kw > TOLERANCE_KW:
             self.over_s += seconds
-            self.worst_kw = max(self.worst_kw, draw_kw - self.limit_kw)
-        if self.wanted_kw >= self.limit_kw:
-            self.drawn_kwh += draw_kw * seconds / 3600
+            self.worst_kw = max(self.worst_kw, self.above_kw)
+        if self.phase == 0 and self.wanted_kw >= self.limit_kw:
+            self.drawn_kwh += self.draw_kw * seconds / 3600
             self.allowed_kwh += min(self.limit_kw, carried_kw) * seconds / 3600
 
 
 class Ledger:
-    """Powers are constant between two calls, so nothing is lost between them. `on_breach(line)` is
-    called at the instant at which a limit is first exceeded."""
+    """Powers are constant between two calls, so nothing is lost between them. Each limit has a line
+    as a whole and one for each phase, on which a third of it holds. `on_breach(line)` is called at
+    the instant at which a limit is first exceeded."""
 
     def __init__(
         self,
@@ -62,34 +78,50 @@ class Ledger:
         *,
         on_breach: Callable[[Line], None],
     ) -> None:
-        self.lines = {name: Line(name=name, limit_kw=kw) for name, kw in limits_kw.items()}
+        self.lines: dict[str, Line] = {}
+        for limit, kw in limits_kw.items():
+            self.lines[limit] = Line(name=limit, limit_kw=kw)
+            for phase in PHASES:
+                name = on_phase(limit, phase)
+                self.lines[name] = Line(name=name, limit_kw=kw / 3, phase=phase)
         self._parents = parents
         self._on_breach = on_breach
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
-        for place, names in parents.items():
-            for name in names:
-                self.lines[name].members[place] = self.lines[name].wishes[place] = 0.0
+        for place, limits in parents.items():
+            for limit in limits:
+                self.lines[limit].members[place] = self.lines[limit].wishes[place] = 0.0
 
-    def draw(self, place: Place, kw: float, wanted_kw: float) -> None:
-        """What is drawn at `place` from now on, and what would be without any limit."""
+    def draw(self, place: Place, kw: float, wanted_kw: float, phases: Powers) -> None:
+        """What is drawn at `place` from now on, also by phase, and what would be without any
+        limit."""
         self.advance()
-        for name in self._parents[place]:
-            line = self.lines[name]
-            line.members[place], line.wishes[place] = kw, wanted_kw
-            self._watch(line)
+        for limit in self._parents[place]:
+            self.lines[limit].members[place], self.lines[limit].wishes[place] = kw, wanted_kw
+            self._watch(self.lines[limit])
+            for phase, part_kw in zip(PHASES, phases, strict=True):
+                line = self.lines[on_phase(limit, phase)]
+                line.members[place] = part_kw
+                self._watch(line)
 
     def base_load(self, kw: float) -> None:
-        """Of the whole site, and no circuit."""
+        """Of the whole site, the same on each phase, and of no circuit."""
         self.advance()
         for line in self.lines.values():
             if line.name.startswith(SITE):
-                line.base_kw = kw
+                line.base_kw = kw / 3 if line.phase else kw
                 self._watch(line)
 
     def limit(self, name: str, kw: float) -> None:
         self.advance()
-        self.lines[name].limit_kw = kw
+        for limit, part_kw in ((name, kw), *((on_phase(name, n), kw / 3) for n in PHASES)):
+            self.lines[limit].limit_kw = part_kw
+            self._watch(self.lines[limit])
+
+    def excuse(self, name: str, kw: float) -> None:
+        """So much may be drawn above a line's limit until the next word about it."""
+        self.advance()
+        self.lines[name].excused_kw = kw
         self._watch(self.lines[name])
 
     def advance(self) -> None:
@@ -105,20 +137,22 @@ class Ledger:
 
     def _carried_kw(self) -> float:
         """What vehicles want, as far as the circuits below the site carry it."""
-        circuits = [line for line in self.lines.values() if not line.name.startswith(SITE)]
+        wholes = [line for line in self.lines.values() if line.phase == 0]
+        circuits = [line for line in wholes if not line.name.startswith(SITE)]
         below = {place for line in circuits for place in line.members}
         loose_kw = sum(kw for place, kw in self.lines[SITE].wishes.items() if place not in below)
         return loose_kw + sum(min(line.limit_kw, line.wanted_kw) for line in circuits)
 
     def _watch(self, line: Line) -> None:
         """Powers that change at one instant make one change: it is looked at when that is over."""
-        over = line.draw_kw > line.limit_kw + TOLERANCE_KW
+        line.sum_up()
+        over = line.above_kw > TOLERANCE_KW
         if over and not line.is_over:
             self._loop.call_soon(self._look, line)
         elif not over:
             line.is_over = False
 
     def _look(self, line: Line) -> None:
-        if not line.is_over and line.draw_kw > line.limit_kw + TOLERANCE_KW:
+        if not line.is_over and line.above_kw > TOLERANCE_KW:
             line.is_over = True
             self._on_breach(line)

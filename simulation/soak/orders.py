@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.ocpp.model import ProfilePurpose, RateUnit, Version
 from simulation.profiles import composite, refusal
+from simulation.soak.outlet import VOLTAGE_V
 from simulation.soak.words import Payload
 
 if TYPE_CHECKING:
     from simulation.soak.station import Station
 
-VOLTAGE_V = 230.0
 LATE_S = (31.0, 60.0)
 # A station that is so slow does not get to all that it is told.
 UNHEARD_SHARE = 0.4

@@ -12,6 +12,11 @@ from random import Random
 
 from simulation.profiles import Running
 
+VOLTAGE_V = 230.0
+
+Powers = tuple[float, float, float]
+"""kW on each phase of the site."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Car:
@@ -60,11 +65,14 @@ class Outlet:
         min_kw: float,
         phases: int,
         on_power: Callable[[Outlet], None],
+        rotation: tuple[int, int, int] = (1, 2, 3),
+        tells_phases: bool = False,
     ) -> None:
         self.number = number
         self.max_kw = max_kw
         self.min_kw = min_kw
         self.phases = phases
+        self.tells_phases = tells_phases
         self.car: Car | None = None
         self.session: Session | None = None
         self.kw = 0.0
@@ -72,6 +80,7 @@ class Outlet:
         self.offered_kw = 0.0
         self.register_wh = 0.0
         self._on_power = on_power
+        self._rotation = rotation
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
         self._coming: deque[tuple[float, float]] = deque()
@@ -80,6 +89,21 @@ class Outlet:
     def in_use(self) -> int:
         """Phases; direct current has none to count (0)."""
         return min(self.phases, self.car.phases) if self.car is not None else self.phases
+
+    @property
+    def metered_kw(self) -> float:
+        return self.kw
+
+    def metered_currents_a(self) -> list[float]:
+        """By the connector's own phases; a vehicle with fewer stands on the first of them."""
+        each_a = self.metered_kw * 1000 / VOLTAGE_V / max(self.in_use, 1)
+        return [each_a if number < self.in_use else 0.0 for number in range(self.phases)]
+
+    def on_phases(self, kw: float) -> Powers:
+        """What `kw` drawn here are on each phase of the site."""
+        wired = self._rotation[: self.in_use or 3]
+        first, second, third = (kw / len(wired) if n in wired else 0.0 for n in (1, 2, 3))
+        return (first, second, third)
 
     @property
     def reading_wh(self) -> int:

@@ -50,7 +50,8 @@ class Total:
         self.events += outcome.events
         self.cpu_s += outcome.cpu_s
         for line in outcome.lines:
-            limit = self.limits.setdefault(line.name, Limit())
+            name = f"{line.name[:-3]} by phase" if line.phase else line.name
+            limit = self.limits.setdefault(name, Limit())
             limit.over_s += line.over_s
             limit.worst_kw = max(limit.worst_kw, line.worst_kw)
             limit.drawn_kwh += line.drawn_kwh
@@ -124,13 +125,13 @@ def lines(total: Total) -> Iterator[str]:
         times = total.hours * 3600 / total.cpu_s
         yield f"{total.cpu_s:.0f} s of processor time, {times:.0f} times as fast as real time"
     yield ""
-    yield f"{'limit':18} {'s over':>10} {'worst kW':>10} {'mean draw':>10}"
+    yield f"{'limit':26} {'s over':>10} {'worst kW':>10} {'mean draw':>10}"
     for name, limit in sorted(total.limits.items()):
         share = "-" if limit.share is None else f"{limit.share:.1%}"
-        yield f"{name:18} {limit.over_s:10.3f} {limit.worst_kw:10.2f} {share:>10}"
+        yield f"{name:26} {limit.over_s:10.3f} {limit.worst_kw:10.2f} {share:>10}"
     yield ""
     for name, count in sorted(total.faults.items()):
-        yield f"{name:18} {count:10d}"
+        yield f"{name:26} {count:10d}"
     yield from _section("seconds over, by what came before", _most(total.blamed_s)[:12])
     yield from _section(
         "draws beyond what was booked, by what came before", total.underbooked.most_common(12)

@@ -13,8 +13,8 @@ from protocol.ocpp.model import RateUnit, Version
 from simulation.profiles import Capabilities
 from simulation.soak.ledger import SITE, Place
 from simulation.soak.loop import START
+from simulation.soak.make import Keeping, Make
 from simulation.soak.planner import RESTLESS
-from simulation.soak.station import Keeping, Make
 
 AC_KW, AC_MIN_KW = 22.0, 4.2
 DC_KW, DC_MIN_KW = 50.0, 5.0
@@ -25,6 +25,9 @@ ORDERED = "site as ordered"
 FEEDERS = ("feeder-a", "feeder-b")
 # Depots whose operator has said of what class the stations are; elsewhere it has to be learned.
 PINNED_SHARE = 0.5
+# Depots in which somebody has noted which phase is wired to which.
+SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
+ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
@@ -57,6 +60,7 @@ class Scenario:
     sure_kw: float
 
     def limits_kw(self) -> dict[str, float]:
+        """Each of them holds as a whole, and a third of it on each phase."""
         circuits = {c.id: c.limit_kw.points[0].value for c in self.site.circuits}
         whole = {SITE: self.site.import_limit_kw, ORDERED: self.site.import_limit_kw}
         return circuits | whole
@@ -71,10 +75,12 @@ class Scenario:
 
 
 def scenario(setup: Setup) -> Scenario:
-    rng = Random(f"{setup.seed}/scenario")
-    makes = tuple(_make(rng, number, setup.kinds) for number in range(1, setup.stations + 1))
+    rng, wiring = Random(f"{setup.seed}/scenario"), Random(f"{setup.seed}/wiring")
+    numbers = range(1, setup.stations + 1)
+    makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
+    surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
-    stations = [_station(rng, make, pinned=pinned) for make in makes]
+    stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
     most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
     limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
@@ -100,7 +106,7 @@ def scenario(setup: Setup) -> Scenario:
     return Scenario(site=site, makes=makes, base_kw=base_kw, sure_kw=sure_kw + base_kw)
 
 
-def _make(rng: Random, number: int, kinds: str) -> Make:
+def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
     direct = rng.random() < 0.15
     units = rng.choice([(RateUnit.AMPERES,), (RateUnit.WATTS, RateUnit.AMPERES)])
     if direct:
@@ -114,10 +120,12 @@ def _make(rng: Random, number: int, kinds: str) -> Make:
         answers_s=rng.uniform(0.02, 0.5),
         passes_on_s=rng.choice([0.0, 0.0, rng.uniform(0.1, 3.0)]),
         direct=direct,
+        rotation=wiring.choice(ROTATIONS),
+        tells_phases=not direct and wiring.random() < TELLS_PHASES_SHARE,
     )
 
 
-def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
+def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> StationSpec:
     evses = 1 if make.direct else rng.choice([1, 1, 1, 2])
     circuit = rng.choice(FEEDERS)
     if make.direct:
@@ -136,6 +144,7 @@ def _station(rng: Random, make: Make, *, pinned: bool) -> StationSpec:
                 min_kw=shape["min_kw"],
                 max_kw=shape["max_kw"],
                 phases=int(shape["phases"]),
+                rotation=make.rotation if surveyed and not make.direct else None,
             )
             for number in range(1, evses + 1)
         ),

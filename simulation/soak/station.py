@@ -7,53 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from random import Random
 
 from protocol.ocpp.model import ProfilePurpose, Version
-from simulation.profiles import Capabilities, ProfileStore
+from simulation.profiles import ProfileStore
 from simulation.soak.cable import Cable
 from simulation.soak.loop import VirtualClock
-from simulation.soak.orders import VOLTAGE_V, Orders
-from simulation.soak.outlet import Car, Outlet, Session
+from simulation.soak.make import WORDS, Keeping, Make
+from simulation.soak.orders import Orders
+from simulation.soak.outlet import VOLTAGE_V, Car, Outlet, Session
 from simulation.soak.talk import Message, Talk
-from simulation.soak.words import WORDS, Payload, read
+from simulation.soak.words import Payload, read
 
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
 CLOCK_S = 1.5
-
-
-class Keeping(StrEnum):
-    """What is left of the profiles when the link is gone: A all, B what belongs to no transaction,
-    C nothing at all. A reboot costs A the transaction's too, and C everything."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Make:
-    """What a station is. `boots`: it says so on every link, else only after it has booted;
-    `answers_s` is how long it takes to answer, `passes_on_s` to tell its vehicles meanwhile;
-    `direct` current has no phases."""
-
-    id: str
-    version: Version
-    keeping: Keeping
-    able: Capabilities = field(default_factory=Capabilities)
-    boots: bool = True
-    answers_s: float = 0.1
-    passes_on_s: float = 0.0
-    direct: bool = False
-
-    @property
-    def model(self) -> str:
-        """All of a model keep the same, as the daemon learns of one what it takes for all."""
-        return f"Lean {self.keeping}"
 
 
 class Station:

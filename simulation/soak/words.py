@@ -7,9 +7,9 @@ frame by the standard's schemas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from protocol.ocpp.model import (
     ChargingProfile,
@@ -17,7 +17,6 @@ from protocol.ocpp.model import (
     ProfilePurpose,
     RateUnit,
     SchedulePeriod,
-    Version,
 )
 from simulation.profiles import Capabilities, Held
 from simulation.soak.outlet import Outlet, Session
@@ -26,14 +25,8 @@ Payload = dict[str, Any]
 Call = tuple[str, Payload]
 """(action, payload)"""
 
-_UNITS_16 = {RateUnit.AMPERES: "Current", RateUnit.WATTS: "Power"}
-_PURPOSES_16 = {
-    "ChargePointMaxProfile": ProfilePurpose.STATION_MAX,
-    "TxDefaultProfile": ProfilePurpose.TX_DEFAULT,
-    "TxProfile": ProfilePurpose.TX,
-}
 _EVERY = {"Daily": timedelta(days=1), "Weekly": timedelta(weeks=1)}
-_WRITABLE = frozenset({"MeterValueSampleInterval", "TxUpdatedInterval"})
+WRITABLE = frozenset({"MeterValueSampleInterval", "TxUpdatedInterval"})
 
 
 class Words(Protocol):
@@ -74,7 +67,7 @@ def read(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _held(
+def held(
     evse_id: int,
     profile: Mapping[str, Any],
     schedule: Mapping[str, Any],
@@ -110,220 +103,23 @@ def _held(
     )
 
 
-def _values(outlet: Outlet) -> list[tuple[str, float, str]]:
-    return [
-        ("Energy.Active.Import.Register", float(outlet.reading_wh), "Wh"),
-        ("Power.Active.Import", round(outlet.kw * 1000, 1), "W"),
-    ]
+class Reading(NamedTuple):
+    """`phase` is the connector's own."""
+
+    measurand: str
+    value: float
+    unit: str
+    phase: str | None = None
 
 
-def _schedule(periods: tuple[SchedulePeriod, ...]) -> list[Payload]:
+def readings(outlet: Outlet) -> Iterator[Reading]:
+    """Currents only where the station tells them."""
+    yield Reading("Energy.Active.Import.Register", float(outlet.reading_wh), "Wh")
+    yield Reading("Power.Active.Import", round(outlet.metered_kw * 1000, 1), "W")
+    if outlet.tells_phases:
+        for number, amperes in enumerate(outlet.metered_currents_a(), start=1):
+            yield Reading("Current.Import", round(amperes, 1), "A", f"L{number}")
+
+
+def schedule(periods: tuple[SchedulePeriod, ...]) -> list[Payload]:
     return [{"startPeriod": p.start_s, "limit": p.limit} for p in periods]
-
-
-class Words16:
-    def boot(self, vendor: str, model: str) -> Call:
-        return "BootNotification", {
-            "chargePointVendor": vendor,
-            "chargePointModel": model,
-            "firmwareVersion": "1.0",
-        }
-
-    def status(self, outlet: Outlet, at: datetime) -> Call:
-        if outlet.car is None:
-            status = "Available"
-        elif outlet.session is None:
-            status = "Preparing"
-        else:
-            status = "Charging" if outlet.kw > 0 else "SuspendedEVSE"
-        return "StatusNotification", {
-            "connectorId": outlet.number,
-            "errorCode": "NoError",
-            "status": status,
-            "timestamp": write(at),
-        }
-
-    def begin(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call:
-        return "StartTransaction", {
-            "connectorId": outlet.number,
-            "idTag": session.token,
-            "meterStart": session.start_wh,
-            "timestamp": write(at),
-        }
-
-    def sample(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call:
-        values = [{"measurand": m, "value": f"{v:.1f}", "unit": u} for m, v, u in _values(outlet)]
-        return "MeterValues", {
-            "connectorId": outlet.number,
-            "transactionId": int(session.named or -1),
-            "meterValue": [{"timestamp": write(at), "sampledValue": values}],
-        }
-
-    def end(self, outlet: Outlet, session: Session, at: datetime, reason: str) -> Call:
-        return "StopTransaction", {
-            "transactionId": int(session.named or -1),
-            "meterStop": outlet.reading_wh,
-            "timestamp": write(at),
-            "reason": reason,
-        }
-
-    def named(self, answer: Payload) -> str | None:
-        return str(answer["transactionId"])
-
-    def profile(self, payload: Payload, at: datetime) -> Held:
-        profile = payload["csChargingProfiles"]
-        return _held(
-            payload["connectorId"],
-            profile,
-            profile["chargingSchedule"],
-            profile["chargingProfileId"],
-            _PURPOSES_16[profile["chargingProfilePurpose"]],
-            at,
-        )
-
-    def variables(self, payload: Payload, able: Capabilities) -> Payload:
-        known = {
-            "ChargeProfileMaxStackLevel": str(able.max_stack_level),
-            "ChargingScheduleAllowedChargingRateUnit": ",".join(
-                _UNITS_16[unit] for unit in able.rate_units
-            ),
-            "ChargingScheduleMaxPeriods": str(able.max_periods),
-            "MaxChargingProfilesInstalled": str(able.max_profiles),
-        }
-        wanted = payload.get("key", [])
-        return {
-            "configurationKey": [
-                {"key": k, "readonly": True, "value": known[k]} for k in wanted if k in known
-            ],
-            "unknownKey": [k for k in wanted if k not in known],
-        }
-
-    def interval_s(self, payload: Payload) -> int | None:
-        return int(payload["value"]) if payload["key"] in _WRITABLE else None
-
-    def composite(
-        self, payload: Payload, start: datetime, unit: RateUnit, periods: tuple[SchedulePeriod, ...]
-    ) -> Payload:
-        return {
-            "status": "Accepted",
-            "connectorId": payload["connectorId"],
-            "scheduleStart": write(start),
-            "chargingSchedule": {
-                "duration": payload["duration"],
-                "chargingRateUnit": unit.value,
-                "chargingSchedulePeriod": _schedule(periods),
-            },
-        }
-
-
-class Words201:
-    def boot(self, vendor: str, model: str) -> Call:
-        return "BootNotification", {
-            "reason": "PowerUp",
-            "chargingStation": {"vendorName": vendor, "model": model, "firmwareVersion": "1.0"},
-        }
-
-    def status(self, outlet: Outlet, at: datetime) -> Call:
-        return "StatusNotification", {
-            "timestamp": write(at),
-            "connectorStatus": "Available" if outlet.car is None else "Occupied",
-            "evseId": outlet.number,
-            "connectorId": 1,
-        }
-
-    def begin(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call:
-        event = self._event("Started", "Authorized", outlet, session, at, offline)
-        event["idToken"] = {"idToken": session.token, "type": "ISO14443"}
-        return "TransactionEvent", event
-
-    def sample(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call:
-        event = self._event("Updated", "MeterValuePeriodic", outlet, session, at, offline)
-        return "TransactionEvent", event
-
-    def end(self, outlet: Outlet, session: Session, at: datetime, reason: str) -> Call:
-        event = self._event("Ended", "StopAuthorized", outlet, session, at, offline=False)
-        event["transactionInfo"]["stoppedReason"] = reason
-        return "TransactionEvent", event
-
-    def _event(
-        self,
-        kind: str,
-        trigger: str,
-        outlet: Outlet,
-        session: Session,
-        at: datetime,
-        offline: bool,
-    ) -> Payload:
-        session.seq_no += 1
-        values = [
-            {"measurand": m, "value": v, "unitOfMeasure": {"unit": u}}
-            for m, v, u in _values(outlet)
-        ]
-        return {
-            "eventType": kind,
-            "timestamp": write(at),
-            "triggerReason": trigger,
-            "seqNo": session.seq_no,
-            "offline": offline,
-            "transactionInfo": {"transactionId": session.id},
-            "evse": {"id": outlet.number, "connectorId": 1},
-            "meterValue": [{"timestamp": write(at), "sampledValue": values}],
-        }
-
-    def named(self, answer: Payload) -> str | None:
-        return None
-
-    def profile(self, payload: Payload, at: datetime) -> Held:
-        profile = payload["chargingProfile"]
-        return _held(
-            payload["evseId"],
-            profile,
-            profile["chargingSchedule"][0],
-            profile["id"],
-            ProfilePurpose(profile["chargingProfilePurpose"]),
-            at,
-        )
-
-    def variables(self, payload: Payload, able: Capabilities) -> Payload:
-        known = {
-            "ProfileStackLevel": str(able.max_stack_level),
-            "RateUnit": ",".join(able.rate_units),
-            "PeriodsPerSchedule": str(able.max_periods),
-            "Entries": str(able.max_profiles),
-        }
-        return {
-            "getVariableResult": [
-                _variable(asked, known.get(asked["variable"]["name"]))
-                for asked in payload["getVariableData"]
-            ]
-        }
-
-    def interval_s(self, payload: Payload) -> int | None:
-        (asked,) = payload["setVariableData"]
-        return int(asked["attributeValue"]) if asked["variable"]["name"] in _WRITABLE else None
-
-    def composite(
-        self, payload: Payload, start: datetime, unit: RateUnit, periods: tuple[SchedulePeriod, ...]
-    ) -> Payload:
-        return {
-            "status": "Accepted",
-            "schedule": {
-                "evseId": payload["evseId"],
-                "duration": payload["duration"],
-                "scheduleStart": write(start),
-                "chargingRateUnit": unit.value,
-                "chargingSchedulePeriod": _schedule(periods),
-            },
-        }
-
-
-def _variable(asked: Payload, value: str | None) -> Payload:
-    result: Payload = {
-        "attributeStatus": "UnknownVariable" if value is None else "Accepted",
-        "component": asked["component"],
-        "variable": asked["variable"],
-    }
-    return result if value is None else {**result, "attributeValue": value}
-
-
-WORDS: Mapping[Version, Words] = {Version.V16: Words16(), Version.V201: Words201()}

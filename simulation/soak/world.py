@@ -18,8 +18,7 @@ from simulation.soak.journal import Journal
 from simulation.soak.ledger import Ledger, Place
 from simulation.soak.loop import VirtualClock
 from simulation.soak.memory import MemoryStore
-from simulation.soak.orders import VOLTAGE_V
-from simulation.soak.outlet import Outlet
+from simulation.soak.outlet import VOLTAGE_V, Outlet
 from simulation.soak.planner import VirtualPlanner
 from simulation.soak.scenario import Scenario, Setup, scenario
 from simulation.soak.station import Station
@@ -128,6 +127,8 @@ class World:
                 min_kw=evse.min_kw if make.direct else 6 * evse.phases * VOLTAGE_V / 1000,
                 phases=evse.phases,
                 on_power=partial(self._power, name),
+                rotation=make.rotation,
+                tells_phases=make.tells_phases,
             )
             for evse in spec.evses
         ]
@@ -143,7 +144,7 @@ class World:
     def _power(self, station: str, outlet: Outlet) -> None:
         place: Place = (station, outlet.number)
         wanted_kw = outlet.wanted_kw if self.stations[station].powered else 0.0
-        self.ledger.draw(place, outlet.kw, wanted_kw)
+        self.ledger.draw(place, outlet.kw, wanted_kw, outlet.on_phases(outlet.kw))
         self.blame.look(place, outlet.kw)
 
     def _daemon_ended(self, task: asyncio.Task[None]) -> None:

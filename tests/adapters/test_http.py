@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 from typing_extensions import is_typeddict
 
+from daemon.adapters.http import server as http_server
 from daemon.adapters.http import view as shapes
 from daemon.adapters.http.page import load_assets
 from daemon.adapters.metrics import Metrics
@@ -157,3 +160,34 @@ async def test_hostile_text_stays_text_in_json() -> None:
         answer = await get(server.port, "/api/v1/stations")
     assert answer.body.isascii()
     assert json.loads(answer.body)[0]["vendor"] == hostile
+
+
+@pytest.mark.fault(36)
+async def test_who_sends_a_byte_of_a_request_now_and_then_is_cut_off_and_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_server, "REQUEST_S", 0.2)
+    async with serving(SampleView()) as server:
+        slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(90)]
+        body = f"POST / HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: 9\r\n\r\n"
+        slow[0][1].write(body.encode())
+        async with asyncio.TaskGroup() as tasks:
+            dripping = tasks.create_task(_drip([writer for _, writer in slow]))
+            assert (await get(server.port, "/api/v1/state")).status == 200
+            for reader, _ in slow:
+                with suppress(ConnectionError):
+                    await reader.read()
+            dripping.cancel()
+        assert (await get(server.port, "/api/v1/state")).status == 200
+        for _, writer in slow:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+    assert "sent no whole request in 0.2 s" in caplog.text
+
+
+async def _drip(writers: list[asyncio.StreamWriter]) -> None:
+    while True:
+        for writer in writers:
+            writer.write(b"G")
+        await asyncio.sleep(0.05)

@@ -25,6 +25,8 @@ def test_what_happened_is_counted() -> None:
     metrics.planned("optimal", 3.0)
     metrics.committed(0.002)
     metrics.http_refused("login")
+    metrics.lagged(0.03)
+    metrics.lagged(-1e-9)
     found = samples(metrics)
     assert found["depotd_notes_total", ("warning", "station_lost")] == 2
     assert found["depotd_event_seconds_bucket", ("StationCalled", "0.0005")] == 1
@@ -32,6 +34,8 @@ def test_what_happened_is_counted() -> None:
     assert found["depotd_planning_seconds_sum", ("optimal",)] == 3.0
     assert found["depotd_store_commit_seconds_count", ()] == 1
     assert found["depotd_http_refused_total", ("login",)] == 1
+    assert found["depotd_loop_lag_seconds_bucket", ("0.02",)] == 1
+    assert found["depotd_loop_lag_seconds_bucket", ("0.05",)] == 2
 
 
 def test_the_queue_is_read_when_asked() -> None:

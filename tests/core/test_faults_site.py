@@ -10,8 +10,9 @@ import pytest
 from daemon.core.events import SiteMetered
 from daemon.core.phases import draw, learn
 from daemon.core.site import EvseSpec, StationSpec
-from daemon.core.station import new_station
+from daemon.core.station import DISOBEYS, new_station
 from planner.series import Series
+from protocol.ocpp.commands import RequestStopTransaction
 from tests.core.bench import Bench, site
 from tests.core.test_faults_stations import charge
 from tests.core.yard import Toy, Yard
@@ -152,6 +153,30 @@ def test_fault_13_an_overload_that_lasts_has_all_fall_back_and_then_stop() -> No
     world.yard.run(160)
     assert world.bench.depot.meter.stage == 0
     assert world.yard.total_kw > 30.0
+
+
+def test_fault_13_who_draws_on_though_told_nothing_has_its_transaction_ended_once() -> None:
+    """Fault 13: the last resort, for who does not obey while the site draws too much."""
+    world = Site(Toy("CP01", obeys=False), Toy("CP02"), Toy("CP03"), fallback_kw=4.2)
+    charge(world.yard, 11.0, 11.0, 11.0)
+    world.yard.run(300)
+    assert world.bench.depot.stations["CP01"].evses[1].fixed == DISOBEYS
+    assert stops(world) == [], "it is booked at what it draws, and that fits"
+    world.base_kw = 70.0
+    world.yard.run(120)
+    assert stops(world) == ["CP01"]
+    assert "transaction_ended" in world.bench.alerts()
+    world.yard.run(120)
+    assert stops(world) == ["CP01"]
+
+
+def stops(world: Site) -> list[str]:
+    """Who was asked to end a transaction, in order."""
+    return [
+        send.station
+        for send in world.bench.sent
+        if isinstance(send.command, RequestStopTransaction)
+    ]
 
 
 def test_fault_14_a_charger_that_meters_too_little_shows_in_what_is_left_over() -> None:

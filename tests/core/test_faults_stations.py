@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.core.events import SiteMetered
+from daemon.core.events import SiteMetered, StationClaimed, StoreChanged
 from daemon.core.keeps import Keeps, Kind, Shown, shown
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, STUCK
@@ -347,3 +347,35 @@ def test_a_sample_that_nobody_asked_for_changes_nothing() -> None:
     bench = plugged(1)
     bench.apply(SiteMetered(import_kw=500.0))
     assert bench.depot.meter.import_kw is None
+
+
+@pytest.mark.fault(32)
+def test_a_station_that_is_claimed_twice_is_not_raised_until_that_is_over() -> None:
+    bench = plugged(limit_kw=60.0)
+    bench.follow({("V01", "CP01"): [7.0] * 8, ("V02", "CP02"): [7.0] * 8})
+    bench.live(20)
+    bench.apply(StationClaimed(station="CP01"))
+    assert bench.alerts()[-1] == "station_twice"
+    bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    bench.live(20)
+    assert bench.follows_kw("CP01") == pytest.approx(7.0, abs=0.07)
+    assert bench.follows_kw("CP02") == pytest.approx(22.0, abs=0.07)
+    bench.live(120)
+    assert bench.follows_kw("CP01") == pytest.approx(7.0, abs=0.07), "what it has is lent again"
+    bench.live(180)
+    assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.07)
+
+
+@pytest.mark.fault(53, 54)
+def test_nobody_is_raised_while_the_next_start_could_not_know_of_it() -> None:
+    bench = plugged(limit_kw=60.0)
+    bench.follow({("V01", "CP01"): [7.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    bench.live(20)
+    bench.apply(StoreChanged(trouble="the disk is full"))
+    bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [7.0] * 8})
+    bench.live(120)
+    assert bench.follows_kw("CP01") == pytest.approx(7.0, abs=0.07)
+    assert bench.follows_kw("CP02") == pytest.approx(7.0, abs=0.07), "cuts are never held back"
+    bench.apply(StoreChanged(trouble=None))
+    bench.live(20)
+    assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.07)

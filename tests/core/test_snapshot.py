@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.core.events import PlanReady
 from daemon.core.keeping import restore
 from daemon.core.records import Fact, Memory
 from daemon.core.snapshot import take
@@ -17,7 +18,8 @@ from planner.snapshot import Horizon, Snapshot
 from planner.solve import solve
 from protocol.mqtt.messages import RouteMessage, SeriesMessage
 from tests.core.bench import START, Bench, site
-from tests.core.test_messages import route_values, tell, vehicle
+from tests.core.test_messages import order, route_values, tell, vehicle
+from tests.core.test_planning import plan_of
 
 
 def known_until(bench: Bench, hours: float, key: str = "import_price_per_kwh") -> None:
@@ -60,6 +62,32 @@ def test_a_window_is_not_cut_below_four_hours_the_last_value_stands_in() -> None
             "then its last value stands in"
         )
     assert taken(bench).site.import_price_per_kwh.at(bench.utc) == 0.3
+
+
+def followed(bench: Bench) -> list[str]:
+    """The alerts that come with plans until nothing asks for another."""
+    before = len(bench.depot.alerts)
+    order(bench, "replan", f"c{bench.depot.revision}")
+    bench.wait(60)
+    while bench.depot.planning is not None:
+        plan = plan_of(bench.depot.planning)
+        for final in (False, True):
+            bench.apply(PlanReady(revision=plan.revision, plan=plan, final=final))
+        bench.wait(60)
+    return [f"{a.severity}: {a.text}" for a in list(bench.depot.alerts)[before:]]
+
+
+def test_a_window_that_is_cut_is_told_once_and_again_when_it_is_whole() -> None:
+    bench = Bench.of(site(1))
+    known_until(bench, 11)
+    until = "import_price_per_kwh is known until 2026-11-21T03:00:00Z"
+    assert followed(bench) == [f"info: the window is 10.75 h long: {until}"]
+    assert followed(bench) == []
+    bench.wait(3600 * 8)
+    guess = f"the window is 4 h long: {until}, then its last value stands in"
+    assert followed(bench) == [f"warning: {guess}"]
+    known_until(bench, 48)
+    assert followed(bench) == ["info: the window is 18 h long again"]
 
 
 def test_newer_prices_without_an_end_and_none_at_all_open_the_window_again() -> None:
@@ -169,3 +197,14 @@ def test_the_plan_before_is_remembered_with_its_time() -> None:
     previous = taken(bench).previous
     assert previous is not None
     assert previous.at == made_at
+
+
+def test_planning_sets_out_from_the_stays_of_the_plan_in_force() -> None:
+    bench = Bench.of(site(2))
+    bench.follow({("V01", "CP01"): [11.0] * 4, ("V02", "CP02"): [0.0, 7.0]})
+    bench.wait(3600)
+    previous = taken(bench).previous
+    assert previous is not None
+    assert [(s.vehicle, s.station) for s in previous.stays] == [("V01", "CP01"), ("V02", "CP02")]
+    assert previous.stays[0].periods[0].kw == 11.0
+    assert {s.why for s in previous.stays} == {""}

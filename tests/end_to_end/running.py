@@ -81,15 +81,18 @@ class Daemon:
         return await self.process.wait()
 
     async def get(self, path: str) -> Any:
-        return await asyncio.to_thread(self._get, path)
+        return json.loads(await self.text(path))
 
-    def _get(self, path: str) -> Any:
+    async def text(self, path: str) -> str:
+        return await asyncio.to_thread(self._text, path)
+
+    def _text(self, path: str) -> str:
         address = urlsplit(self.http)
         assert address.hostname is not None
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
         try:
             connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
+            return connection.getresponse().read().decode()
         finally:
             connection.close()
 
@@ -103,6 +106,21 @@ async def running(directory: Path, **settings: str) -> AsyncIterator[Daemon]:
         yield daemon
     finally:
         await daemon.stop()
+
+
+def known_vehicle(id: str, id_token: str) -> dict[str, object]:
+    """Settings of a vehicle that is here, nearly empty, and told in full."""
+    return {
+        "id": id,
+        "id_tokens": [id_token],
+        "type": "van",
+        "battery_kwh": 200.0,
+        "energy_kwh": 20.0,
+        "target_kwh": 200.0,
+        "max_charge_kw": 22.0,
+        "plugs": ["type2"],
+        "available_from": "2026-01-01T00:00:00Z",
+    }
 
 
 @dataclass
@@ -130,7 +148,7 @@ class RawStation:
         return await self.answer_to(id)
 
     async def answer_to(self, id: str) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 frame = json.loads(await self.link.recv())
                 if frame[0] == 2:

@@ -69,7 +69,7 @@ async def _outcome(daemon: Daemon, version: str, frame: str | bytes) -> str | in
         try:
             await station.link.send(frame)
             await station.link.send(json.dumps([2, "beat", "Heartbeat", {}]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     answer = json.loads(await station.link.recv())
                     if answer[0] == 4:

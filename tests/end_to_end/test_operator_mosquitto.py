@@ -74,7 +74,7 @@ class Operator:
         return json.loads(_bytes(message.payload))
 
     async def heard(self, topic: str) -> aiomqtt.Message:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for message in self._client.messages:
                 if message.topic.matches(topic):
                     return message

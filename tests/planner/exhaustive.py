@@ -72,11 +72,21 @@ def _allocations(snapshot: Snapshot) -> Iterator[dict[str, list[Route]]]:
     found = []
     for choice in itertools.product([*names, None], repeat=len(routes)):
         drives = {n: [r for r, c in zip(routes, choice, strict=True) if c == n] for n in names}
+        idle = sum(not drives[v.id] for v in snapshot.vehicles if v.in_service)
+        if idle < _reserve(snapshot):
+            continue
         if all(_lawful(snapshot, v, drives[v.id]) for v in snapshot.vehicles):
             lost = sum(r.priority for r, c in zip(routes, choice, strict=True) if c is None)
             found.append((lost, drives))
     for _, drives in sorted(found, key=lambda f: f[0]):
         yield drives
+
+
+def _reserve(snapshot: Snapshot) -> int:
+    """So many vehicles in service drive nothing."""
+    rule = snapshot.rules.soft.reserve_vehicles
+    able = sum(v.in_service for v in snapshot.vehicles)
+    return min(able, rule.count) if rule is not None and rule.hard and not rule.vehicles else 0
 
 
 def _lawful(snapshot: Snapshot, vehicle: Vehicle, drives: Sequence[Route]) -> bool:
@@ -116,6 +126,18 @@ def _keeps(snapshot: Snapshot, vehicle: Vehicle, drives: Sequence[Route]) -> Ite
         for r in drives:
             soon = (r.depart - snapshot.taken_at) / HOUR < soft.minimum_soonness.hours
             yield not soon or r.id in had or r.vehicle == vehicle.id
+    if soft.preferred_turnaround is not None and soft.preferred_turnaround.hard:
+        least = soft.preferred_turnaround.minutes[-1]
+        for a, b in itertools.pairwise(drives):
+            yield b.depart - a.return_ >= timedelta(minutes=least)
+    if soft.incompatible_routes is not None and soft.incompatible_routes.hard:
+        ids = {r.id for r in drives}
+        yield not any(set(pair) <= ids for pair in soft.incompatible_routes.pairs)
+    if soft.swaps is not None and soft.swaps.hard:
+        before = snapshot.previous.allocations if snapshot.previous else ()
+        others = {a.route for a in before if a.vehicle != vehicle.id}
+        for r in drives:
+            yield r.id not in others or r.vehicle == vehicle.id
     if soft.reserve_vehicles is not None and soft.reserve_vehicles.hard:
         yield not drives or vehicle.id not in soft.reserve_vehicles.vehicles
 
@@ -202,6 +224,17 @@ def _charge(
     return best
 
 
+def _left_alone(snapshot: Snapshot, connector: Connector, step: int) -> bool:
+    """By a hard preference with a window within one day of UTC that begins and ends on steps."""
+    rule = snapshot.rules.soft.charger_preference
+    if rule is None or not rule.hard or rule.cost_of(*connector.key) <= 0:
+        return False
+    assert rule.window is not None
+    assert rule.timezone is None
+    begins, ends = rule.window
+    return begins <= f"{snapshot.taken_at + step * snapshot.step:%H:%M}" < ends
+
+
 class _Linear:
     """Columns: mean power and power while charging of each cell, then buy, sell, battery in and
     out by step, the peak, one shortfall for each need, and for each cell the power while charging
@@ -264,10 +297,11 @@ class _Linear:
         (self.values if equal else self.limits).append(most)
 
     def _power(self) -> None:
-        for i, (w, _) in enumerate(self.cells):
+        for i, (w, t) in enumerate(self.cells):
             assert w.connector is not None
-            most = 0.0 if i in self.off else min(w.connector.max_kw, w.vehicle.max_charge_kw)
-            least = 0.0 if i in self.off else w.connector.min_kw
+            barred = i in self.off or _left_alone(self.s, w.connector, t)
+            most = 0.0 if barred else min(w.connector.max_kw, w.vehicle.max_charge_kw)
+            least = 0.0 if barred else w.connector.min_kw
             if least > most:
                 least, most = 0.0, 0.0
             self.bounds[i] = (0.0, most)
@@ -291,6 +325,8 @@ class _Linear:
                 energy = route.energy_for(v.id) or 0.0
                 spare = self.s.rules.soft.energy_feasibility
                 margin = spare.safety_margin_kwh if spare is not None and spare.hard else 0.0
+                share = self.s.rules.soft.energy_margin
+                margin += share.margins[-1] * energy if share is not None and share.hard else 0.0
                 need = self.s.rules.safety_factor * energy + v.reserve_kwh + margin
             gained = {i: -g for i, g in self._gains(v, _step(self.s, until)).items()}
             hard = route is not None and self.s.mode != "charging"

@@ -8,14 +8,19 @@ from typing import Any
 
 from planner.plan import Bound, Plan, Shortfall, Stay, Unserved
 from planner.series import Series
-from planner.snapshot import Allocation, Plugged, Snapshot
+from planner.snapshot import Allocation, Plugged, Previous, Snapshot
 from planner.soft import (
+    ChargerPreference,
     EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
     MinimumSoonness,
+    PreferredTurnaround,
     ReserveVehicles,
     RouteSequenceBuffer,
     ShiftHours,
     Soft,
+    Swaps,
 )
 from tests.planner.depots import after
 from tests.planner.plans import period, stay
@@ -31,6 +36,12 @@ def with_rules(**values: Any) -> Callable[[Snapshot], Snapshot]:
 
 def with_soft(**named: Any) -> Callable[[Snapshot], Snapshot]:
     return with_rules(soft=Soft(**named))
+
+
+def given_before(at_h: float, **named: str) -> Callable[[Snapshot], Snapshot]:
+    """A plan of `at_h` hours after the start with these vehicles by route."""
+    pairs = tuple(Allocation(route=r, vehicle=v) for r, v in named.items())
+    return lambda s: replace(s, previous=Previous(allocations=pairs, at=after(60 * at_h)))
 
 
 def with_vehicle(index: int, **values: Any) -> Callable[[Snapshot], Snapshot]:
@@ -154,6 +165,52 @@ YARD = (
         2,
         "kept in reserve",
         with_soft(reserve_vehicles=ReserveVehicles(vehicles=("V1",), hard=True)),
+    ),
+    Mutation(
+        "too few in reserve",
+        2,
+        "1 drive nothing, 2 are",
+        with_soft(reserve_vehicles=ReserveVehicles(hard=True)),
+    ),
+    Mutation(
+        "sooner than preferred",
+        2,
+        "preferred turnaround after R1",
+        with_soft(preferred_turnaround=PreferredTurnaround(minutes=(75, 91), hard=True)),
+    ),
+    Mutation(
+        "a pair the operator excludes",
+        2,
+        "R2 and R1, which are incompatible",
+        with_soft(incompatible_routes=IncompatibleRoutes(pairs=(("R2", "R1"),), hard=True)),
+    ),
+    Mutation(
+        "swapped",
+        2,
+        "it was V2's before",
+        lambda s: given_before(-24, R1="V2")(with_soft(swaps=Swaps(hard=True))(s)),
+    ),
+    Mutation(
+        "energy margin",
+        3,
+        "without the energy",
+        with_soft(energy_margin=EnergyMargin(margins=(1.1,), penalties=(1,), hard=True)),
+    ),
+    Mutation(
+        "a connector that is to be left alone",
+        5,
+        "left alone at that time",
+        with_soft(charger_preference=ChargerPreference(costs={"CP1/1": 1}, hard=True)),
+    ),
+    Mutation(
+        "a connector that is to be left alone from the night on until a quarter past four",
+        5,
+        "left alone at that time",
+        with_soft(
+            charger_preference=ChargerPreference(
+                costs={"CP1": 1}, window=("22:00", "17:15"), timezone="Europe/Berlin", hard=True
+            )
+        ),
     ),
     Mutation(
         "safety margin",

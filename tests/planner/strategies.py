@@ -137,8 +137,8 @@ def soft() -> st.SearchStrategy[Soft]:
         "energy_feasibility": st.builds(
             EnergyFeasibility, safety_margin_kwh=st.floats(0.1, 20), penalty=prices, hard=flags
         ),
-        "energy_margin": st.just(EnergyMargin()),
-        "preferred_turnaround": st.just(PreferredTurnaround()),
+        "energy_margin": st.builds(EnergyMargin, hard=flags),
+        "preferred_turnaround": st.builds(PreferredTurnaround, hard=flags),
         "route_sequence_buffer": st.builds(
             RouteSequenceBuffer, minutes=st.floats(0, 60), penalty=prices, hard=flags
         ),
@@ -155,12 +155,18 @@ def soft() -> st.SearchStrategy[Soft]:
             window=st.sampled_from((None, ("22:00", "06:00"), ("06:00", "06:00"))),
             timezone=st.sampled_from((None, "UTC", "Europe/Berlin")),
             routes=st.sampled_from(("first", "all", "longest")),
-        ),
+        )
+        | st.builds(ChargerPreference, costs=st.just({"CP1": 1.0}), hard=flags),
         "minimum_soonness": st.builds(MinimumSoonness, hours=hours, penalty=prices, hard=flags),
-        "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours),
-        "incompatible_routes": st.builds(IncompatibleRoutes, pairs=pairs, penalty=prices),
+        "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours, hard=flags),
+        "incompatible_routes": st.builds(
+            IncompatibleRoutes, pairs=pairs, penalty=prices, hard=flags
+        ),
         "reserve_vehicles": st.builds(
-            ReserveVehicles, count=st.integers(0, 3), vehicles=st.just(("V1",)), hard=flags
+            ReserveVehicles,
+            count=st.integers(0, 3),
+            vehicles=st.sampled_from(((), ("V1",))),
+            hard=flags,
         ),
     }
     return st.fixed_dictionaries({}, optional=kinds).map(lambda named: Soft(**named))

@@ -15,11 +15,16 @@ from planner.plan import Binding, Bound, Plan
 from planner.series import Series
 from planner.snapshot import Allocation, Mode, Plugged, Previous, Snapshot
 from planner.soft import (
+    ChargerPreference,
     EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
     MinimumSoonness,
+    PreferredTurnaround,
     ReserveVehicles,
     RouteSequenceBuffer,
     ShiftHours,
+    Swaps,
 )
 from tests.planner.depots import after, random_depot
 from tests.planner.mutations import (
@@ -28,6 +33,7 @@ from tests.planner.mutations import (
     YARD,
     Mutation,
     allocate,
+    given_before,
     same,
     with_battery,
     with_circuit,
@@ -210,6 +216,49 @@ LAWFUL = {
         with_soft(energy_feasibility=EnergyFeasibility(safety_margin_kwh=19, hard=True)),
         same,
     ),
+    "as many as wanted are in reserve": (
+        with_soft(reserve_vehicles=ReserveVehicles(count=1, hard=True)),
+        same,
+    ),
+    "more than all cannot be in reserve": (
+        lambda s: with_vehicle(0, in_service=False)(
+            with_soft(reserve_vehicles=ReserveVehicles(hard=True))(s)
+        ),
+        lambda p: idle_plan(yard()),
+    ),
+    "the preferred turnaround is kept": (
+        with_soft(preferred_turnaround=PreferredTurnaround(hard=True)),
+        same,
+    ),
+    "a margin of all that a route takes is there": (
+        with_soft(energy_margin=EnergyMargin(margins=(1.0,), penalties=(1,), hard=True)),
+        same,
+    ),
+    "nothing flows while a connector is to be left alone": (
+        with_soft(
+            charger_preference=ChargerPreference(
+                costs={"CP1/1": 1, "CP2": 0},
+                window=("18:00", "22:30"),
+                timezone="Europe/Berlin",
+                hard=True,
+            )
+        ),
+        same,
+    ),
+    "a route stays with the vehicle it had": (
+        lambda s: given_before(0, R1="V1", R3="V2")(with_soft(swaps=Swaps(hard=True))(s)),
+        same,
+    ),
+    "a plan too old to count is no reason to stay": (
+        lambda s: given_before(-25, R1="V2")(with_soft(swaps=Swaps(hard=True))(s)),
+        same,
+    ),
+    "a pin is stronger than what was before": (
+        lambda s: with_route("R1", vehicle="V1")(
+            given_before(0, R1="V2")(with_soft(swaps=Swaps(hard=True))(s))
+        ),
+        same,
+    ),
     "soft rules are no law": (
         with_soft(
             route_sequence_buffer=RouteSequenceBuffer(minutes=61),
@@ -217,6 +266,10 @@ LAWFUL = {
             minimum_soonness=MinimumSoonness(hours=2.1),
             energy_feasibility=EnergyFeasibility(safety_margin_kwh=40),
             reserve_vehicles=ReserveVehicles(vehicles=("V1",)),
+            preferred_turnaround=PreferredTurnaround(minutes=(91,), penalties=(1,)),
+            energy_margin=EnergyMargin(margins=(1.1,), penalties=(1,)),
+            charger_preference=ChargerPreference(costs={"CP1": 1}),
+            incompatible_routes=IncompatibleRoutes(pairs=(("R1", "R2"),)),
         ),
         same,
     ),

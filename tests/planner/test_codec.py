@@ -334,9 +334,8 @@ FAULTS: list[tuple[str, Any, str]] = [
     ),
     (
         "rules.soft",
-        {"reserve_vehicles": {"hard": True}},
-        "rules.soft.reserve_vehicles.vehicles: wants the vehicles in reserve by name where it "
-        "is hard",
+        {"charger_preference": {"costs": {}, "routes": "first", "hard": True}},
+        'rules.soft.charger_preference.routes: wants "all" where it is hard',
     ),
     (
         "previous.allocations",

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from planner.series import Point, Series, format_instant, parse_instant
 from tests.planner.depots import after
 from tests.planner.strategies import instants, series
 
+_SERIES = TypeAdapter(Series)
 STEPS = Series(points=tuple(Point(at=after(m), value=v) for m, v in ((0, 3), (60, 1), (90, 7))))
 
 
@@ -89,3 +91,9 @@ def test_a_local_time_is_refused_and_one_with_a_zone_becomes_utc() -> None:
         parse_instant(datetime(2026, 11, 20, 16))  # noqa: DTZ001 - the local time is the point
     berlin = datetime(2026, 11, 20, 17, tzinfo=timezone(timedelta(hours=1)))
     assert format_instant(parse_instant(berlin)) == "2026-11-20T16:00:00Z"
+
+
+def test_a_constant_that_gets_a_second_point_can_be_read_back() -> None:
+    change = Point(at=datetime(2026, 11, 20, 16, tzinfo=UTC), value=7.0)
+    lowered = Series(points=(*Series.constant(5.0).points, change))
+    assert _SERIES.validate_json(_SERIES.dump_json(lowered)) == lowered

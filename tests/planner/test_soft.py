@@ -10,7 +10,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from planner.snapshot import Rules
-from planner.soft import ReserveVehicles, RouteSequenceBuffer, Soft, Swaps
+from planner.soft import ChargerPreference, PreferredTurnaround, RouteSequenceBuffer, Soft, Swaps
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 KINDS = {name: get_args(hint)[0] for name, hint in get_type_hints(Soft).items()}
@@ -37,9 +37,16 @@ def test_a_hard_buffer_is_part_of_the_gap_between_two_routes() -> None:
     assert soft.gap_minutes == 30
     hard = replace(rules, soft=Soft(route_sequence_buffer=RouteSequenceBuffer(hard=True)))
     assert hard.gap_minutes == 45
+    rule = PreferredTurnaround(hard=True)
+    assert replace(rules, soft=Soft(preferred_turnaround=rule)).gap_minutes == 90
+    assert replace(hard, soft=replace(hard.soft, preferred_turnaround=rule)).gap_minutes == 90
 
 
 def test_a_rule_built_in_python_is_judged_as_one_that_is_read() -> None:
     assert replace(Soft(swaps=Swaps()), swaps=None) == Soft()
-    with pytest.raises(ValueError, match="wants the vehicles in reserve by name"):
-        ReserveVehicles(hard=True)
+    with pytest.raises(ValueError, match='wants "all" where it is hard'):
+        ChargerPreference(costs={}, routes="longest", hard=True)
+
+
+def test_every_rule_may_be_a_law() -> None:
+    assert all("hard" in {key.name for key in fields(kind)} for kind in KINDS.values())

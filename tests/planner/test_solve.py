@@ -141,3 +141,15 @@ def test_a_plan_tells_the_iterations_that_make_it_again() -> None:
     assert plan.iterations is not None
     again = solve(snapshot, Params(iterations=plan.iterations), 0.1, 1)
     assert replace(again, bound=plan.bound) == plan
+
+
+def test_greedy_stands_in_where_the_search_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ALGORITHMS, "joint", always_raises)
+    solved = solve_with_report(SMALL, Params(), 5.0, 0)
+    assert solved.plan.algorithm == "greedy"
+    assert solved.steps_down == ("joint failed: ValueError: no good",)
+
+
+def test_the_first_plan_of_a_search_is_what_greedy_would_tell() -> None:
+    first = next(iter_plans(SMALL, Params(), 1.0, 1))
+    assert first == solve(SMALL, Params(algorithm="greedy"), 1.0, 1)

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from protocol.ocpp.model import Version
 
 Payload = dict[str, Any]
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class CallFailed(Exception):

@@ -111,7 +111,7 @@ class Bench:
 
     async def until(self, met: Callable[[], bool], *, step_s: float = 0.0) -> None:
         """Lets the tasks run, and the clock by steps, until the condition is met."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not met():
                 self.clock.jump(step_s)
                 await asyncio.sleep(0.001)

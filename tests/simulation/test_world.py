@@ -138,7 +138,7 @@ class Bench:
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Lets the broker, another process, and the tasks here act until the condition is met."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not met():
                 self.clock.jump(0)
                 await asyncio.sleep(0.005)

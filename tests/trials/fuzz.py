@@ -70,7 +70,7 @@ class Trial:
             except Exception:
                 self.escapes.append(f"{text[:2000]}\n{traceback.format_exc()}")
                 continue
-            if _is_call(text) and answers != 1:
+            if is_call(text) and answers != 1:
                 self.unanswered.append(f"{answers} answers to {text[:2000]}")
 
     def _new_depot(self) -> None:
@@ -111,7 +111,7 @@ class Trial:
         return [effect for effect in effects if isinstance(effect, Reply)]
 
 
-def _is_call(text: str) -> bool:
+def is_call(text: str) -> bool:
     """Whether anybody could tell that it is a CALL."""
     try:
         frame = json.loads(text)
@@ -120,8 +120,8 @@ def _is_call(text: str) -> bool:
     return isinstance(frame, list) and frame[:1] == [2] and frame[0] is not True
 
 
-def rss_mib() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
+def rss_mib(process: int | str = "self") -> float:
+    with open(f"/proc/{process}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from protocol.ocpp.model import Version
-from tests.trials import power_cuts, storm
+from tests.simulation.soak.bugs import BUGS
+from tests.trials import daemon_kills, power_cuts, socket_fuzz, storm
 from tests.trials.frames import frames
 from tests.trials.fuzz import Trial
 from tests.trials.power_cuts import Disk
@@ -37,6 +38,16 @@ def test_an_escape_and_an_unanswered_call_are_found(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(trial, "_answer", lambda output: 1 // 0)
     trial.run(1)
     assert (len(trial.unanswered), len(trial.escapes)) == (1, 1)
+
+
+@pytest.mark.fault(37, 38, 39)
+async def test_hostile_frames_over_sockets_are_answered_by_a_daemon_that_lives(
+    tmp_path: Path,
+) -> None:
+    result = await socket_fuzz.run(tmp_path, 400, SEED)
+    assert (result.escapes, result.unanswered) == ([], []), f"seed {SEED}"
+    assert result.calls > 100
+    assert result.frames >= 400
 
 
 def test_the_same_seed_makes_the_same_frames() -> None:
@@ -76,6 +87,21 @@ def test_kills_at_random_instants_lose_and_tear_nothing() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith(f"seed {SEED}: 8 kills")
     assert "0 problems" in run.stdout
+
+
+@pytest.mark.fault(1)
+def test_daemons_killed_at_random_instants_leave_every_station_at_its_fallback_in_time() -> None:
+    result = daemon_kills.run(3, SEED)
+    assert (result.kills, result.problems) == (3, []), f"seed {SEED}"
+    assert result.above > 0
+    assert result.slowest_s > 0
+
+
+def test_a_station_that_does_not_fall_back_is_found() -> None:
+    (endless,) = (bug for bug in BUGS if bug.name == "leases without an end")
+    with endless.broken():
+        result = daemon_kills.run(1, SEED, kinds="A")
+    assert any("kW instead of" in problem for problem in result.problems)
 
 
 @pytest.mark.fault(46)

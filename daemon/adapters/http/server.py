@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import uvicorn
 from structlog.typing import FilteringBoundLogger
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from daemon.adapters.http.app import create_app
 from daemon.adapters.http.guard import Guard, Login, is_loopback
@@ -21,6 +22,8 @@ __all__ = ["HttpServer", "Login"]
 _MAX_CONNECTIONS = 100
 _MAX_HEAD_BYTES = 16 * 1024
 _GRACE_S = 1
+# A browser's request comes in a packet or two; who takes longer holds one of few places.
+REQUEST_S = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -29,6 +32,36 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _PromptOnly(H11Protocol):
+    """uvicorn's, which ends a connection that is idle between two requests, but none that sends a
+    byte of a request now and then."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._await_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        super().connection_lost(exc)
+
+    def _await_request(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self._late = self.loop.call_later(REQUEST_S, self._end_unless_answering)
+
+    def _end_unless_answering(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.logger.warning("%s sent no whole request in %g s", self.client, REQUEST_S)
+            self.transport.abort()
 
 
 class HttpServer:
@@ -73,7 +106,7 @@ class HttpServer:
                 refused=self._refused,
                 guessed=self._guessed,
             ),
-            http="h11",
+            http=_PromptOnly,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
 from daemon.adapters.ocpp.pace import Pace, Replacements
 from daemon.adapters.ocpp.session import Emit, Session, Socket
-from daemon.core.events import CommandAnswered, Noticed
+from daemon.core.events import CommandAnswered, Noticed, StationClaimed
 from protocol.ocpp import schemas
 from protocol.ocpp.commands import Command, Lost
 from protocol.ocpp.connection import Connection
@@ -259,12 +259,7 @@ class OcppServer:
             return True
         self._log.warning("station_twice", station=station)
         if self._replacements.to_tell(station, now_s):
-            text = (
-                f"two connections claim to be station {station}: the newer one is refused while "
-                "the older one is alive"
-            )
-            event = Noticed(kind="station_twice", severity="critical", station=station, text=text)
-            await self._emit(event)
+            await self._emit(StationClaimed(station=station))
         return False
 
     def _new_session(self, socket_: Socket, station: str, version: Version) -> Session:

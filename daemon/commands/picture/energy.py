@@ -99,8 +99,9 @@ def _course(
             kwh -= what.energy_for(vehicle.id) or 0.0
             kwh = max(kwh, 0.0) if snapshot.mode == "charging" else kwh
         else:
-            used = snapshot.rules.safety_factor * (what.energy_for(vehicle.id) or 0.0)
-            wanted = used + vehicle.reserve_kwh + snapshot.rules.spare_kwh
+            wanted = snapshot.rules.need_kwh(
+                what.energy_for(vehicle.id) or 0.0, vehicle.reserve_kwh
+            )
             needs.append(Need(at, what.id, wanted, kwh))
         points.append((at, kwh))
     back = max((r.return_ for r in away), default=vehicle.available_from)

@@ -15,7 +15,8 @@ _SHOWN: Final = 8
 
 
 def attention(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> Markup:
-    """Routes that nobody drives and energy that is missing, with the plan's reasons."""
+    """Routes that nobody drives and energy that is missing, with the plan's reasons, and what the
+    plan rests on."""
     routes = {r.id: r for r in snapshot.routes}
     items: list[Child] = []
     for left in sorted(plan.unserved, key=lambda u: natural(u.route)):
@@ -31,10 +32,13 @@ def attention(snapshot: Snapshot, plan: Plan, scale: TimeScale) -> Markup:
         else:
             when = f"for {short.route} at {scale.moment(short.at)}"
         items.append(_item("warning", f"{short.vehicle} lacks {number(short.kwh)} kWh", when))
-    if not items:
-        return tag("p", {"class": "calm"}, "Every route is driven, and no energy is missing.")
-    rest = items[_SHOWN:]
-    return tag("div", None, _listed(items[:_SHOWN]), _folded(rest) if rest else None)
+    said = "Every route is driven, and no energy is missing."
+    calm = None if items else tag("p", {"class": "calm"}, said)
+    items += [_item("info", "Note", note) for note in plan.notes]
+    shown, rest = items[:_SHOWN], items[_SHOWN:]
+    return tag(
+        "div", None, calm, _listed(shown) if shown else None, _folded(rest) if rest else None
+    )
 
 
 def _listed(items: Sequence[Child]) -> Markup:

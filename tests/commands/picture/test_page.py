@@ -238,6 +238,17 @@ def test_many_complaints_are_all_there_and_most_are_folded() -> None:
     assert len(part.one("details").all("li")) == 22
 
 
+def test_what_a_plan_rests_on_is_told_after_what_it_leaves_undone() -> None:
+    notes = ("the window is 11 h long: prices are known until 03:00", "R1 is an estimate")
+    part = drawn(yard(), replace(yard_plan(), notes=notes)).by_id("attention")
+    assert [e.words for e in part.all("li")][-2:] == [f"Note {note}" for note in notes]
+    calm = replace(yard_plan(), unserved=(), shortfalls=(), notes=notes[:1])
+    part = drawn(yard(), calm).by_id("attention")
+    assert (
+        part.words == f"Attention Every route is driven, and no energy is missing. Note {notes[0]}"
+    )
+
+
 def assert_self_contained(text: str) -> None:
     root = read(text)
     names = {e.name for e in root.walk()}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planner.algorithms.joint import joint
-from planner.constraints.charger_preference import spans
+from planner.check import audit
 from planner.params import Params
 from planner.series import Series
 from planner.snapshot import Allocation, Plugged, Previous, Rules, Snapshot
@@ -26,6 +26,7 @@ from planner.soft import (
     Soft,
     Swaps,
 )
+from planner.solve import solve
 from tests.planner.depots import after
 from tests.planner.small import best, depot, driver, route, vehicle
 
@@ -49,6 +50,11 @@ def test_a_van_that_is_swapped_because_it_is_late_costs_a_swap() -> None:
     plan = best(under(late_van(), swaps=Swaps()))
     assert driver(plan, "R1") == "V2"
     assert plan.objective.taste == pytest.approx(0.5)
+
+
+def test_a_route_that_must_not_be_swapped_stays_undriven_when_its_van_is_late() -> None:
+    plan = best(under(late_van(), swaps=Swaps(hard=True)))
+    assert plan.unserved[0].reason == "it stays with V1, which cannot drive it"
 
 
 def test_a_plan_of_the_day_before_yesterday_is_no_reason_to_keep_a_van() -> None:
@@ -98,6 +104,24 @@ def test_a_charger_that_is_avoided_by_day_may_be_used_at_night() -> None:
     assert paid.objective.taste - free.objective.taste == pytest.approx(30 / 80, abs=1e-4)
 
 
+def test_a_charger_that_must_be_left_alone_by_day_is_used_from_six_on_and_says_why() -> None:
+    window = ("06:00", "23:30")
+    snapshot = night_charging(costs={"CP1": 0.1, "CP2": 0.1}, window=window, hard=True)
+    plan = best(snapshot)
+    start = plan.stays[0].periods[0].start
+    assert f"{start:%H:%M}" == "22:30"
+    dear = replace(snapshot.site, import_price_per_kwh=Series.constant(0.2))
+    why = best(replace(snapshot, site=dear)).stays[0].why
+    assert why.startswith("waits behind the charger preference until 22:30 UTC")
+
+
+def test_a_charger_that_must_always_be_left_alone_gives_nothing() -> None:
+    snapshot = night_charging(costs={"CP1": 0.1, "CP2": 0.1}, hard=True)
+    plan = best(snapshot)
+    assert plan.stays == ()
+    assert plan.shortfalls[0].kwh == pytest.approx(30)
+
+
 def test_a_dear_charger_counts_for_the_first_route_only_if_that_is_what_is_asked() -> None:
     snapshot = depot(
         connectors=depot().connectors[:1],
@@ -127,7 +151,7 @@ def test_a_window_over_midnight_follows_the_wall_clock_when_clocks_are_changed(
 ) -> None:
     rule = ChargerPreference(costs={}, window=("22:00", "06:00"), timezone="Europe/Berlin")
     noon = datetime.fromisoformat(night).replace(hour=12, tzinfo=UTC)
-    ((start, end),) = spans(rule, noon, noon + timedelta(hours=20))
+    ((start, end),) = rule.spans(noon, noon + timedelta(hours=20))
     assert (f"{start:%H:%M}", (end - start) / timedelta(hours=1)) == (begins, hours)
 
 
@@ -169,6 +193,22 @@ def test_a_vehicle_that_must_stay_in_reserve_leaves_a_route_unserved() -> None:
     assert plan.unserved[0].reason == "all allowed vehicles are kept in reserve"
 
 
+@pytest.mark.parametrize("algorithm", ["greedy", "joint", "sequential", "milp"])
+def test_as_many_vehicles_as_wanted_stay_in_reserve_though_a_route_is_left(algorithm: str) -> None:
+    vans = tuple(vehicle(f"V{i}", 60) for i in range(3))
+    routes = (route("R1", 1, 3, 10), route("R2", 2, 4, 10), route("R3", 2.5, 7, 10))
+    snapshot = under(
+        depot(vehicles=vans, routes=routes), reserve_vehicles=ReserveVehicles(count=1, hard=True)
+    )
+    plan = solve(snapshot, Params(algorithm=algorithm), 20.0, 0)
+    assert (plan.algorithm, audit(snapshot, plan)) == (algorithm, [])
+    assert len({a.vehicle for a in plan.allocations}) == 2
+    assert "is kept in reserve" in plan.unserved[0].reason
+    pinned = replace(routes[2], vehicle="V2", priority=2)
+    plan = best(replace(snapshot, routes=(*routes[:2], pinned)))
+    assert driver(plan, "R3") == "V2"
+
+
 def test_a_van_is_given_the_time_it_prefers_between_two_routes() -> None:
     vans, routes = (
         (vehicle("V1", 60), vehicle("V2", 60)),
@@ -184,6 +224,17 @@ def test_a_van_is_given_the_time_it_prefers_between_two_routes() -> None:
     later = replace(snapshot, routes=(routes[0], route("R2", 3 + 80 / 60, 6, 9)))
     plan = best(under(later, **one, preferred_turnaround=PreferredTurnaround()))
     assert plan.objective.taste == pytest.approx(1)
+
+
+def test_a_van_that_must_have_the_time_it_prefers_leaves_the_next_route() -> None:
+    routes = (route("R1", 1, 3, 10), route("R2", 3 + 80 / 60, 6, 10))
+    snapshot = depot(vehicles=(vehicle("V1", 60),), routes=routes)
+    rule = PreferredTurnaround(hard=True)
+    plan = best(under(snapshot, preferred_turnaround=rule))
+    assert len(plan.allocations) == 1
+    assert "10 minutes of the turnaround are missing" in plan.unserved[0].reason
+    rule = PreferredTurnaround(minutes=(75,), penalties=(2,), hard=True)
+    assert best(under(snapshot, preferred_turnaround=rule)).unserved == ()
 
 
 @pytest.mark.parametrize(("gap_minutes", "served"), [(45, 2), (40, 1)])
@@ -240,6 +291,16 @@ def test_a_margin_costs_what_is_lacking_of_it() -> None:
         assert plan.objective.taste == pytest.approx(penalty), f"{spare_kwh} kWh to spare"
 
 
+def test_a_van_without_the_margin_that_must_be_there_stays() -> None:
+    van = vehicle("V1", 30)
+    snapshot = depot(connectors=(), vehicles=(van,), routes=(route("R1", 1, 4, 20),))
+    rule = EnergyMargin(hard=True)
+    plan = best(under(snapshot, energy_margin=rule))
+    assert plan.unserved[0].reason.startswith("no allowed vehicle has 31 kWh before 17:00 UTC")
+    fuller = replace(snapshot, vehicles=(replace(van, energy_kwh=31),))
+    assert best(under(fuller, energy_margin=rule)).unserved == ()
+
+
 def test_a_safety_margin_is_wanted_or_must_be_there() -> None:
     snapshot = depot(connectors=(), vehicles=(vehicle("V1", 26),), routes=(route("R1", 1, 4, 20),))
     plan = best(under(snapshot, energy_feasibility=EnergyFeasibility()))
@@ -276,6 +337,14 @@ def test_two_routes_that_go_ill_together_get_a_van_each() -> None:
     plan = best(under(depot(vehicles=vans[:1], routes=routes), **rules))
     assert plan.unserved == ()
     assert plan.objective.taste == pytest.approx(1)
+
+
+def test_two_routes_that_exclude_each_other_are_not_driven_by_the_only_van() -> None:
+    routes = (route("R1", 1, 3, 9), route("R2", 4, 6, 9))
+    pair = IncompatibleRoutes(pairs=(("R2", "R1"),), hard=True)
+    snapshot = depot(vehicles=(vehicle("V1", 60),), routes=routes)
+    plan = best(under(snapshot, incompatible_routes=pair))
+    assert "which is incompatible" in plan.unserved[0].reason
 
 
 def test_without_rules_nothing_of_this_counts() -> None:

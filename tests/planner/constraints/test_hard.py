@@ -15,12 +15,17 @@ from planner.check import audit
 from planner.params import Params
 from planner.snapshot import Allocation, Previous, Snapshot
 from planner.soft import (
+    ChargerPreference,
     EnergyFeasibility,
+    EnergyMargin,
+    IncompatibleRoutes,
     MinimumSoonness,
+    PreferredTurnaround,
     ReserveVehicles,
     RouteSequenceBuffer,
     ShiftHours,
     Soft,
+    Swaps,
 )
 from tests.planner.exhaustive import exhaustive
 from tests.planner.tiny import tiny_depot
@@ -32,6 +37,14 @@ RULES: dict[str, Any] = {
     "cumulative": ShiftHours(hours=3, kind="cumulative", hard=True),
     "minimum_soonness": MinimumSoonness(hours=3, hard=True),
     "reserve_vehicles": ReserveVehicles(vehicles=("V1",), hard=True),
+    "count": ReserveVehicles(count=1, hard=True),
+    "energy_margin": EnergyMargin(margins=(0.4, 0.9), penalties=(1, 3), hard=True),
+    "preferred_turnaround": PreferredTurnaround(minutes=(30, 60), hard=True),
+    "swaps": Swaps(hard=True),
+    "incompatible_routes": IncompatibleRoutes(pairs=(("R0", "R1"), ("R1", "R2")), hard=True),
+    "charger_preference": ChargerPreference(
+        costs={"CP0": 1, "CP1/1": 2}, window=("17:00", "19:00"), hard=True
+    ),
 }
 
 
@@ -42,7 +55,7 @@ def strict(name: str, seed: int) -> Snapshot:
     fleet = tuple(
         replace(v, energy_kwh=rng.choice((20.0, 35.0)), target_kwh=0) for v in snapshot.vehicles
     )
-    rule = {"cumulative": "shift_hours"}.get(name, name)
+    rule = {"cumulative": "shift_hours", "count": "reserve_vehicles"}.get(name, name)
     rules = replace(
         snapshot.rules,
         turnaround_minutes=0,

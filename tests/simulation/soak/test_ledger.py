@@ -12,13 +12,18 @@ from simulation.soak.loop import VirtualLoop
 A, B = ("CP01", 1), ("CP02", 1)
 
 
+def balanced(kw: float) -> tuple[float, float, float]:
+    return (kw / 3, kw / 3, kw / 3)
+
+
 def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
     virtual_loop: VirtualLoop,
 ) -> None:
     breaches: list[tuple[float, float]] = []
 
     def broken(line: Line) -> None:
-        breaches.append((virtual_loop.time(), line.draw_kw))
+        if line.phase == 0:
+            breaches.append((virtual_loop.time(), line.draw_kw))
 
     async def day() -> Ledger:
         ledger = Ledger(
@@ -27,14 +32,14 @@ def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
             on_breach=broken,
         )
         ledger.base_load(5.0)
-        ledger.draw(A, 12.0, 22.0)
+        ledger.draw(A, 12.0, 22.0, balanced(12.0))
         await asyncio.sleep(10)
-        ledger.draw(B, 15.5, 22.0)
+        ledger.draw(B, 15.5, 22.0, balanced(15.5))
         await asyncio.sleep(2.5)
-        ledger.draw(A, 11.0, 22.0)
+        ledger.draw(A, 11.0, 22.0, balanced(11.0))
         await asyncio.sleep(10)
         ledger.limit(SITE, 31.0)
-        ledger.draw(B, 15.0, 22.0)
+        ledger.draw(B, 15.0, 22.0, balanced(15.0))
         await asyncio.sleep(10)
         ledger.advance()
         return ledger
@@ -53,10 +58,10 @@ def test_powers_that_change_at_one_instant_make_one_change(virtual_loop: Virtual
 
     async def swap() -> float:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,), B: (SITE,)}, on_breach=breaches.append)
-        ledger.draw(A, 20.0, 20.0)
+        ledger.draw(A, 20.0, 20.0, balanced(20.0))
         await asyncio.sleep(5)
-        ledger.draw(B, 20.0, 20.0)
-        ledger.draw(A, 0.0, 20.0)
+        ledger.draw(B, 20.0, 20.0, balanced(20.0))
+        ledger.draw(A, 0.0, 20.0, balanced(0.0))
         await asyncio.sleep(5)
         ledger.advance()
         return ledger.lines[SITE].over_s
@@ -70,9 +75,9 @@ def test_the_share_of_the_limit_counts_only_while_there_is_demand_for_all_of_it(
 ) -> None:
     async def hour() -> Line:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,)}, on_breach=lambda line: None)
-        ledger.draw(A, 15.0, 40.0)
+        ledger.draw(A, 15.0, 40.0, balanced(15.0))
         await asyncio.sleep(1800)
-        ledger.draw(A, 1.0, 1.0)
+        ledger.draw(A, 1.0, 1.0, balanced(1.0))
         await asyncio.sleep(1800)
         ledger.advance()
         return ledger.lines[SITE]
@@ -88,8 +93,8 @@ def test_no_more_is_taken_to_be_allowed_than_the_limits_below_could_carry(
         parents = {A: ("feeder", SITE), B: (SITE,)}
         ledger = Ledger({SITE: 40.0, "feeder": 10.0}, parents, on_breach=lambda line: None)
         ledger.base_load(5.0)
-        ledger.draw(A, 9.0, 40.0)
-        ledger.draw(B, 13.0, 15.0)
+        ledger.draw(A, 9.0, 40.0, balanced(9.0))
+        ledger.draw(B, 13.0, 15.0, balanced(13.0))
         await asyncio.sleep(3600)
         ledger.advance()
         return ledger.lines[SITE]
@@ -97,3 +102,35 @@ def test_no_more_is_taken_to_be_allowed_than_the_limits_below_could_carry(
     line = virtual_loop.run_until_complete(hour())
     assert line.allowed_kwh == pytest.approx(5 + 10 + 15)
     assert line.drawn_kwh == pytest.approx(5 + 9 + 13)
+
+
+def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> None:
+    async def hour() -> Ledger:
+        ledger = Ledger({SITE: 30.0}, {A: (SITE,), B: (SITE,)}, on_breach=lambda line: None)
+        ledger.draw(A, 7.0, 7.0, (0.0, 7.0, 0.0))
+        await asyncio.sleep(10)
+        ledger.draw(B, 12.0, 12.0, (4.0, 4.0, 4.0))
+        await asyncio.sleep(5)
+        ledger.limit(SITE, 36.0)
+        await asyncio.sleep(5)
+        ledger.advance()
+        return ledger
+
+    ledger = virtual_loop.run_until_complete(hour())
+    over_s = {name: line.over_s for name, line in ledger.lines.items()}
+    assert over_s == pytest.approx({SITE: 0, "site L1": 0, "site L2": 5, "site L3": 0}, abs=1e-6)
+    assert ledger.lines["site L2"].worst_kw == pytest.approx(1.0)
+
+
+def test_what_is_excused_is_not_counted_until_it_is_no_more(virtual_loop: VirtualLoop) -> None:
+    async def hour() -> float:
+        ledger = Ledger({SITE: 30.0}, {A: (SITE,)}, on_breach=lambda line: None)
+        ledger.draw(A, 33.0, 33.0, balanced(33.0))
+        ledger.excuse(SITE, 3.0)
+        await asyncio.sleep(10)
+        ledger.excuse(SITE, 0.0)
+        await asyncio.sleep(4)
+        ledger.advance()
+        return ledger.lines[SITE].over_s
+
+    assert virtual_loop.run_until_complete(hour()) == pytest.approx(4, abs=1e-6)

@@ -38,7 +38,7 @@ function render() {
   document.title = `${site.id} · depotd`;
   show("site", site.id, () => el("span", {}, site.id));
   show("figures", [site, state.plan, state.planner, minute], () => figures(state, now()));
-  show("attention", [plan?.unserved, plan?.shortfalls, state.stations.map((s) => [s.id, s.online]),
+  show("attention", [plan?.unserved, plan?.shortfalls, plan?.notes, state.stations.map((s) => [s.id, s.online]),
     state.alerts], () => attention(attentionItems(data, now())));
   renderTimeline(minute);
   show("stations", state.stations, () => stationTable(state.stations));

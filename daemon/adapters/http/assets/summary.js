@@ -50,6 +50,7 @@ export function attentionItems({ state, plan }, now) {
       detail: route ? `for route ${route} at ${when}` : `of its target at ${when}`,
     });
   }
+  for (const note of plan?.notes ?? []) items.push({ severity: "info", text: note, detail: "" });
   for (const station of state.stations.filter((s) => !s.online)) {
     items.push({ severity: "warning", text: `Station ${station.id} is offline`, detail: "" });
   }
