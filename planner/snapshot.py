@@ -106,7 +106,9 @@ class Circuit:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
 class Connector:
-    """A place to charge; `connector` is the EVSE's number (1.6: connectorId)."""
+    """A place to charge; `connector` is the EVSE's number (1.6: connectorId). `load_kw` is drawn
+    where it is not controllable; `fallback_kw` is kept for it where it is, as a charger that hears
+    nothing may draw it at any time: of each limit it takes the higher of that and its power."""
 
     station: Identifier
     connector: Annotated[int, Field(ge=1)]
@@ -116,15 +118,22 @@ class Connector:
     plugs: tuple[Identifier, ...]
     controllable: bool = True
     load_kw: NonNegative = 0.0
+    fallback_kw: NonNegative = 0.0
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         at_most("min_kw", self.min_kw, "max_kw", self.max_kw)
+        at_most("fallback_kw", self.fallback_kw, "max_kw", self.max_kw)
         return self
 
     @property
     def key(self) -> tuple[str, int]:
         return self.station, self.connector
+
+    @property
+    def kept_kw(self) -> float:
+        """What it takes of each limit whatever is planned there."""
+        return self.fallback_kw if self.controllable else self.load_kw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -30,7 +30,9 @@ from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Sta
 from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
-RETRY_S = 600.0
+# A fixed load costs the others what is booked for it, so it is soon tried whether it can be told
+# again; one that stays as it is costs a call, and its lane for the call's deadline.
+FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
 PAUSES_S = (2.0, 10.0)
 # Who has no departure in sight comes after all who have.
@@ -218,6 +220,8 @@ def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now)
         evse.changed_at = now.utc
     leave(evse, lease, now.monotonic_s + depot.site.settle_s)
     evse.peak_kw = max(evse.peak_kw, before_kw, lease.kw)
+    if evse.failures >= TRIES:
+        depot.trigger.ask("station can be told again", now.monotonic_s)
     evse.confirmed, evse.unconfirmed, evse.failures = lease, None, 0
     # A later refusal is about a transaction that is over, say, and not about how it is written.
     station.capabilities.proven = True
@@ -230,8 +234,9 @@ def _step_down(
         evse.retry_s = now.monotonic_s + PAUSES_S[evse.failures - 1]
         return
     evse.fixed = REFUSES if refused else SILENT
-    evse.retry_s = now.monotonic_s + RETRY_S
-    if evse.failures > TRIES:
+    again = evse.failures - TRIES
+    evse.retry_s = now.monotonic_s + min(FIRST_RETRY_S * 2.0 ** min(again, 10), LAST_RETRY_S)
+    if again > 0:
         return  # told when it began
     depot.trigger.ask("station cannot be told", now.monotonic_s)
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)

@@ -8,14 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.core.budget import booking, is_unbound
-from daemon.core.curves import combine
 from daemon.core.depot import Depot
 from daemon.core.instant import Now
 from daemon.core.station import Evse, Station
 from planner.energy.averages import with_estimates
-from planner.series import Series, format_instant
+from planner.series import format_instant
 from planner.snapshot import (
-    Circuit,
     Connector,
     Horizon,
     Plugged,
@@ -34,21 +32,17 @@ OUT_OF_USE = {ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED}
 def take(depot: Depot, revision: int, at: Now) -> Snapshot:
     """The depot at `at`, to the second, under a new revision.
 
-    What EVSEs may draw without being told (their floors) is taken off the limits, as the budget
-    books it whatever the plan says. Raises ValueError where beliefs contradict each other.
+    Raises ValueError where beliefs contradict each other.
     """
     taken_at = at.utc.replace(microsecond=0)
     connectors = tuple(_connector(depot, station, evse, at) for station, evse in depot.evses())
-    reserved = _reserved(depot, connectors)
     snapshot = Snapshot(
         revision=revision,
         taken_at=taken_at,
         mode=depot.site.mode,
         horizon=_horizon(depot, taken_at),
-        site=_site(depot, reserved.get(None, 0.0)),
-        circuits=tuple(
-            replace_limit(circuit, reserved.get(circuit.id, 0.0)) for circuit in depot.site.circuits
-        ),
+        site=_site(depot),
+        circuits=depot.site.circuits,
         connectors=connectors,
         vehicles=tuple(_vehicles(depot, connectors, taken_at)),
         routes=tuple(_route(depot, route) for route in depot.routes.values()),
@@ -77,20 +71,12 @@ def _horizon(depot: Depot, taken_at: datetime) -> Horizon:
     return replace(wanted, hours=hours, limited_by=why)
 
 
-def replace_limit(circuit: Circuit, reserved_kw: float) -> Circuit:
-    return replace(circuit, limit_kw=_less(circuit.limit_kw, reserved_kw))
-
-
-def _less(limit: Series, reserved_kw: float) -> Series:
-    return combine(lambda v: max(0.0, sum(v)), limit, Series.constant(-reserved_kw))
-
-
-def _site(depot: Depot, reserved_kw: float) -> Site:
+def _site(depot: Depot) -> Site:
     declared = depot.site
     return Site(
         id=declared.id,
         currency=declared.currency,
-        import_limit_kw=_less(depot.limit_kw()[0], reserved_kw),
+        import_limit_kw=depot.limit_kw()[0],
         export_limit_kw=declared.export_limit_kw,
         base_load_kw=depot.site_series("base_load_kw"),
         pv_kw=depot.site_series("pv_kw"),
@@ -102,7 +88,8 @@ def _site(depot: Depot, reserved_kw: float) -> Site:
 
 
 def _connector(depot: Depot, station: Station, evse: Evse, now: Now) -> Connector:
-    """One that cannot be told what to do counts with the most it may draw."""
+    """One that cannot be told what to do counts with the most it may draw; of one that can, what
+    it draws without being told (its floor) is booked whatever the plan says."""
     controllable = (
         station.ready
         and evse.fixed is None
@@ -120,6 +107,7 @@ def _connector(depot: Depot, station: Station, evse: Evse, now: Now) -> Connecto
         plugs=evse.spec.plugs,
         controllable=controllable,
         load_kw=0.0 if controllable else _fixed_load_kw(depot, station, evse, now),
+        fallback_kw=min(evse.floor_kw, evse.spec.max_kw) if controllable else 0.0,
     )
 
 
@@ -127,22 +115,6 @@ def _fixed_load_kw(depot: Depot, station: Station, evse: Evse, now: Now) -> floa
     if evse.override == "charge_now":
         return evse.spec.max_kw
     return booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-
-
-def _reserved(depot: Depot, connectors: Iterable[Connector]) -> dict[str | None, float]:
-    """The floors of the controllable connectors by circuit; under None those of the whole site."""
-    floors = {(s.id, e.spec.connector): e.floor_kw for s, e in depot.evses()}
-    parents = {circuit.id: circuit.parent for circuit in depot.site.circuits}
-    reserved: dict[str | None, float] = {}
-    for connector in connectors:
-        if not connector.controllable:
-            continue
-        circuit = connector.circuit
-        while circuit is not None:
-            reserved[circuit] = reserved.get(circuit, 0.0) + floors[connector.key]
-            circuit = parents.get(circuit)
-        reserved[None] = reserved.get(None, 0.0) + floors[connector.key]
-    return reserved
 
 
 def _vehicles(depot: Depot, connectors: tuple[Connector, ...], now: datetime) -> Iterable[Vehicle]:

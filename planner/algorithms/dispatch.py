@@ -62,11 +62,13 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Offer:
-    """What a request may take in one piece: nothing, or `low_kw` to `high_kw`."""
+    """What a request may take in one piece: nothing, or `low_kw` to `high_kw`; up to `fallback_kw`
+    it takes nothing of the limits, of which that is kept for its connector anyway."""
 
     request: Request
     low_kw: float
     high_kw: float
+    fallback_kw: float
     limits: Sequence[int]
 
 
@@ -80,21 +82,27 @@ class Share:
     def room_kw(self, offer: Offer) -> float:
         return max(0.0, min(self.left_kw[i] for i in offer.limits))
 
+    def most_kw(self, offer: Offer) -> float:
+        """For one that has nothing yet; nothing where the fallbacks alone break a limit."""
+        broken = min(self.left_kw[i] for i in offer.limits) < -_EPS
+        return 0.0 if broken else self.room_kw(offer) + offer.fallback_kw
+
     def has_kw(self, offer: Offer) -> float:
         return self.taken_kw.get(id(offer), 0.0)
 
     def take(self, offer: Offer, kw: float) -> None:
         """Gives `offer` `kw` in all, no more than there is; below its lowest power nothing."""
-        self._book(offer, -self.taken_kw.pop(id(offer), 0.0))
-        kw = min(kw, offer.high_kw, self.room_kw(offer))
+        self._book(offer, self.taken_kw.pop(id(offer), 0.0), -1)
+        kw = min(kw, offer.high_kw, self.most_kw(offer))
         if kw > _EPS and kw >= offer.low_kw - _EPS:
             kw = max(kw, offer.low_kw)
             self.taken_kw[id(offer)] = kw
-            self._book(offer, kw)
+            self._book(offer, kw, 1)
 
-    def _book(self, offer: Offer, kw: float) -> None:
+    def _book(self, offer: Offer, kw: float, sign: int) -> None:
+        beyond_kw = max(0.0, kw - offer.fallback_kw)
         for i in offer.limits:
-            self.left_kw[i] -= kw
+            self.left_kw[i] -= sign * beyond_kw
 
 
 class Policy(Protocol):
@@ -220,7 +228,7 @@ class _Depot:
         found = [(s, self._at(request, s, room_kw, hours)) for s in free]
         best: tuple[Any, Socket, Offer] | None = None
         for socket, offer in found:
-            if offer is None or min(room_kw[i] for i in offer.limits) < offer.low_kw:
+            if offer is None or Share(list(room_kw)).most_kw(offer) < offer.low_kw:
                 continue
             key = (-offer.high_kw, self._connectors[socket].max_kw, socket)
             if best is None or key < best[0]:
@@ -254,8 +262,13 @@ class _Depot:
         high_kw = max(least_kw, min(most_kw, need_kw))
         if high_kw <= _EPS or high_kw > nominal_kw + _EPS:
             return None
-        limits = self._above[socket]
-        return Offer(request=request, low_kw=least_kw, high_kw=high_kw, limits=limits)
+        return Offer(
+            request=request,
+            low_kw=least_kw,
+            high_kw=high_kw,
+            fallback_kw=place.fallback_kw,
+            limits=self._above[socket],
+        )
 
 
 def _requests(

@@ -29,8 +29,9 @@ class Fair(InOrder):
         return request.laxity_s(now_s), request.visit.end_s
 
     def share(self, offers: Sequence[Offer], share: Share, now_s: float, hours: float) -> None:
-        for offer in offers:
-            share.take(offer, max(offer.low_kw, _minimum_kw(offer.request, now_s, hours)))
+        for offer in offers:  # a fallback takes nothing from anybody
+            least_kw = max(offer.low_kw, _minimum_kw(offer.request, now_s, hours))
+            share.take(offer, max(least_kw, offer.fallback_kw))
         _share_the_rest(offers, share, now_s)
 
 

@@ -48,6 +48,7 @@ class _Kind:
 
     min_kw: float
     max_kw: float
+    fallback_kw: float
     plugs: frozenset[str]
     above: tuple[int, ...]
     sockets: list[Socket]
@@ -154,8 +155,9 @@ class Reach:
         for visit in visits:
             above = [i for i, x in enumerate(self._line.limits) if visit.socket in x.sockets]
             for charge in visit.charges:
+                kw = self._line.beyond_kw(visit.socket, charge.kw)
                 for i in above:
-                    taken[i][self._line.step_at(charge.start_s)] += charge.kw
+                    taken[i][self._line.step_at(charge.start_s)] += kw
         return taken
 
     def _room_kw(self, vehicle: Vehicle, world: World) -> list[Floats]:
@@ -186,7 +188,10 @@ class Reach:
             if world.connectors:
                 gaps = self._gaps(kind, visit)
             room = [room_kw[i] for i in kind.above]
-            kw = np.minimum(kind.max_kw, room[0] if len(room) == 1 else np.minimum.reduce(room))
+            left_kw = room[0] if len(room) == 1 else np.minimum.reduce(room)
+            if kind.fallback_kw:
+                left_kw = left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw)
+            kw = np.minimum(kind.max_kw, left_kw)
             for start_s, end_s in gaps:
                 if energy_kwh + kwh_a_s * (end_s - start_s) > best:
                     kwh = self._charged(charging, kw, kind.min_kw, start_s, end_s)
@@ -255,9 +260,9 @@ def _enough_kwh(drives: Sequence[Drive]) -> float:
 
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
-    kinds: dict[tuple[float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
+    kinds: dict[tuple[float, float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
     for c in usable(snapshot):
         above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
-        key = (c.min_kw, c.max_kw, frozenset(c.plugs), above)
+        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above)
         kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
     return list(kinds.values())

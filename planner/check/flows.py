@@ -51,7 +51,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Constant powers over `[start, end)`, within step number `step`."""
+    """Constant powers over `[start, end)`, within step number `step`. `beyond_kw` is what of the
+    charging lies above its connectors' fallbacks."""
 
     start: datetime
     end: datetime
@@ -59,6 +60,7 @@ class Flow:
     fixed_kw: float
     pv_kw: float
     charging_kw: float
+    beyond_kw: float
     battery_kw: float
     import_kw: float
 
@@ -99,17 +101,18 @@ def supply(facts: Facts) -> Supply:
     pv = site.pv_kw.by_step(grid, Series.lowest)
     uncontrolled = sum(c.load_kw for c in facts.snapshot.connectors if not c.controllable)
     charging = charging_profile(facts, facts.plan.stays)
+    beyond = beyond_profile(facts, facts.plan.stays)
     battery = Profile()
     for period in facts.plan.battery:
         for start, end in facts.split(period.start, period.end, grid):
             battery.add(start, end, period.kw)
     flows = []
-    for start, end, step, (charged, stored) in pieces(grid, charging, battery):
+    for start, end, step, (charged, above, stored) in pieces(grid, charging, beyond, battery):
         fixed = base[step] + uncontrolled
         floor = 0.0 if export_price[step] < 0 else -export_limit[step]
         unaided = fixed + charged + stored
         used = max(unaided - pv[step], min(floor, unaided))
-        flows.append(Flow(start, end, step, fixed, pv[step], charged, stored, used))
+        flows.append(Flow(start, end, step, fixed, pv[step], charged, above, stored, used))
     return Supply(
         flows=flows,
         import_limit_kw=site.import_limit_kw.by_step(grid, Series.lowest),
@@ -124,6 +127,19 @@ def charging_profile(facts: Facts, stays: Iterable[Stay]) -> Profile:
     for stay in stays:
         for period in stay.periods:
             profile.add(max(period.start, begin), min(period.end, end), period.kw)
+    return profile
+
+
+def beyond_profile(facts: Facts, stays: Iterable[Stay]) -> Profile:
+    """What each period takes of the limits beside what is kept there for the connector."""
+    profile = Profile()
+    for stay in stays:
+        place = facts.connectors.get(stay.key)
+        kept_kw = place.kept_kw if place is not None and place.controllable else 0.0
+        for period in stay.periods:
+            start = max(period.start, facts.snapshot.taken_at)
+            beyond_kw = max(0.0, period.kw - kept_kw)
+            profile.add(start, min(period.end, facts.snapshot.end), beyond_kw)
     return profile
 
 

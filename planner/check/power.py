@@ -1,4 +1,8 @@
-"""Law 7: the limits of circuits and site, at every instant."""
+"""Law 7: the limits of circuits and site, at every instant.
+
+Of each limit a connector takes the higher of its power and its fallback: the fallbacks of all are
+kept like fixed loads, and a power counts with what lies above its connector's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from datetime import datetime
 
 from planner.check.breach import POWER_KW, TIME, Breach
 from planner.check.facts import Facts
-from planner.check.flows import Supply, charging_profile, pieces
+from planner.check.flows import Supply, beyond_profile, pieces
 from planner.series import Series
 
 
@@ -38,8 +42,8 @@ def check_circuits(facts: Facts) -> Iterator[Breach]:
     for circuit in snapshot.circuits:
         own = members[circuit.id]
         limits = circuit.limit_kw.by_step(facts.grid, Series.lowest)
-        fixed = sum(c.load_kw for c in snapshot.connectors if c.key in own and not c.controllable)
-        profile = charging_profile(facts, (s for s in facts.plan.stays if s.key in own))
+        fixed = sum(c.kept_kw for c in snapshot.connectors if c.key in own)
+        profile = beyond_profile(facts, (s for s in facts.plan.stays if s.key in own))
         loads = [
             Load(start, end, limits[step] - fixed, kw, kw)
             for start, end, step, (kw,) in pieces(facts.grid, profile)
@@ -49,12 +53,14 @@ def check_circuits(facts: Facts) -> Iterator[Breach]:
 
 def check_site(facts: Facts, supply: Supply) -> Iterator[Breach]:
     imports, exports = [], []
+    fallbacks = sum(c.kept_kw for c in facts.snapshot.connectors if c.controllable)
     for f in supply.flows:
-        planned = f.charging_kw + f.battery_kw
-        room = supply.import_limit_kw[f.step] - f.fixed_kw + f.pv_kw
-        imports.append(Load(f.start, f.end, room, planned, f.charging_kw + max(f.battery_kw, 0)))
+        room = supply.import_limit_kw[f.step] - f.fixed_kw - fallbacks + f.pv_kw
+        added = f.beyond_kw + max(f.battery_kw, 0)
+        imports.append(Load(f.start, f.end, room, f.beyond_kw + f.battery_kw, added))
         # pv can always be curtailed: only what the battery pushes out may exceed the export limit.
         room = supply.export_limit_kw[f.step] + f.fixed_kw
+        planned = f.charging_kw + f.battery_kw
         exports.append(Load(f.start, f.end, room, -planned, max(-f.battery_kw, 0)))
     yield from _check_limit(facts, "site import", imports)
     yield from _check_limit(facts, "site export", exports)

@@ -1,4 +1,5 @@
-"""Law 7: at every instant each circuit and the site stay within their limits."""
+"""Law 7: at every instant each circuit and the site stay within their limits, of which a connector
+takes the higher of its power and its fallback."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     """A row for each step in which the limit could be passed, and for each set of parts of it that
     share an instant; named `("limit", position in Timeline.limits, step)`."""
     scope, line, powers = columns.scope, columns.scope.line, columns.powers
-    drawn, uneven = _drawn(columns), _uneven(columns)
+    drawn, uneven = _taken(columns, rows), _uneven(columns)
     for i, limit in enumerate(line.limits):
         below = np.array([i in g.limits for g in scope.groups], dtype=np.bool_)[powers.group]
         most_kw = _most_kw(columns, below)
@@ -52,6 +53,19 @@ def _battery(columns: Columns, step: int) -> list[Term]:
     return [(columns["charge"][step], 1.0), (columns["discharge"][step], -1.0)]
 
 
+def _taken(columns: Columns, rows: Rows) -> NDArray[np.int64]:
+    """The columns of what each part takes of its limits: its highest power, or what of it lies
+    above the fallback where one is kept anyway."""
+    taken, beyond = _drawn(columns).copy(), columns["beyond"]
+    if beyond:
+        for i, place in enumerate(columns.powers.places):
+            if place in beyond:
+                kept_kw = columns.scope.groups[place[1]].fallback_kw
+                rows.add([(int(taken[i]), 1.0), (beyond[place], -1.0)], upper=kept_kw)
+                taken[i] = beyond[place]
+    return taken
+
+
 def _drawn(columns: Columns) -> NDArray[np.int64]:
     """The columns of the highest power in each part: of the burst where the model has one."""
     burst, kw = columns["burst"], columns["kw"]
@@ -61,11 +75,14 @@ def _drawn(columns: Columns) -> NDArray[np.int64]:
 
 
 def _most_kw(columns: Columns, below: NDArray[np.bool_]) -> Floats:
-    """What could be drawn in each step at most; a vehicle is at one of its connectors at a time."""
+    """What could be drawn of `room_kw` in each step at most; a vehicle is at one of its connectors
+    at a time."""
     powers, steps = columns.powers, columns.scope.line.steps
     if not below.any():
         return np.zeros(steps)
-    upper = np.where(below, np.array(columns.upper)[powers.column], 0.0)
+    kept_kw = np.array([g.fallback_kw for g in columns.scope.groups])[powers.group]
+    most_kw = np.maximum(np.array(columns.upper)[powers.column] - kept_kw, 0.0)
+    upper = np.where(below, most_kw, 0.0)
     starts = np.flatnonzero(powers.begins)
     found = np.zeros(steps)
     np.add.at(found, powers.step[starts], np.maximum.reduceat(upper, starts))

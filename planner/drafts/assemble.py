@@ -10,7 +10,7 @@ import numpy as np
 from planner.constraints import SOFT, swaps
 from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
-from planner.drafts.timeline import Floats, Limit, Timeline
+from planner.drafts.timeline import BARRED_KW, Floats, Limit, Timeline
 from planner.objectives.taste import LATE
 from planner.plan import (
     Binding,
@@ -264,8 +264,13 @@ def _merged(line: Timeline, values: Floats) -> list[tuple[float, float, float]]:
 
 
 def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
-    """The highest sum of what the limit's connectors draw in each step, and the battery's power."""
-    start_s, end_s, kw = _charges(v for v in draft.visits if v.socket in limit.sockets)
+    """The highest sum of what the limit's connectors draw above their fallbacks in each step, and
+    the battery's power."""
+    here = [v for v in draft.visits if v.socket in limit.sockets]
+    start_s, end_s, kw = _charges(here)
+    if any(line.fallback_kw.values()):
+        kept = [line.beyond_kw(v.socket, c.kw) for v in here for c in v.charges]
+        kw = np.array(kept, dtype=np.float64)
     at_s, change = np.concatenate((start_s, end_s)), np.concatenate((kw, -kw))
     order = np.lexsort((change, at_s))
     rising = change[order] > 0
@@ -298,7 +303,7 @@ def _bindings(line: Timeline, draft: Draft) -> Iterable[Binding]:
 
 def _broken(line: Timeline, name: str, room_kw: Floats) -> Iterable[Binding]:
     """Where the fixed loads leave less than nothing (law 7)."""
-    for a, b, broken in _merged(line, np.where(room_kw < 0, 1.0, 0.0)):
+    for a, b, broken in _merged(line, np.where(room_kw < 2 * BARRED_KW, 1.0, 0.0)):
         if broken:
             excess = -float(room_kw[line.step_at(a) : line.step_at(b - 1e-3) + 1].min())
             text = f"{name}: the fixed loads alone exceed it by {excess:.1f} kW, nothing is added"

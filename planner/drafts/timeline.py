@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,24 +22,30 @@ Socket = tuple[str, int]
 
 SECOND = timedelta(seconds=1)
 
+BARRED_KW = -1e-5
+"""The room of a limit below which nothing is planned, not even what is kept for a fallback."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What the connectors of a circuit, or of the site, may draw together beside the fixed loads.
-    A rule that leaves connectors alone for a time is a limit too.
+    """What the connectors of a circuit, or of the site, may draw together beside the fixed loads
+    and above their fallbacks, whose sum is `fallback_kw`. A rule that leaves connectors alone for a
+    time is a limit too.
 
-    `room_kw` is negative where the fixed loads alone exceed the limit; for the site it counts base
-    load and pv, and the battery comes on top.
+    `room_kw` is negative where the fixed loads and fallbacks alone exceed the limit; for the site
+    it counts base load and pv, and the battery comes on top.
     """
 
     name: str
     room_kw: Floats
+    fallback_kw: float
     sockets: frozenset[Socket]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """`fixed_kw` is what the uncontrollable connectors draw all the horizon."""
+    """`fixed_kw` is what the uncontrollable connectors draw all the horizon; `fallback_kw` has the
+    controllable ones that keep one."""
 
     taken_at: datetime
     step_s: float
@@ -51,6 +57,7 @@ class Timeline:
     import_price: Floats
     export_price: Floats
     fixed_kw: float
+    fallback_kw: Mapping[Socket, float]
     limits: tuple[Limit, ...]
 
     @property
@@ -70,6 +77,11 @@ class Timeline:
     def fixed_import_kw(self) -> Floats:
         """The site's import before pv, charging and battery."""
         return self.base_load_kw + self.fixed_kw
+
+    def beyond_kw(self, socket: Socket | None, kw: float) -> float:
+        """What of `kw` at a connector lies above its fallback: what it takes of `room_kw`."""
+        kept_kw = self.fallback_kw.get(socket, 0.0) if socket is not None else 0.0
+        return max(0.0, kw - kept_kw)
 
     def seconds(self, instant: datetime) -> float:
         return (instant - self.taken_at) / SECOND
@@ -112,9 +124,11 @@ def timeline(snapshot: Snapshot) -> Timeline:
     base_load_kw = np.array(site.base_load_kw.by_step(grid, Series.highest))
     import_limit_kw, pv_kw = lowest(site.import_limit_kw), lowest(site.pv_kw)
     fixed_kw = sum(c.load_kw for c in snapshot.connectors if not c.controllable)
+    kept_kw = sum(c.kept_kw for c in snapshot.connectors)
     whole = Limit(
         name="site",
-        room_kw=import_limit_kw - base_load_kw + pv_kw - fixed_kw,
+        room_kw=import_limit_kw - base_load_kw + pv_kw - kept_kw,
+        fallback_kw=kept_kw - fixed_kw,
         sockets=frozenset(c.key for c in snapshot.connectors),
     )
     return Timeline(
@@ -128,6 +142,7 @@ def timeline(snapshot: Snapshot) -> Timeline:
         import_price=mean(site.import_price_per_kwh),
         export_price=mean(site.export_price_per_kwh),
         fixed_kw=fixed_kw,
+        fallback_kw={c.key: c.kept_kw for c in snapshot.connectors if c.controllable},
         limits=(
             whole,
             *_circuit_limits(snapshot, lowest),
@@ -140,10 +155,11 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
     parent = {c.id: c.parent for c in snapshot.circuits}
     for circuit in snapshot.circuits:
         below = [c for c in snapshot.connectors if circuit.id in _chain(c.circuit, parent)]
-        fixed_kw = sum(c.load_kw for c in below if not c.controllable)
+        kept_kw = sum(c.kept_kw for c in below)
         yield Limit(
             name=f"circuit {circuit.id}",
-            room_kw=lowest(circuit.limit_kw) - fixed_kw,
+            room_kw=lowest(circuit.limit_kw) - kept_kw,
+            fallback_kw=sum(c.kept_kw for c in below if c.controllable),
             sockets=frozenset(c.key for c in below),
         )
 
@@ -159,7 +175,8 @@ def _left_alone(snapshot: Snapshot, spans: Iterable[tuple[datetime, datetime]]) 
     barred = [any(a < end and start < b for start, end in windows) for a, b in spans]
     yield Limit(
         name="the charger preference",
-        room_kw=np.where(barred, 0.0, any_kw),
+        room_kw=np.where(barred, BARRED_KW, any_kw),
+        fallback_kw=0.0,
         sockets=frozenset(c.key for c in avoided),
     )
 

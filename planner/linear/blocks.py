@@ -218,7 +218,8 @@ class _Blocks:
             terms = [(buy, 1.0), (sell, -1.0), (curtail, -1.0)]
             terms += [(c, -x) for c, x in (*self._charged[b], *flows)]
             rows.add(terms, lower=net, upper=net)
-            room_kwh = hours * float(np.maximum(line.limits[0].room_kw[steps], 0.0).sum())
+            room_kw = line.limits[0].room_kw[steps] + line.limits[0].fallback_kw
+            room_kwh = hours * float(np.maximum(room_kw, 0.0).sum())
             rows.add([*self._charged[b], *flows], upper=room_kwh)
             rows.add(self._charged[b], upper=hours * float(above[steps].sum()))
             so_far = site.peak_so_far_kw * length_h
@@ -269,7 +270,11 @@ def most_kw(snapshot: Snapshot, vehicle: Vehicle) -> float:
 def _most_together(snapshot: Snapshot, line: Timeline) -> Floats:
     """What all connectors together could draw in each step below the circuits' limits."""
     room = {f"circuit {c.id}": c.id for c in snapshot.circuits}
-    left = {room[x.name]: np.maximum(x.room_kw, 0.0) for x in line.limits if x.name in room}
+    left = {
+        room[x.name]: np.maximum(x.room_kw + x.fallback_kw, 0.0)
+        for x in line.limits
+        if x.name in room
+    }
     children: dict[str | None, list[str]] = {}
     for circuit in snapshot.circuits:
         children.setdefault(circuit.parent, []).append(circuit.id)

@@ -223,10 +223,11 @@ class _Charging:
             step = scope.parts[place[0]][place[2]].step
             limits = [float(limit.room_kw[step]) for limit in scope.line.limits]
             left_kw = room_kw.setdefault(step, limits)
+            least_kw = max(0.0, group.min_kw - group.fallback_kw)
             share, held = x[column] / group.min_kw, self._bounds.get(column, (0.0, 0.0))[0] > 0
             charges = share >= 1 - 1e-6 or held
             if 1e-9 < share < 1 - 1e-6:
-                fits = all(left_kw[i] >= group.min_kw for i in group.limits)
+                fits = all(left_kw[i] >= least_kw for i in group.limits)
                 charges = held or (fits and share > _LOW)
                 self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
                 decided = True
@@ -234,7 +235,7 @@ class _Charging:
                 self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
             if charges:
                 for i in group.limits:
-                    left_kw[i] -= group.min_kw
+                    left_kw[i] -= least_kw
         return decided
 
     def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:

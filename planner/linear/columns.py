@@ -2,12 +2,12 @@
 
 Blocks (v a vehicle, k one of its parts or points, g a group of connectors, t a step):
 drive[v, route] · rest[v, route] a shift ends after it · hold[v, g, k] · begin[v, g, k] ·
-armed[v, k] a hold may begin · kw[v, g, k] mean over the part ·
-on[v, k] · burst[v, k] highest power in the part · energy[v, k] at point k before routes returning
-there are paid, at the points where a law looks at it · region[v, k, i] · lift[v, k] and empty[v, k]
-where a route takes more than there is · short[v, route or None] · share[0] the smallest ·
-buy[t] sell[t] selling[t] curtail[t] curtailing[t] · charge[t] discharge[t] charging[t] stored[t] ·
-peak[0] · soft[rule, ...] a penalty · out[v] drives anything.
+armed[v, k] a hold may begin · kw[v, g, k] mean over the part · on[v, k] · burst[v, k] highest power
+in the part · beyond[v, g, k] what of it is above the fallback · energy[v, k] at point k before
+routes returning there are paid, at the points where a law looks at it · region[v, k, i] · lift[v,
+k] and empty[v, k] where a route takes more than there is · short[v, route or None] · share[0] the
+smallest · buy[t] sell[t] selling[t] curtail[t] curtailing[t] · charge[t] discharge[t] charging[t]
+stored[t] · peak[0] · soft[rule, ...] a penalty · out[v] drives anything.
 """
 
 from __future__ import annotations

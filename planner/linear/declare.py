@@ -76,6 +76,10 @@ def _power(columns: Columns, name: str) -> None:
         if place in scope.stepped or place in scope.steady:
             columns.add("on", place, 0.0, 1.0, integral=True)
             columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
+    for place in places:
+        if fallback_kw := scope.groups[place[1]].fallback_kw:
+            most = columns.upper[columns["kw"][place]]
+            columns.add("beyond", place, 0.0, max(0.0, most - fallback_kw))
 
 
 def _holds(columns: Columns, name: str) -> None:

@@ -31,7 +31,8 @@ def repaired(columns: Columns, x: Floats, price: Floats) -> Floats:
 
 
 class _Repair:
-    """`kw` are the means, `load_kw[i, t]` what limit `i` carries in step `t` if all bursts meet."""
+    """`kw` are the means, `load_kw[i, t]` what limit `i` carries in step `t` above the fallbacks if
+    all bursts meet."""
 
     def __init__(self, columns: Columns, x: Floats, price: Floats) -> None:
         scope, powers = columns.scope, columns.powers
@@ -40,6 +41,7 @@ class _Repair:
         self._price = price[powers.step] if len(powers.step) else np.zeros(0)
         self._most_kw = np.array(columns.upper)[powers.column]
         self._min_kw = np.array([g.min_kw for g in scope.groups])[powers.group]
+        self._kept_kw = np.array([g.fallback_kw for g in scope.groups])[powers.group]
         self._kw = np.clip(x[powers.column], 0.0, self._most_kw)
         below = [[i in g.limits for g in scope.groups] for i in range(len(line.limits))]
         self._below = np.array(below, dtype=np.bool_)[:, powers.group]
@@ -67,8 +69,9 @@ class _Repair:
         return x
 
     def _drawn(self, places: NDArray[np.int64], kw: Floats) -> Floats:
-        """The power while charging: the minimum at least."""
-        return np.where(kw > _EPS_KW, np.maximum(kw, self._min_kw[places]), 0.0)
+        """The power while charging, the minimum at least, above the fallback."""
+        beyond_kw = np.maximum(kw, self._min_kw[places]) - self._kept_kw[places]
+        return np.where(kw > _EPS_KW, np.maximum(beyond_kw, 0.0), 0.0)
 
     @cached_property
     def _visit(self) -> NDArray[np.int64]:
@@ -124,11 +127,11 @@ class _Repair:
         """The highest mean that limits and its own power leave it."""
         step, below = self._powers.step[place], self._below[:, place]
         left = (self._room_kw[below, step] - self._load_kw[below, step]).min()
-        now_kw, min_kw = self._kw[place], self._min_kw[place]
+        now_kw, min_kw, kept_kw = self._kw[place], self._min_kw[place], self._kept_kw[place]
         if now_kw <= _EPS_KW:
-            top = left if left >= min_kw else 0.0
+            top = left + kept_kw if left + kept_kw >= min_kw else 0.0
         else:
-            top = max(now_kw, min_kw) + max(left, 0.0)
+            top = max(now_kw, min_kw, kept_kw) + max(left, 0.0)
             if left < -_EPS_KW:
                 top = now_kw
         return float(min(top, self._most_kw[place]))

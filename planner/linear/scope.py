@@ -64,13 +64,15 @@ class Parts(Sequence[Part]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`limits` are the positions in `Timeline.limits` that hold for it."""
+    """`limits` are the positions in `Timeline.limits` that hold for it; `fallback_kw` is kept of
+    them for each of its connectors."""
 
     sockets: tuple[Socket, ...]
     min_kw: float
     max_kw: float
     plugs: frozenset[str]
     limits: tuple[int, ...]
+    fallback_kw: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,9 @@ class Scope:
         found = self._most_kw.get((own_kw, group))
         if found is None:
             place = self.groups[group]
-            kw = np.minimum(min(place.max_kw, own_kw), self._room_kw[group])
+            room_kw = self._room_kw[group]
+            room_kw = room_kw + np.where(room_kw >= 0, place.fallback_kw, 0.0)
+            kw = np.minimum(min(place.max_kw, own_kw), room_kw)
             found = np.where((kw > 1e-6) & (kw >= place.min_kw), kw, 0.0)
             self._most_kw[own_kw, group] = found
         return found
@@ -223,7 +227,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
     wish = snapshot.rules.soft.charger_preference
     for c in usable(snapshot):
         cost = wish.cost_of(*c.key) if wish is not None else 0.0
-        key = (c.circuit, c.min_kw, c.max_kw, frozenset(c.plugs), cost)
+        key = (c.circuit, c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), cost)
         alike.setdefault(key, []).append(c)
     return tuple(
         Group(
@@ -232,6 +236,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
             max_kw=group[0].max_kw,
             plugs=frozenset(group[0].plugs),
             limits=tuple(i for i, x in enumerate(line.limits) if group[0].key in x.sockets),
+            fallback_kw=group[0].fallback_kw,
         )
         for group in alike.values()
     )

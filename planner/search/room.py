@@ -15,6 +15,8 @@ from planner.drafts.draft import Charge
 from planner.drafts.timeline import Floats
 from planner.search.instance import Instance, Span
 
+_EPS_KW = 1e-6
+
 
 class Booking:
     """`kw` and `kwh` over the steps `[first, end)` at a connector, which is held from `hold` on.
@@ -77,12 +79,19 @@ class Room:
         self._holds: list[list[tuple[int, int]]] = [[] for _ in instance.sockets]
         self._lowest: dict[tuple[int, ...], Floats] = {}
 
+    def _take(self, b: Booking, sign: int) -> None:
+        """Of each limit what lies above the fallback that is kept there anyway."""
+        group = self._instance.group_of[b.socket]
+        fallback_kw = self._instance.groups[group].fallback_kw
+        kw = np.maximum(b.kw - fallback_kw, 0.0) if fallback_kw else b.kw
+        for i in self._instance.chains[group]:
+            self.free_kw[i][b.first : b.end] -= sign * kw
+
     def book(self, bookings: Sequence[Booking]) -> None:
         for b in bookings:
             self._holds[b.socket].append((b.hold, b.end))
             self.busy[b.socket] |= (1 << b.end) - (1 << b.hold)
-            for i in self._instance.chains[self._instance.group_of[b.socket]]:
-                self.free_kw[i][b.first : b.end] -= b.kw
+            self._take(b, 1)
         if bookings:
             self._lowest.clear()
 
@@ -94,8 +103,7 @@ class Room:
             for hold, end in holds:
                 busy |= (1 << end) - (1 << hold)
             self.busy[b.socket] = busy
-            for i in self._instance.chains[self._instance.group_of[b.socket]]:
-                self.free_kw[i][b.first : b.end] += b.kw
+            self._take(b, -1)
         if bookings:
             self._lowest.clear()
 
@@ -104,13 +112,14 @@ class Room:
         return float((self._full_kw - self.free_kw[0]).max())
 
     def free_at(self, group: int) -> Floats:
-        """What the limits above a group leave in each step."""
+        """What the limits above a group leave one of its connectors in each step."""
         chain = self._instance.chains[group]
         lowest = self._lowest.get(chain)
         if lowest is None:
             lowest = np.minimum.reduce([self.free_kw[i] for i in chain])
             self._lowest[chain] = lowest
-        return lowest
+        fallback_kw = self._instance.groups[group].fallback_kw
+        return np.where(lowest > -_EPS_KW, lowest + fallback_kw, lowest) if fallback_kw else lowest
 
     def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
         """The longest run of steps within `[first, end)` in which nobody holds the connector."""

@@ -28,8 +28,8 @@ def on_phase(limit: str, phase: int) -> str:
 @dataclass(slots=True, kw_only=True)
 class Line:
     """One limit, and what is drawn below it. `over_s`: seconds above it, `worst_kw` by how much at
-    most; `drawn_kwh` and `allowed_kwh` count only while there is demand for all that is allowed.
-    `phase` 0 is the whole.
+    most; `drawn_kwh` and `allowed_kwh` count only while there is demand for all that is allowed,
+    the latter with no more than what the limits below it could carry. `phase` 0 is the whole.
 
     `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
     excused by so much (`excused_kw`) for `patience()` seconds from its beginning at `since_s`."""
@@ -63,13 +63,14 @@ class Line:
         self.draw_kw = self.base_kw + sum(self.members.values())
         self.wanted_kw = self.base_kw + sum(self.wishes.values())
 
-    def integrate(self, seconds: float) -> None:
+    def integrate(self, seconds: float, carried_kw: float) -> None:
+        """`carried_kw` is what could be drawn below it within all other limits."""
         if self.above_kw > TOLERANCE_KW:
             self.over_s += seconds
             self.worst_kw = max(self.worst_kw, self.above_kw)
         if self.phase == 0 and self.wanted_kw >= self.limit_kw:
             self.drawn_kwh += self.draw_kw * seconds / 3600
-            self.allowed_kwh += self.limit_kw * seconds / 3600
+            self.allowed_kwh += min(self.limit_kw, carried_kw) * seconds / 3600
 
 
 class Ledger:
@@ -138,9 +139,20 @@ class Ledger:
         """Counts up to now."""
         now_s = self._loop.time()
         if now_s > self._at_s:
+            carried_kw = self._carried_kw()
             for line in self.lines.values():
-                line.integrate(now_s - self._at_s)
+                whole = line.name.startswith(SITE)
+                most_kw = line.base_kw + carried_kw if whole else line.limit_kw
+                line.integrate(now_s - self._at_s, most_kw)
             self._at_s = now_s
+
+    def _carried_kw(self) -> float:
+        """What vehicles want, as far as the circuits below the site carry it."""
+        wholes = [line for line in self.lines.values() if line.phase == 0]
+        circuits = [line for line in wholes if not line.name.startswith(SITE)]
+        below = {place for line in circuits for place in line.members}
+        loose_kw = sum(kw for place, kw in self.lines[SITE].wishes.items() if place not in below)
+        return loose_kw + sum(min(line.limit_kw, line.wanted_kw) for line in circuits)
 
     def _watch(self, line: Line) -> None:
         """Powers that change at one instant make one change: it is looked at when that is over."""

@@ -105,26 +105,31 @@ def _share(
     *,
     wild: bool,
 ) -> Iterator[tuple[str, float]]:
-    """(vehicle, kW) for all; `fair` or all to the first, as chance has it."""
+    """(vehicle, kW) for all: as chance has it an equal part to each, and what is left of it, or
+    all to the first."""
     site = snapshot.site
     parents = {circuit.id: circuit.parent for circuit in snapshot.circuits}
     room = {circuit.id: circuit.limit_kw.at(at) for circuit in snapshot.circuits}
     room[SITE] = site.import_limit_kw.at(at) - site.base_load_kw.at(at)
     for connector in snapshot.connectors:
-        if not connector.controllable:
-            for name in _above(connector.circuit, parents):
-                room[name] -= connector.load_kw
+        for name in _above(connector.circuit, parents):
+            room[name] -= connector.kept_kw
     order = rng.sample(standing, len(standing))
-    most_kw = rng.choice([room[SITE] / max(len(order), 1), 1e9, 1e9])
-    for vehicle, connector in order:
-        names = list(_above(connector.circuit, parents))
-        kw = min(connector.max_kw, vehicle.max_charge_kw, max(most_kw, connector.min_kw))
-        if not wild:
-            kw = min(kw, *(room[name] for name in names))
-        kw = kw if kw >= connector.min_kw else 0.0
-        for name in names:
-            room[name] -= kw
-        yield vehicle.id, kw
+    fair_kw = room[SITE] / max(len(order), 1)
+    has_kw = {vehicle.id: 0.0 for vehicle, _ in order}
+    for most_kw in rng.choice([(fair_kw, 1e9), (1e9,), (1e9,)]):
+        for vehicle, connector in order:
+            kept_kw, names = connector.kept_kw, list(_above(connector.circuit, parents))
+            taken_kw = max(0.0, has_kw[vehicle.id] - kept_kw)
+            kw = min(connector.max_kw, vehicle.max_charge_kw, max(most_kw, connector.min_kw))
+            if not wild:
+                left_kw = min(room[name] for name in names) + taken_kw
+                kw = min(kw, kept_kw + max(0.0, left_kw))
+            kw = kw if kw >= connector.min_kw else 0.0
+            for name in names:
+                room[name] -= max(0.0, kw - kept_kw) - taken_kw
+            has_kw[vehicle.id] = kw
+    yield from has_kw.items()
 
 
 def _above(circuit: str | None, parents: dict[str, str | None]) -> Iterator[str]:

@@ -201,6 +201,27 @@ def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_at_last_stoppe
     assert "transaction_ended" in bench.alerts()
 
 
+def test_a_fixed_load_is_soon_tried_again_at_growing_pauses_and_planned_when_it_takes_a_power() -> (
+    None
+):
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    evse, asked_at = bench.depot.stations["CP01"].evses[1], []
+    for _ in range(460):
+        send = bench.pending("CP01")
+        if send is not None:
+            asked_at.append(bench.monotonic_s)
+            refuses = len(asked_at) < 6
+            bench.answer(send, Answered(status="Rejected" if refuses else "Accepted"))
+        bench.wait(1.0)
+    pauses = [b - a for a, b in pairwise(asked_at)]
+    assert pauses[2:5] == [60, 120, 240]
+    assert evse.fixed is None
+    assert "station can be told again" in bench.depot.trigger.reasons
+    alerts = [a for a in bench.depot.alerts if a.kind == "station_not_controllable"]
+    assert len(alerts) == 1
+
+
 def test_a_refusal_after_an_accepted_profile_does_not_change_the_unit() -> None:
     bench = plugged(1)
     bench.follow({("V01", "CP01"): [11.0] * 8})

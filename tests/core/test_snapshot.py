@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -176,6 +177,16 @@ def test_a_route_that_does_not_know_a_vehicles_energy_gets_an_estimate() -> None
     assert route.energy_kwh == {"V01": 20.0, "V02": 20.0}
     assert route.estimated == {"V02": "type"}
     assert bench.depot.routes["R1"].energy_kwh == {"V01": 20.0, "*": None}
+
+
+def test_a_fallback_is_told_beside_the_limit_and_not_taken_off_it() -> None:
+    stations = tuple(replace(s, fallback_kw=4.2) for s in site(2).stations)
+    bench = Bench.of(replace(site(2), stations=stations))
+    bench.connect("CP01")
+    snapshot = taken(bench)
+    assert snapshot.site.import_limit_kw.at(START) == 30
+    told = {c.station: (c.controllable, c.fallback_kw, c.load_kw) for c in snapshot.connectors}
+    assert told == {"CP01": (True, 4.2, 0), "CP02": (False, 0, 4.2)}
 
 
 def test_the_plan_before_is_remembered_with_its_time() -> None:

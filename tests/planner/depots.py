@@ -56,16 +56,20 @@ def random_depot(
     curves: bool = True,
     plugged: bool = True,
     fixed_loads: bool = False,
+    fallbacks: bool = False,
     soft: Soft | None = None,
 ) -> Snapshot:
     """A valid snapshot that depends on the arguments alone.
 
     `tight` is the site's import limit as a share of the sum of the connectors' powers (base load
-    aside); `fixed_loads` makes the last connector uncontrollable. In `charging` mode routes are
+    aside); `fixed_loads` makes the last connector uncontrollable; with `fallbacks` every
+    second connector keeps its minimum power. In `charging` mode routes are
     pinned in an order in which no vehicle drives two at once.
     """
     horizon = Horizon(hours=hours, step_minutes=step_minutes)
     sockets = _connectors(rng, connectors, circuits=circuits, fixed_loads=fixed_loads)
+    if fallbacks:
+        sockets = [replace(c, fallback_kw=c.min_kw * (i % 2)) for i, c in enumerate(sockets, 1)]
     fleet = _vehicles(rng, vehicles, hours, curves=curves)
     if plugged:
         fleet = _plug_in(rng, fleet, sockets)

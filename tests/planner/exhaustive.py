@@ -237,7 +237,8 @@ def _left_alone(snapshot: Snapshot, connector: Connector, step: int) -> bool:
 
 class _Linear:
     """Columns: mean power and power while charging of each cell, then buy, sell, battery in and
-    out by step, the peak, and one shortfall for each need."""
+    out by step, the peak, one shortfall for each need, and for each cell the power while charging
+    that is above its connector's fallback."""
 
     def __init__(
         self,
@@ -256,7 +257,8 @@ class _Linear:
         self.needs = [
             (v, r) for v in snapshot.vehicles if v.in_service for r in [*drives[v.id], None]
         ]
-        self.width = self.short + len(self.needs)
+        self.beyond = self.short + len(self.needs)
+        self.width = self.beyond + self.n
         self.rows: list[NDArray[np.float64]] = []
         self.limits: list[float] = []
         self.equal: list[NDArray[np.float64]] = []
@@ -268,11 +270,11 @@ class _Linear:
         self._energy()
         self._site()
         short = np.zeros(self.width)
-        short[self.short :] = 1.0
+        short[self.short : self.beyond] = 1.0
         least = self._minimum(short)
         if least is None:
             return None
-        self._row(dict.fromkeys(range(self.short, self.width), 1.0), least + 1e-6)
+        self._row(dict.fromkeys(range(self.short, self.beyond), 1.0), least + 1e-6)
         cheap = self._minimum(self._money())
         return None if cheap is None else (least, cheap)
 
@@ -305,6 +307,7 @@ class _Linear:
             self.bounds[i] = (0.0, most)
             self.bounds[self.n + i] = (least, most)
             self._row({i: 1.0, self.n + i: -1.0}, 0.0)
+            self._row({self.n + i: 1.0, self.beyond + i: -1.0}, w.connector.fallback_kw)
 
     def _energy(self) -> None:
         for number, (v, route) in enumerate(self.needs):
@@ -356,15 +359,18 @@ class _Linear:
             into, out = self.into + t, self.out + t
             self.bounds[into] = (0.0, battery.max_charge_kw if battery else 0.0)
             self.bounds[out] = (0.0, battery.max_discharge_kw if battery else 0.0)
-            power = {self.n + i: 1.0 for i in here}
-            self._row({**power, into: 1.0, out: -1.0}, site.import_limit_kw.lowest(a, b) - fixed)
+            power = {self.beyond + i: 1.0 for i in here}
+            kept = sum(c.fallback_kw for c in self.s.connectors)
+            room = site.import_limit_kw.lowest(a, b) - fixed - kept
+            self._row({**power, into: 1.0, out: -1.0}, room)
             for circuit in self.s.circuits:
                 inside = {
-                    self.n + i: 1.0
+                    self.beyond + i: 1.0
                     for i in here
                     if (c := self.cells[i][0].connector) and c.circuit == circuit.id
                 }
-                self._row(inside, circuit.limit_kw.lowest(a, b))
+                kept = sum(c.fallback_kw for c in self.s.connectors if c.circuit == circuit.id)
+                self._row(inside, circuit.limit_kw.lowest(a, b) - kept)
             net = {self.buy + t: 1.0, self.sell + t: -1.0, into: -1.0, out: 1.0}
             self._row({**net, **dict.fromkeys(here, -1.0)}, fixed, equal=True)
             self.bounds[self.sell + t] = (0.0, site.export_limit_kw.lowest(a, b))

@@ -234,6 +234,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             plugs=("type2",),
             controllable=draw(st.booleans()),
             load_kw=draw(powers),
+            fallback_kw=draw(st.sampled_from([0.0, low])),
         )
         for station in draw(unique_names())
     )

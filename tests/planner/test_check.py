@@ -112,6 +112,21 @@ def test_given_routes_are_driven_with_a_shortfall_at_each_departure() -> None:
     assert [(s.route, s.kwh) for s in plan.shortfalls] == [("R1", 17), ("R2", 12), (None, 3)]
 
 
+def test_a_connector_takes_the_higher_of_its_power_and_its_fallback_of_a_limit() -> None:
+    """A feeder of 30 kW carries a fixed load of 3 kW, 20 kW at CP1/1 and later 10 kW at CP1/2."""
+
+    def keeping(first_kw: float, second_kw: float) -> Snapshot:
+        first, second, *others = yard().connectors
+        kept = replace(first, fallback_kw=first_kw), replace(second, fallback_kw=second_kw)
+        return replace(yard(), connectors=(*kept, *others))
+
+    assert said(audit(keeping(17, 7), yard_plan())) == ""
+    for too_much in (keeping(17, 7.5), keeping(17.5, 7)):
+        found = audit(too_much, yard_plan())
+        assert {(b.law, b.where) for b in found} == {(7, "circuit left")}
+        assert [b.amount for b in found] == pytest.approx([0.5] * len(found))
+
+
 def test_a_limit_below_the_fixed_loads_is_kept_by_adding_nothing_and_saying_so() -> None:
     snapshot = with_site(yard(), import_limit_kw=Series.constant(12))
     silent = idle_plan(snapshot)

@@ -23,7 +23,13 @@ from tests.planner.depots import T0, after
 
 
 def tiny_depot(
-    rng: Random, *, mode: Mode = "integrated", min_kw: float = 0.0, hours: int = 5, routes: int = 3
+    rng: Random,
+    *,
+    mode: Mode = "integrated",
+    min_kw: float = 0.0,
+    fallback_kw: float = 0.0,
+    hours: int = 5,
+    routes: int = 3,
 ) -> Snapshot:
     """Two vehicles, one or two connectors, a limit and prices that make a difference."""
     connectors = tuple(
@@ -34,6 +40,7 @@ def tiny_depot(
             min_kw=min_kw,
             max_kw=rng.choice((11.0, 22.0)),
             plugs=("type2",),
+            fallback_kw=fallback_kw,
         )
         for i in range(rng.choice((1, 2)))
     )

@@ -45,6 +45,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "scarce": {"connectors": 2, "vehicles": 6, "routes": 6},
     "sunny": {"battery": True, "pv": True},
     "fixed": {"fixed_loads": True},
+    "fallbacks": {"fallbacks": True, "tight": 0.4},
     "long": {"hours": 24, "step_minutes": 30},
     "strict": {"soft": STRICT, "routes": 8},
 }

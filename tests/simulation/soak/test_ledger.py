@@ -86,6 +86,24 @@ def test_the_share_of_the_limit_counts_only_while_there_is_demand_for_all_of_it(
     assert line.drawn_kwh / line.allowed_kwh == pytest.approx(0.75)
 
 
+def test_no_more_is_taken_to_be_allowed_than_the_limits_below_could_carry(
+    virtual_loop: VirtualLoop,
+) -> None:
+    async def hour() -> Line:
+        parents = {A: ("feeder", SITE), B: (SITE,)}
+        ledger = Ledger({SITE: 40.0, "feeder": 10.0}, parents, on_breach=lambda line: None)
+        ledger.base_load(5.0)
+        ledger.draw(A, 9.0, 40.0, balanced(9.0))
+        ledger.draw(B, 13.0, 15.0, balanced(13.0))
+        await asyncio.sleep(3600)
+        ledger.advance()
+        return ledger.lines[SITE]
+
+    line = virtual_loop.run_until_complete(hour())
+    assert line.allowed_kwh == pytest.approx(5 + 10 + 15)
+    assert line.drawn_kwh == pytest.approx(5 + 9 + 13)
+
+
 def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> None:
     async def hour() -> Ledger:
         ledger = Ledger({SITE: 30.0}, {A: (SITE,), B: (SITE,)}, on_breach=lambda line: None)
