@@ -13,6 +13,9 @@ SITE = "site"
 # Half of 10 W, the finest step that a station can be told; below it two sums of the same powers
 # may differ.
 TOLERANCE_KW = 0.005
+# What a site draws besides charging is its meter less the chargers', which tell whole watt-hours:
+# over half a minute 0.12 kW to and fro for each of them.
+READ_KW = 0.05
 
 PHASES = (1, 2, 3)
 
@@ -32,7 +35,8 @@ class Line:
     the latter with no more than what the limits below it could carry. `phase` 0 is the whole.
 
     `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
-    excused by so much (`excused_kw`) for `patience()` seconds from its beginning at `since_s`."""
+    excused by so much (`excused_kw`) for `patience()` seconds from its beginning at `since_s`, and
+    by what its measure is worth after that."""
 
     name: str
     limit_kw: float
@@ -174,7 +178,7 @@ class Ledger:
             if line.unseen_kw and patience_s < math.inf:
                 self._loop.call_at(line.excused_until_s, self._again, line)
         excused = line.since_s is not None and now_s < line.excused_until_s
-        line.excused_kw = line.unseen_kw if excused else 0.0
+        line.excused_kw = line.unseen_kw if excused else min(line.unseen_kw, READ_KW)
 
     def _again(self, line: Line) -> None:
         self.advance()

@@ -257,7 +257,7 @@ BUGS: tuple[Bug, ...] = (
         name="two daemons",
         rule="a daemon whose store another one has taken ends",
         broken=lambda: patch.object(StoreInUse, "ours", True),
-        setup=setup("cut", "store-lost", seed=6, rate=30.0),
+        setup=setup("cut", "store-lost", seed=11, rate=30.0),
     ),
     Bug(
         name="no site meter",
