@@ -55,7 +55,7 @@ def diff(
     """
     listed = list(wishes)
     grants = fit(budget, [(w.station, w.evse, w.kw) for w in listed], told)
-    reductions: list[Change] = []
+    lowered: list[tuple[Wish, float]] = []
     raised: list[tuple[Wish, float]] = []
     kept: list[Change] = []
     for wish, kw in zip(listed, grants, strict=True):
@@ -63,15 +63,18 @@ def diff(
         held_kw = evse.held_kw(now_s, keeps_leases=station.keeps_leases)
         follows_kw = evse.follows_kw(now_s)
         if max(held_kw, follows_kw) > kw + TOLERANCE_KW:
-            reductions.append(Change(station=station, evse=evse, kw=kw))
+            lowered.append((wish, kw))
         elif kw > follows_kw + TOLERANCE_KW:
             raised.append((wish, kw))
         elif is_due(wish, kw, now_s):
             kept.append(Change(station=station, evse=evse, kw=kw))
-    pending = bool(reductions) or any(_is_settling(wish.evse, now_s) for wish in listed)
+    pending = bool(lowered) or any(_is_settling(wish.evse, now_s) for wish in listed)
     room = budget.copy()
-    for wish in listed if raised else ():
+    for wish in listed if raised or lowered else ():
         room.take(wish.evse, wish.booked)
+    if lowered and room.overload_kw():
+        lowered = [(w, _surely_lower_kw(room, w, kw, now_s, told)) for w, kw in lowered]
+    reductions = [Change(station=w.station, evse=w.evse, kw=kw) for w, kw in lowered]
     for wish, kw in raised:
         change = None
         if may_rise(wish.station):
@@ -85,6 +88,16 @@ def diff(
 
 def _is_settling(evse: Evse, now_s: float) -> bool:
     return bool(evse.settling) or (evse.leaving is not None and evse.leaving.is_awaited(now_s))
+
+
+def _surely_lower_kw(room: Budget, wish: Wish, kw: float, now_s: float, told: Told) -> float:
+    """What is below a booking may be above what is followed: with all of its booking kept for one
+    whose fallback is not known, say. While the bookings do not fit, it gets what they leave."""
+    if kw > wish.evse.least_kw(now_s) + TOLERANCE_KW:
+        room.give_back(wish.evse, wish.booked)
+        kw = told(wish.station, wish.evse, min(kw, max(0.0, room.most_kw(wish.station, wish.evse))))
+        room.take(wish.evse, wish.booked)
+    return kw
 
 
 def _raise(

@@ -144,6 +144,14 @@ class Evse:
             return self.floor_kw
         return self.confirmed.kw
 
+    def least_kw(self, now_s: float) -> float:
+        """The least it may be following. Without a lease that is what it was to fall back to, also
+        where it never said so and is booked at more."""
+        live = [lease.kw for lease in self.leases() if not lease.is_over(now_s)]
+        if self.confirmed is None or self.confirmed.is_over(now_s):
+            live += [self.floor_kw, self.fallback_kw]
+        return min(live)
+
     def doubt(self, lease: Lease) -> None:
         """It may follow `lease` or not: it stays booked until a newer order is confirmed."""
         self.unconfirmed = either(lease, self.unconfirmed)
