@@ -89,6 +89,9 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
     station.backlog_until_s = None
     station.lane.reset()
     for evse in station.evses.values():
+        if was_linked and station.keeps is None:
+            # It may have lost its fallback with the link, until it has taken it again.
+            evse.floor_kw = evse.spec.max_kw
         if evse.asked is not None:
             evse.doubt(evse.asked[1])
             evse.asked = None

@@ -12,6 +12,7 @@ import pytest
 from daemon.core.depot import LimitOverride
 from daemon.core.effects import Send
 from daemon.core.events import StationConnected
+from daemon.core.keeps import Keeps
 from protocol.ocpp.commands import (
     Answered,
     Lost,
@@ -119,6 +120,7 @@ def test_an_offline_station_stays_booked_and_others_keep_away_from_its_power() -
 @pytest.mark.fault(4)
 def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_meanwhile() -> None:
     bench = plugged(1)
+    bench.depot.stations["CP01"].keeps = Keeps.FALLBACK
     bench.follow({("V01", "CP01"): [11.0] * 8})
     bench.answer_all("CP01")
     bench.lose("CP01")
@@ -131,6 +133,18 @@ def test_a_station_that_comes_back_is_told_its_profile_again_and_stays_booked_me
     (profile,) = [one for one in told if one is not None]
     assert profile_kw(profile, bench.utc) == pytest.approx(11.0, abs=0.07)
     assert evse.unconfirmed is None
+
+
+@pytest.mark.fault(8)
+def test_who_comes_back_unproven_is_booked_at_its_maximum_until_it_took_its_fallback() -> None:
+    bench = plugged(1)
+    bench.lose("CP01")
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=bench.sessions, version=Version.V201))
+    bench.wait(6.0)
+    assert bench.booked_kw("CP01") == 22.0
+    bench.answer_all("CP01")
+    assert bench.booked_kw("CP01") == 0.0
 
 
 @pytest.mark.fault(7)
