@@ -32,8 +32,8 @@ SEEDS: dict[str, Setup] = {
             faults=frozenset(FAULTS) - {"ignores"},
         )
     ),
-    "who is booked at its maximum, as its fallback is not known, is lent all of it while nobody else "
-    "has gone down yet": Setup(
+    "who is booked at its maximum, as its fallback is not known, is lent all of it while nobody "
+    "else has gone down yet": Setup(
         seed=3040,
         hours=0.45,
         stations=6,
