@@ -154,7 +154,7 @@ def one_phase(world: World, rng: Random) -> str | None:
     car = outlet.car
     if car is None or outlet.in_use != 3:
         return None
-    car.phases = 1
+    outlet.lose_phases(car)
     station.refresh()
 
     def heal() -> None:

@@ -127,6 +127,13 @@ class Outlet:
         self.asks = share
         self._follow()
 
+    def lose_phases(self, car: Car) -> None:
+        """All but one of its vehicle's are dead at once; that one goes on as it did and would."""
+        share = 1 / self.in_use
+        car.phases = 1
+        self._coming = deque((at_s, kw * share, shown * share) for at_s, kw, shown in self._coming)
+        self._set(self.kw * share, self.metered_kw * share)
+
     def overdraw(self, times: float) -> None:
         """Offers so many times what it may, and meters as if it did not."""
         self.overdraws = times
