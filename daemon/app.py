@@ -17,6 +17,7 @@ from daemon.adapters.http.server import HttpServer
 from daemon.adapters.metrics import Metrics
 from daemon.adapters.notify import Notifier
 from daemon.adapters.ocpp import OcppServer
+from daemon.adapters.planner import PlannerProcess
 from daemon.adapters.store import RESERVE_BYTES, Store, StoreCorrupt, set_aside
 from daemon.controller import Controller
 from daemon.core.depot import Depot
@@ -73,16 +74,7 @@ class App:
         async with AsyncExitStack() as stack:
             store, depot = await self._remember(stack)
             controller = self._controller(depot)
-            view = self.view = DepotView(
-                controller.depot,
-                timezone=self.settings.site.timezone,
-                read_clock=self.read_clock,
-                store=store,
-                progress_s=lambda: controller.last_progress_s,
-            )
-            controller.on_progress = view.bump
-            self.metrics.watch_state(view.state)
-            self.metrics.watch_queue(controller.waiting)
+            view = self.view = self._view(controller, store)
             parts = Parts(
                 settings=self.settings,
                 metrics=self.metrics,
@@ -101,38 +93,25 @@ class App:
             self.addresses = Addresses(
                 ocpp=stations.url, http=http.url, mqtt=broker.url if broker else self._mqtt_url()
             )
-            upkeep = Upkeep(
-                controller=controller,
-                store=store,
-                planner=planner,
-                notifier=self.notifier,
-                emit=controller.put,
-                lagged=self.metrics.lagged,
-                log=self.log,
-            )
+            upkeep = self._upkeep(controller, store, planner)
+            meter = parts.meter()
+            work = {
+                "controller": controller.run(
+                    store=store, stations=stations, planner=planner, broker=link
+                ),
+                "http": http.run(),
+                "mqtt": link.run(),
+                "planner": planner.run(),
+                "watchdog": upkeep.watch(),
+                "lag": upkeep.watch_lag(),
+                "room": upkeep.watch_room(),
+                "tidy": upkeep.tidy(),
+                "certificate": tls and tls.watch(controller.put, self.clock.utc),
+                "meter": meter and meter.run(),
+                "broker": broker and broker.run(),
+            }
             async with asyncio.TaskGroup() as tasks:
-                running = [
-                    tasks.create_task(
-                        controller.run(
-                            store=store, stations=stations, planner=planner, broker=link
-                        ),
-                        name="controller",
-                    ),
-                    tasks.create_task(http.run(), name="http"),
-                    tasks.create_task(link.run(), name="mqtt"),
-                    tasks.create_task(planner.run(), name="planner"),
-                    tasks.create_task(upkeep.watch(), name="watchdog"),
-                    tasks.create_task(upkeep.watch_lag(), name="lag"),
-                    tasks.create_task(upkeep.watch_room(), name="room"),
-                    tasks.create_task(upkeep.tidy(), name="tidy"),
-                ]
-                if tls is not None:
-                    watching = tls.watch(controller.put, self.clock.utc)
-                    running.append(tasks.create_task(watching, name="certificate"))
-                if (meter := parts.meter()) is not None:
-                    running.append(tasks.create_task(meter.run(), name="meter"))
-                if broker is not None:
-                    running.append(tasks.create_task(broker.run(), name="broker"))
+                running = [tasks.create_task(w, name=name) for name, w in work.items() if w]
                 self.notifier.ready()
                 self.started.set()
                 self.log.info("started", pid=os.getpid(), ocpp=stations.url, http=http.url)
@@ -141,6 +120,30 @@ class App:
                 for task in running:
                     task.cancel()
         self.log.info("stopped")
+
+    def _view(self, controller: Controller, store: Store) -> DepotView:
+        view = DepotView(
+            controller.depot,
+            timezone=self.settings.site.timezone,
+            read_clock=self.read_clock,
+            store=store,
+            progress_s=lambda: controller.last_progress_s,
+        )
+        controller.on_progress = view.bump
+        self.metrics.watch_state(view.state)
+        self.metrics.watch_queue(controller.waiting)
+        return view
+
+    def _upkeep(self, controller: Controller, store: Store, planner: PlannerProcess) -> Upkeep:
+        return Upkeep(
+            controller=controller,
+            store=store,
+            planner=planner,
+            notifier=self.notifier,
+            emit=controller.put,
+            lagged=self.metrics.lagged,
+            log=self.log,
+        )
 
     async def _stop_in_stages(
         self, stations: OcppServer, http: HttpServer, controller: Controller
