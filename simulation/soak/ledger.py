@@ -35,7 +35,7 @@ class Line:
     the latter with no more than what the limits below it could carry. `phase` 0 is the whole.
 
     `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
-    excused by so much (`excused_kw`) for `patience()` seconds from its beginning at `since_s`, and
+    excused by so much (`excused_kw`) for a while from its beginning at `since_s`, and
     by what its measure is worth after that."""
 
     name: str
@@ -45,7 +45,6 @@ class Line:
     wishes: dict[Place, float] = field(default_factory=dict)
     base_kw: float = 0.0
     unseen_kw: float = 0.0
-    patience: Callable[[], float] = lambda: 0.0
     since_s: float | None = None
     excused_until_s: float = 0.0
     excused_kw: float = 0.0
@@ -96,6 +95,7 @@ class Ledger:
                 name = on_phase(limit, phase)
                 self.lines[name] = Line(name=name, limit_kw=kw / 3, phase=phase)
         self._parents = parents
+        self._patience: dict[str, Callable[[], float]] = {}
         self._on_breach = on_breach
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
@@ -130,13 +130,13 @@ class Ledger:
             self._watch(self.lines[limit])
 
     def unseen(self, name: str, kw: float, patience: Callable[[], float]) -> None:
-        """So much of what is drawn below a limit is known to nobody but the site's meter; whoever
-        draws more of it begins anew."""
+        """So much of what is drawn below a limit is known to nobody but the site's meter, and is
+        excused for `patience()` seconds; whoever draws more of it begins anew."""
         self.advance()
         line = self.lines[name]
         if kw > line.unseen_kw + TOLERANCE_KW:
             line.since_s = None
-        line.unseen_kw, line.patience = kw, patience
+        line.unseen_kw, self._patience[name] = kw, patience
         self._watch(line)
 
     def advance(self) -> None:
@@ -173,7 +173,8 @@ class Ledger:
         if line.draw_kw <= line.limit_kw + TOLERANCE_KW:
             line.since_s = None
         elif line.since_s is None:
-            line.since_s, patience_s = now_s, line.patience()
+            patience = self._patience.get(line.name)
+            line.since_s, patience_s = now_s, 0.0 if patience is None else patience()
             line.excused_until_s = now_s + patience_s
             if line.unseen_kw and patience_s < math.inf:
                 self._loop.call_at(line.excused_until_s, self._again, line)

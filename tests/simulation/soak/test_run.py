@@ -12,7 +12,7 @@ import pytest
 
 from simulation.soak.faults import FAULTS
 from simulation.soak.report import Total, as_json, lines
-from simulation.soak.run import Outcome, run
+from simulation.soak.run import Outcome, run, run_all
 from simulation.soak.scenario import Setup, scenario
 from tests.simulation.soak.bugs import BUGS, Bug
 from tests.simulation.soak.seeds import SEEDS
@@ -95,3 +95,12 @@ def test_every_scenario_is_lawful_at_its_worst() -> None:
     for seed in range(200):
         made = scenario(Setup(seed=seed, hours=1.0, stations=1 + seed % 30, kinds="ABC"))
         assert made.sure_kw <= made.site.import_limit_kw
+
+
+def test_runs_side_by_side_in_processes_are_the_same_runs() -> None:
+    setups = [
+        Setup(seed=seed, hours=0.1, stations=3, faults=frozenset({"surge", "cut"}), rate=30.0)
+        for seed in (1, 2)
+    ]
+    apart, here = run_all(setups, 2), run_all(setups, 1)
+    assert [outcome.digest for outcome in apart] == [outcome.digest for outcome in here]
