@@ -147,6 +147,18 @@ def test_who_comes_back_unproven_is_booked_at_its_maximum_until_it_took_its_fall
     assert bench.booked_kw("CP01") == 0.0
 
 
+@pytest.mark.fault(9)
+def test_who_is_booked_above_what_it_follows_is_lent_what_the_others_leave_and_no_more() -> None:
+    bench = plugged(limit_kw=30.0)
+    bench.follow({("V01", "CP01"): [22.0] * 8})
+    bench.answer_all("CP01")
+    bench.live(20)
+    evse = bench.depot.stations["CP02"].evses[1]
+    evse.floor_kw = 22.0
+    bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    assert told_kw(bench, "CP02") == pytest.approx(30.0 - 22.0, abs=0.07)
+
+
 @pytest.mark.fault(7)
 def test_a_station_that_refuses_amperes_is_told_watts() -> None:
     bench = Bench.of(site(1))

@@ -32,12 +32,4 @@ SEEDS: dict[str, Setup] = {
             faults=frozenset(FAULTS) - {"ignores"},
         )
     ),
-    "who is booked at its maximum, as its fallback is not known, is lent all of it while nobody "
-    "else has gone down yet": Setup(
-        seed=3040,
-        hours=0.45,
-        stations=6,
-        faults=frozenset(FAULTS),
-        rate=8.0,
-    ),
 }
