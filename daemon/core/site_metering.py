@@ -11,7 +11,7 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
-from daemon.core.phases import Draw, draw
+from daemon.core.phases import Draw, draw, told_kw
 from daemon.core.site_meter import LEAPS
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -155,7 +155,7 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
     if reading is not None and evse.changed_at is not None and station.online:
         since = max(now.utc - fresh, evse.changed_at + settled)
         if reading.at >= since:
-            kw = min(kw, evse.power_kw)
+            kw = min(kw, told_kw(evse, evse.power_kw))
     return draw(evse, kw)
 
 
