@@ -29,8 +29,8 @@ def watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> 
         sure = wish.booked if wish.evse.failures else granted(wish.station, wish.evse, 0.0)
         least.take(wish.evse, sure)
     over = least.overload_kw()
-    all_heard = all(station.online or not station.was_heard for station in depot.stations.values())
     if over and depot.over_s is None:
+        all_heard = all(s.online or not s.was_heard for s in depot.stations.values())
         if not all_heard and now.monotonic_s < depot.since_s + GRACE_S:
             return
         depot.over_s = now.monotonic_s
