@@ -70,6 +70,15 @@ def is_unbound(station: Station, evse: Evse) -> bool:
     return station.keeps is None and station.was_heard and not station.online
 
 
+def limits_above(parents: Mapping[str, str | None], circuit: str | None) -> tuple[str, ...]:
+    """The limits that a connector on `circuit` stands under, the nearest first."""
+    path, at = [], circuit
+    while at is not None and at in parents:
+        path.append(at)
+        at = parents[at]
+    return (*path, SITE)
+
+
 @dataclass(slots=True)
 class Budget:
     """Room by limit in kW: `soon` and `later`, each as a whole and on phases 1 to 3."""
@@ -82,11 +91,7 @@ class Budget:
     def above(self, circuit: str | None) -> tuple[str, ...]:
         """The limits that a connector on `circuit` stands under, the nearest first."""
         if circuit not in self._above:
-            path, at = [], circuit
-            while at is not None and at in self.parents:
-                path.append(at)
-                at = self.parents[at]
-            self._above[circuit] = (*path, SITE)
+            self._above[circuit] = limits_above(self.parents, circuit)
         return self._above[circuit]
 
     def copy(self) -> Budget:
