@@ -163,10 +163,7 @@ def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect
     """An overload that outlasts the first cuts: all fall back, and then to nothing."""
     meter = depot.meter
     limit_kw = depot.limit_kw()[0].at(now.utc)
-    over = event.import_kw > limit_kw * (1 + TOLERANCE)
-    if event.phases_a is not None and depot.site.phases == 3:
-        each_a = limit_kw * 1000 / 3 / depot.site.voltage_v
-        over |= max(event.phases_a) > each_a * (1 + TOLERANCE)
+    over = meter.exceeds(limit_kw * (1 + TOLERANCE), depot.site.phases, depot.site.voltage_v)
     if over:
         meter.calm_s = None
         meter.over_s = meter.over_s if meter.over_s is not None else now.monotonic_s
