@@ -108,6 +108,21 @@ def test_fault_12_what_no_meter_can_show_is_no_sample(kw: float) -> None:
     assert world.bench.depot.meter.is_blind
 
 
+@pytest.mark.parametrize("amperes", [float("nan"), float("inf"), 1e6])
+@pytest.mark.parametrize("phase", range(3))
+def test_fault_12_what_no_phase_can_carry_is_no_sample(amperes: float, phase: int) -> None:
+    """Fault 12: one of the phases is NaN, or a number that no site has."""
+    world = three()
+    world.samples = False
+    before = world.bench.depot.meter.base_kw
+    told = [60.0, 60.0, 60.0]
+    told[phase] = amperes
+    world.bench.apply(SiteMetered(import_kw=40.0, phases_a=(told[0], told[1], told[2])))
+    assert world.bench.depot.meter.base_kw == before
+    world.yard.run(6)
+    assert world.bench.depot.meter.is_blind
+
+
 def test_fault_12_a_meter_that_leaps_to_and_fro_is_blind() -> None:
     """Fault 12: site meter jumps."""
     world = three()
