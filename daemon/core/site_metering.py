@@ -100,7 +100,10 @@ def _blindness(depot: Depot, now: Now) -> str | None:
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
     """A sample that is old, repeated, or more than the site could carry is none."""
     most_kw = PLAUSIBLE * max(depot.site.import_limit_kw, 10.0)
+    most_a = most_kw * 1000 / depot.site.voltage_v
     if not abs(event.import_kw) <= most_kw:
+        return False
+    if not all(abs(amperes) <= most_a for amperes in event.phases_a or ()):
         return False
     if event.at is None:
         return True
