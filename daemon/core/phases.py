@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from daemon.core.station import Evse
@@ -62,12 +62,17 @@ def _shares(
 def draw(evse: Evse, kw: float) -> Draw:
     """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for. What
     it falls back to counts for any vehicle: the next one may be there before we hear of it."""
-    told = _on_wires(evse, kw, shares(evse))
+    told = flow(evse, kw)
     floor_kw = min(evse.floor_kw, kw)
     if floor_kw == 0 or evse.phases_used in (None, ALL):
         return told
     a, b, c, d = map(max, told, _on_wires(evse, floor_kw, _shares_of(evse, None)))
     return (a, b, c, d)
+
+
+def flow(evse: Evse, kw: float) -> Draw:
+    """The same with the vehicle that stands there."""
+    return _on_wires(evse, kw, shares(evse))
 
 
 def _on_wires(evse: Evse, kw: float, parts: Draw) -> Draw:
@@ -79,17 +84,18 @@ def _on_wires(evse: Evse, kw: float, parts: Draw) -> Draw:
     return (kw * whole, *most)
 
 
-def most_kw(evse: Evse, room: Draw) -> float:
-    """The most that `evse` may be told so that it fits `room`."""
+def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
+    """The most that `evse` may be told so that it fits each of `rooms`."""
     wired_kw = _wired_kw(evse)
     whole, first, second, third = shares(evse)
-    most, a, b, c = room
-    most /= whole
-    if a >= wired_kw and b >= wired_kw and c >= wired_kw:
-        return most
-    for share, left in ((first, a), (second, b), (third, c)):
-        if left < wired_kw and share > 0:
-            most = min(most, left / share)
+    most = UNLIMITED
+    for left_kw, a, b, c in rooms:
+        most = min(most, left_kw / whole)
+        if a >= wired_kw and b >= wired_kw and c >= wired_kw:
+            continue
+        for share, left in ((first, a), (second, b), (third, c)):
+            if left < wired_kw and share > 0:
+                most = min(most, left / share)
     return most
 
 

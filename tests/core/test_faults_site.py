@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.core.budget import SITE
 from daemon.core.events import SiteMetered
-from daemon.core.phases import draw, learn, most_kw
+from daemon.core.phases import draw, flow, learn, most_kw
+from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, new_station
 from planner.series import Series
@@ -85,6 +87,21 @@ def test_fault_12_a_silent_meter_leaves_what_is_declared_and_raises_nothing() ->
     assert "meter_back" in world.bench.alerts()
 
 
+def test_fault_12_a_blind_meter_leaves_no_sunshine_to_charge_with() -> None:
+    """Fault 12: the static safe budget is the limit less the declared base load alone."""
+    spec = replace(
+        site(1, limit_kw=40.0, base_load_kw=Series.constant(20.0), metered=True),
+        pv_kw=Series.constant(30.0),
+    )
+    bench = Bench.of(spec)
+    at = bench.now
+    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    assert budget_of(bench.depot, at).soon[SITE][0] == pytest.approx(40.0)
+    bench.wait(6)
+    assert bench.depot.meter.is_blind
+    assert budget_of(bench.depot, bench.now).soon[SITE][0] == pytest.approx(20.0)
+
+
 def test_fault_12_a_frozen_meter_is_seen_by_what_chargers_do() -> None:
     """Fault 12: site meter frozen: the same to the last digit while chargers change."""
     world = three()
@@ -106,6 +123,21 @@ def test_fault_12_what_no_meter_can_show_is_no_sample(kw: float) -> None:
     before = world.bench.depot.meter.base_kw
     world.yard.run(10)
     assert world.bench.depot.meter.base_kw == before
+    assert world.bench.depot.meter.is_blind
+
+
+@pytest.mark.parametrize("amperes", [float("nan"), float("inf"), 1e6])
+@pytest.mark.parametrize("phase", range(3))
+def test_fault_12_what_no_phase_can_carry_is_no_sample(amperes: float, phase: int) -> None:
+    """Fault 12: one of the phases is NaN, or a number that no site has."""
+    world = three()
+    world.samples = False
+    before = world.bench.depot.meter.base_kw
+    told = [60.0, 60.0, 60.0]
+    told[phase] = amperes
+    world.bench.apply(SiteMetered(import_kw=40.0, phases_a=(told[0], told[1], told[2])))
+    assert world.bench.depot.meter.base_kw == before
+    world.yard.run(6)
     assert world.bench.depot.meter.is_blind
 
 
@@ -203,7 +235,7 @@ def test_fault_15_phases_are_learned_from_their_currents_and_forgotten_on_eviden
     assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
     assert learn(evse, single, 7.4)
     assert draw(evse, 11.0) == pytest.approx((3.67, 0.0, 3.67, 0.0), abs=0.01)
-    assert most_kw(evse, (3.0, 9.0, 2.0, 0.0)) == pytest.approx(6.0)
+    assert most_kw(evse, [(3.0, 9.0, 2.0, 0.0)]) == pytest.approx(6.0)
     assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0}, 7.4)
     assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
 
@@ -230,6 +262,7 @@ def test_fault_15_the_fallback_of_a_single_phase_is_booked_for_the_vehicle_after
     evse.phases_used = frozenset({1})
     assert draw(evse, 22.0) == pytest.approx((22 / 3, 22 / 3, 2.0, 2.0))
     assert draw(evse, 6.0) == pytest.approx((6.0, 2.0, 2.0, 2.0))
+    assert flow(evse, 6.0) == pytest.approx((2.0, 2.0, 0.0, 0.0)), "what is left is base load"
 
 
 def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> None:
