@@ -54,10 +54,11 @@ class Depot:
     """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
     the best plan for it yet. `known_until` holds the end of each of `series` that has one.
-    `unarmed`: why nothing may charge. `over_s`: since when what cannot be lowered exceeds a limit.
-    `kinds`: what was learned of each kind of station. `store_trouble` is why nothing can be kept,
-    None while it can; `memory_lost` is why this run knows nothing of the ones before, until that is
-    told."""
+    `incomplete`: the keys that nobody has told of a vehicle that is therefore not planned.
+    `unarmed`: why nothing may charge. `over_since_s`: the limits that what cannot be lowered
+    exceeds, and since when. `kinds`: what was learned of each kind of station. `store_trouble` is
+    why nothing can be kept, None while it can; `memory_lost` is why this run knows nothing of the
+    ones before, until that is told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -67,6 +68,7 @@ class Depot:
     routes: dict[str, Route] = field(default_factory=dict)
     series: dict[str, Series] = field(default_factory=dict)
     known_until: dict[str, datetime] = field(default_factory=dict)
+    incomplete: dict[str, tuple[str, ...]] = field(default_factory=dict)
     override: LimitOverride | None = None
     pins: dict[str, str] = field(default_factory=dict)
     replies: OrderedDict[str, Json] = field(default_factory=OrderedDict)
@@ -84,7 +86,7 @@ class Depot:
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)
     clock: OwnClock = field(default_factory=OwnClock)
-    over_s: float | None = None
+    over_since_s: dict[str, float] = field(default_factory=dict)
     store_trouble: str | None = None
     memory_lost: str | None = None
     peak_kw: float = 0.0

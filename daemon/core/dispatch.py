@@ -286,7 +286,7 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
     """When the round has to be made again though nothing happens: a lease falls due or runs out, a
     limit or what is wanted changes."""
     due: list[float | None] = [next_change_s(depot, now)]
-    if depot.over_s is not None:
+    if depot.over_since_s:
         due.append(now.monotonic_s + URGENT_S)
     for wish in wishes:
         if wish.evse.asked is None and wish.evse.retry_s is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from daemon.core.station import Evse
@@ -58,16 +58,18 @@ def draw(evse: Evse, kw: float) -> Draw:
     return (kw, min(kw * first, wired_kw), min(kw * second, wired_kw), min(kw * third, wired_kw))
 
 
-def most_kw(evse: Evse, room: Draw) -> float:
-    """The most that `evse` may be told so that it fits `room`."""
+def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
+    """The most that `evse` may be told so that it fits each of `rooms`."""
     wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
-    most, a, b, c = room
-    if a >= wired_kw and b >= wired_kw and c >= wired_kw:
-        return most
-    _, first, second, third = shares(evse)
-    for share, left in ((first, a), (second, b), (third, c)):
-        if left < wired_kw and share > 0:
-            most = min(most, left / share)
+    most = UNLIMITED
+    for whole, a, b, c in rooms:
+        most = min(most, whole)
+        if a >= wired_kw and b >= wired_kw and c >= wired_kw:
+            continue
+        _, first, second, third = shares(evse)
+        for share, left in ((first, a), (second, b), (third, c)):
+            if left < wired_kw and share > 0:
+                most = min(most, left / share)
     return most
 
 

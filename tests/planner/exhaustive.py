@@ -225,14 +225,19 @@ def _charge(
 
 
 def _left_alone(snapshot: Snapshot, connector: Connector, step: int) -> bool:
-    """By a hard preference with a window within one day of UTC that begins and ends on steps."""
-    rule = snapshot.rules.soft.charger_preference
-    if rule is None or not rule.hard or rule.cost_of(*connector.key) <= 0:
-        return False
-    assert rule.window is not None
-    assert rule.timezone is None
-    begins, ends = rule.window
-    return begins <= f"{snapshot.taken_at + step * snapshot.step:%H:%M}" < ends
+    """By a hard preference or triad with a window within one day of UTC that begins and ends on
+    steps."""
+    wish, triad = snapshot.rules.soft.charger_preference, snapshot.rules.soft.triad
+    at = snapshot.taken_at + step * snapshot.step
+    windows = []
+    if wish is not None and wish.hard and wish.cost_of(*connector.key) > 0:
+        assert wish.window is not None
+        assert wish.timezone is None
+        windows.append(wish.window)
+    if triad is not None and triad.hard and at.month in triad.months:
+        assert triad.timezone is None
+        windows.append(triad.window)
+    return any(begins <= f"{at:%H:%M}" < ends for begins, ends in windows)
 
 
 class _Linear:
