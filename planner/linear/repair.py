@@ -23,8 +23,8 @@ from planner.linear.columns import Columns
 _EPS_KW: Final = 1e-6
 _LEAST_KWH: Final = 1e-7
 _EPS_PRICE: Final = 1e-9
-_TAKERS: Final = 3
-"""So many are tried at most where a charge curve may not allow the first."""
+_TRADES: Final = 3
+"""So many are tried at most where charge curves may not allow the first."""
 
 
 def repaired(columns: Columns, x: Floats, price: Floats, steps: Collection[int] = ()) -> Floats:
@@ -62,21 +62,20 @@ class _Repair:
         )
 
     def run(self, dear_steps: Collection[int]) -> Floats:
-        over = self._load_kw > self._room_kw + _EPS_KW
-        for step in np.flatnonzero(over.any(axis=0)).tolist():
+        over = (self._load_kw > self._room_kw + _EPS_KW).any(axis=0)
+        for step in np.flatnonzero(over).tolist():
+            if dear_steps and step not in dear_steps:
+                continue
             here = np.flatnonzero(self._powers.step == step)
             low = here[(self._kw[here] > 0) & (self._kw[here] < self._min_kw[here] - _EPS_KW)]
             for place in low[np.argsort(self._kw[low], kind="stable")].tolist():
-                if self._broken(place).any():
-                    self._mend(place, dear=step in dear_steps)
+                if not self._broken(place).any():
+                    continue
+                if not self._move(place, dear=bool(dear_steps)) and not dear_steps:
+                    self._exchange(place)
         x = self._x.copy()
         x[self._powers.column] = self._kw
         return x
-
-    def _mend(self, place: int, *, dear: bool) -> None:
-        done = self._move(place) or self._exchange(place)
-        if not done and dear:
-            self._move(place, dear=True)
 
     def _drawn(self, places: NDArray[np.int64], kw: Floats) -> Floats:
         """The power while charging, the minimum at least, above the fallback."""
@@ -103,7 +102,7 @@ class _Repair:
         over = self._load_kw[:, step] > self._room_kw[:, step] + _EPS_KW
         return over & self._below[:, place]
 
-    def _move(self, place: int, *, dear: bool = False) -> bool:
+    def _move(self, place: int, *, dear: bool) -> bool:
         """All of the energy of a place to others of its visit, or nothing."""
         powers = self._powers
         kwh = self._kw[place] * powers.hours[place]
@@ -138,23 +137,42 @@ class _Repair:
         here = here[self._below[self._broken(place)][:, here].all(axis=0)]
         for giver in here[self._may_give(here, lack_kwh) & (here != place)].tolist():
             others = self._others(giver)
-            for other in own.tolist() if len(others) else ():
-                before_kw, left_kw = kw[other], kw[other] - lack_kwh / hours[other]
-                self._set(other, left_kw)
-                more_kwh = (self._tops_kw(others) - kw[others]) * hours[others]
-                self._set(other, before_kw)
-                able = others[more_kwh >= lack_kwh - _LEAST_KWH]
-                able = able[price[able] <= price[other] + _EPS_PRICE]
-                for taker in able[np.argsort(price[able], kind="stable")][:_TAKERS].tolist():
-                    changes = {
-                        place: self._min_kw[place],
-                        other: left_kw,
-                        giver: kw[giver] - lack_kwh / hours[giver],
-                        taker: kw[taker] + lack_kwh / hours[taker],
-                    }
-                    if self._try(changes):
-                        return True
+            for other, taker in self._trades(own, others, lack_kwh):
+                changes = {
+                    place: self._min_kw[place],
+                    other: kw[other] - lack_kwh / hours[other],
+                    giver: kw[giver] - lack_kwh / hours[giver],
+                    taker: kw[taker] + lack_kwh / hours[taker],
+                }
+                if self._try(changes):
+                    return True
         return False
+
+    def _trades(
+        self, own: NDArray[np.int64], others: NDArray[np.int64], kwh: float
+    ) -> list[tuple[int, int]]:
+        """Which of `own` may give `kwh` and which of `others` may take it, at a price no higher:
+        where there is room anyway, or in the step in which it is given. The best few."""
+        if not len(own) or not len(others):
+            return []
+        step, price, hours = self._powers.step, self._price, self._powers.hours
+        free = hours[others] * (self._tops_kw(others) - self._kw[others]) >= kwh - _LEAST_KWH
+        same = step[own][:, np.newaxis] == step[others]
+        same &= self._fits_most(others, kwh) & (hours[own][:, np.newaxis] == hours[others])
+        same &= (
+            self._below[:, own][:, :, np.newaxis] >= self._below[:, others][:, np.newaxis]
+        ).all(axis=0)
+        saved = price[own][:, np.newaxis] - price[others]
+        found = np.argwhere((free | same) & (saved >= -_EPS_PRICE))
+        best = np.argsort(-saved[found[:, 0], found[:, 1]], kind="stable")[:_TRADES]
+        return [(int(own[i]), int(others[j])) for i, j in found[best].tolist()]
+
+    def _fits_most(self, places: NDArray[np.int64], kwh: float) -> NDArray[np.bool_]:
+        """Which charge already and have as much of their own power left."""
+        kw = self._kw[places]
+        more_kw = self._most_kw[places] - np.maximum(kw, self._min_kw[places])
+        fits: NDArray[np.bool_] = (kw > _EPS_KW) & (more_kw * self._powers.hours[places] >= kwh)
+        return fits
 
     def _try(self, changes: Mapping[int, float]) -> bool:
         """Sets the means of places; as they were where a charge curve does not allow them."""
@@ -210,7 +228,10 @@ class _Repair:
         return top
 
     def _set(self, place: int, kw: float) -> None:
-        at, step = np.array([place]), self._powers.step[place]
-        before, after = self._drawn(at, self._kw[at])[0], self._drawn(at, np.array([kw]))[0]
-        self._load_kw[self._below[:, place], step] += after - before
+        change = self._drawn_kw(place, kw) - self._drawn_kw(place, float(self._kw[place]))
+        self._load_kw[self._below[:, place], self._powers.step[place]] += change
         self._kw[place] = kw
+
+    def _drawn_kw(self, place: int, kw: float) -> float:
+        beyond_kw = max(kw, float(self._min_kw[place])) - float(self._kept_kw[place])
+        return max(0.0, beyond_kw) if kw > _EPS_KW else 0.0
