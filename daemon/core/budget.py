@@ -49,13 +49,17 @@ def _booked(
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
         return Booking(evse.spec.max_kw, evse.spec.max_kw)
-    keeps = station.keeps_leases
-    if not leases and not evse.settling:
-        return Booking(evse.floor_kw, evse.floor_kw)
-    left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]
-    soon_kw = [x.kw for x in leases if not keeps or x.past_s(slack_s) > now_s]
-    later_kw = [x.kw for x in leases if not keeps or x.until_s == FOREVER]
-    return Booking(max([evse.floor_kw, *soon_kw, *left_kw]), max([evse.floor_kw, *later_kw]))
+    soon_kw = later_kw = evse.floor_kw
+    keeps = bool(leases) and station.keeps_leases
+    for lease in leases:
+        if not keeps or lease.past_s(slack_s) > now_s:
+            soon_kw = max(soon_kw, lease.kw)
+        if not keeps or lease.until_s == FOREVER:
+            later_kw = max(later_kw, lease.kw)
+    for until_s, kw in evse.settling:
+        if until_s > now_s:
+            soon_kw = max(soon_kw, kw)
+    return Booking(soon_kw, later_kw)
 
 
 def is_unbound(station: Station, evse: Evse) -> bool:

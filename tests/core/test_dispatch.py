@@ -13,6 +13,7 @@ from daemon.core.depot import LimitOverride
 from daemon.core.effects import Send
 from daemon.core.events import StationConnected
 from daemon.core.keeps import Keeps
+from planner.snapshot import Allocation, Route
 from protocol.ocpp.commands import (
     Answered,
     Lost,
@@ -94,6 +95,49 @@ def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() 
     bench.wait(0)
     assert told_kw(bench, "CP01") is None
     assert told_kw(bench, "CP02") == pytest.approx(5.0, abs=0.07)
+
+
+@pytest.mark.fault(13)
+def test_a_lower_limit_cuts_who_leaves_last_first_and_who_is_to_charge_now_never_before() -> None:
+    bench = plugged(3, limit_kw=60.0)
+    bench.follow({(f"V0{n}", f"CP0{n}"): [15.0] * 8 for n in (1, 2, 3)})
+    bench.live(40)
+    applied = bench.depot.applied
+    assert applied is not None
+    departs = {"V01": 9, "V02": 2, "V03": 5}
+    routes = tuple(
+        Route(
+            id=vehicle,
+            depart=bench.utc + timedelta(hours=hours),
+            return_=bench.utc + timedelta(hours=hours + 3),
+            distance_km=20.0,
+            energy_kwh=10.0,
+            priority=1.0,
+            vehicle_types=("van",),
+        )
+        for vehicle, hours in departs.items()
+    )
+    allocations = tuple(Allocation(route=vehicle, vehicle=vehicle) for vehicle in departs)
+    bench.depot.applied = replace(
+        applied,
+        snapshot=replace(applied.snapshot, routes=routes),
+        plan=replace(applied.plan, allocations=allocations),
+    )
+
+    def lowered_to(limit_kw: float) -> set[str]:
+        """Who is lowered at once."""
+        bench.depot.override = LimitOverride(import_limit_kw=limit_kw, until=None)
+        bench.depot.dirty = True
+        bench.wait(0)
+        found = {name for name in bench.depot.stations if told_kw(bench, name) is not None}
+        bench.live(1)
+        return found
+
+    assert lowered_to(40.0) == {"CP01"}
+    assert lowered_to(25.0) == {"CP01", "CP03"}
+    bench.depot.stations["CP03"].evses[1].override = "charge_now"
+    bench.live(60)
+    assert [round(bench.follows_kw(f"CP0{n}")) for n in (1, 2, 3)] == [0, 0, 22]
 
 
 @pytest.mark.fault(5)

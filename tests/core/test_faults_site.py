@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.core.budget import SITE
 from daemon.core.events import SiteMetered
 from daemon.core.phases import draw, learn
+from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, new_station
 from planner.series import Series
@@ -84,6 +86,21 @@ def test_fault_12_a_silent_meter_leaves_what_is_declared_and_raises_nothing() ->
     assert "meter_back" in world.bench.alerts()
 
 
+def test_fault_12_a_blind_meter_leaves_no_sunshine_to_charge_with() -> None:
+    """Fault 12: the static safe budget is the limit less the declared base load alone."""
+    spec = replace(
+        site(1, limit_kw=40.0, base_load_kw=Series.constant(20.0), metered=True),
+        pv_kw=Series.constant(30.0),
+    )
+    bench = Bench.of(spec)
+    at = bench.now
+    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    assert budget_of(bench.depot, at).soon[SITE][0] == pytest.approx(40.0)
+    bench.wait(6)
+    assert bench.depot.meter.is_blind
+    assert budget_of(bench.depot, bench.now).soon[SITE][0] == pytest.approx(20.0)
+
+
 def test_fault_12_a_frozen_meter_is_seen_by_what_chargers_do() -> None:
     """Fault 12: site meter frozen: the same to the last digit while chargers change."""
     world = three()
@@ -105,6 +122,21 @@ def test_fault_12_what_no_meter_can_show_is_no_sample(kw: float) -> None:
     before = world.bench.depot.meter.base_kw
     world.yard.run(10)
     assert world.bench.depot.meter.base_kw == before
+    assert world.bench.depot.meter.is_blind
+
+
+@pytest.mark.parametrize("amperes", [float("nan"), float("inf"), 1e6])
+@pytest.mark.parametrize("phase", range(3))
+def test_fault_12_what_no_phase_can_carry_is_no_sample(amperes: float, phase: int) -> None:
+    """Fault 12: one of the phases is NaN, or a number that no site has."""
+    world = three()
+    world.samples = False
+    before = world.bench.depot.meter.base_kw
+    told = [60.0, 60.0, 60.0]
+    told[phase] = amperes
+    world.bench.apply(SiteMetered(import_kw=40.0, phases_a=(told[0], told[1], told[2])))
+    assert world.bench.depot.meter.base_kw == before
+    world.yard.run(6)
     assert world.bench.depot.meter.is_blind
 
 
