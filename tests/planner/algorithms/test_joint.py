@@ -37,6 +37,15 @@ def test_its_tiers_equal_those_of_an_exhaustive_search(seed: int) -> None:
     assert_equal(snapshot, plan, exhaustive(snapshot))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_its_tiers_equal_an_exhaustive_search_where_the_sun_may_be_used_sold_or_lost(
+    seed: int,
+) -> None:
+    snapshot = tiny_depot(Random(seed), pv=True)
+    plan = joint(snapshot, EXACT, BUDGET_S, 0)
+    assert_equal(snapshot, plan, exhaustive(snapshot))
+
+
 @pytest.mark.parametrize("min_kw", [0.0, 4.0])
 @pytest.mark.parametrize("seed", range(3, 6))
 def test_its_tiers_equal_an_exhaustive_search_where_connectors_keep_a_fallback(
