@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from daemon.core.budget import Booking, Budget, Told, fit, granted
 from daemon.core.keeps import Keeps
@@ -16,8 +16,7 @@ from daemon.core.station import Evse, Station
 TOLERANCE_KW = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(NamedTuple):
     """What an EVSE is to draw, in kW, and what it is booked at as things are."""
 
     station: Station
@@ -30,8 +29,7 @@ class Wish:
         return self.station.id, self.evse.spec.connector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """What one EVSE is to be lent instead of what it holds."""
 
     station: Station
