@@ -8,7 +8,7 @@ BENCH_STAMP := .venv-bench/.made-from-lock
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test soak lint types faults fuzz socket-fuzz power-cuts kills daemon-kills dead-peers lag storm env bench lock clean
+.PHONY: help demo test soak lint types faults fuzz socket-fuzz power-cuts kills daemon-kills dead-peers guesses lag storm env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,7 +17,7 @@ help:
 	@echo "make soak    the daemon under every fault in virtual time: a night (SITE_HOURS=, SEED=)"
 	@echo "make faults  the table of docs/reliability.md anew, from the tests"
 	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
-	@echo "make socket-fuzz, power-cuts, kills, daemon-kills, dead-peers, lag, storm"
+	@echo "make socket-fuzz, power-cuts, kills, daemon-kills, dead-peers, guesses, lag, storm"
 	@echo "             what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
@@ -63,6 +63,9 @@ daemon-kills: env
 
 dead-peers: env
 	$(BIN)/python -m tests.trials.dead_peers $(ARGS)
+
+guesses: env
+	$(BIN)/python -m tests.trials.guesses $(ARGS)
 
 lag: env
 	$(BIN)/python -m tests.trials.lag $(ARGS)

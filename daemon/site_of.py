@@ -52,12 +52,12 @@ def site_of(settings: Settings) -> SiteSpec:
 
 def _rules(settings: Settings) -> Rules:
     """A time of the day is the site's, unless it says whose."""
-    rules = settings.rules
-    wish = rules.soft.charger_preference
-    if wish is None or wish.timezone is not None:
-        return rules
-    there = replace(wish, timezone=settings.site.timezone)
-    return replace(rules, soft=replace(rules.soft, charger_preference=there))
+    soft, here = settings.rules.soft, settings.site.timezone
+    if soft.charger_preference is not None and soft.charger_preference.timezone is None:
+        soft = replace(soft, charger_preference=replace(soft.charger_preference, timezone=here))
+    if soft.triad is not None and soft.triad.timezone is None:
+        soft = replace(soft, triad=replace(soft.triad, timezone=here))
+    return replace(settings.rules, soft=soft)
 
 
 def _station(settings: Settings, table: StationTable) -> StationSpec:

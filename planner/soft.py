@@ -7,12 +7,10 @@ then no penalty counts and the audit judges it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     Field,
@@ -23,11 +21,10 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from planner.daily import check_daily, daily_spans
 from planner.model import MODEL, FieldError
 from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive
 from planner.switch import Switch
-
-_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 _T = TypeVar("_T")
 # A wrapping validator hands lists on as Python's, which strictness alone would not take for tuples.
@@ -158,13 +155,7 @@ class ChargerPreference:
     def _readable(self) -> Self:
         if self.hard and self.routes != "all":
             raise FieldError("routes", 'wants "all" where it is hard')
-        for i, text in enumerate(self.window or ()):
-            if _CLOCK.fullmatch(text) is None:
-                raise FieldError(f"window[{i}]", 'wants a time of the day such as "22:00"')
-        try:
-            ZoneInfo(self.timezone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise FieldError("timezone", 'wants a name such as "Europe/Berlin"') from error
+        check_daily(self.window, self.timezone)
         return self
 
     def cost_of(self, station: str, connector: int) -> float:
@@ -172,26 +163,36 @@ class ChargerPreference:
         return self.costs.get(f"{station}/{connector}", self.costs.get(station, 0.0))
 
     def spans(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """The window's times that touch `[start, end)`, day by day; all of it without a window.
-
-        By the wall clock of each day: where clocks are changed one is shorter or longer.
-        """
+        """The window's times that touch `[start, end)`, day by day; all of it without a window."""
         if self.window is None:
             return [(start, end)]
-        zone = ZoneInfo(self.timezone or "UTC")
-        begins, ends = (time.fromisoformat(text) for text in self.window)
-        over_midnight = timedelta(days=1 if ends <= begins else 0)
-        first = start.astimezone(zone).date() - timedelta(days=1)
-        days = (end.astimezone(zone).date() - first).days + 1
-        found = []
-        for day in (first + timedelta(days=number) for number in range(days)):
-            span = tuple(
-                datetime.combine(date, clock, zone).astimezone(UTC)
-                for date, clock in ((day, begins), (day + over_midnight, ends))
-            )
-            if span[1] > start and span[0] < end:
-                found.append((span[0], span[1]))
-        return found
+        return [(a, b) for _, a, b in daily_spans(self.window, self.timezone, start, end)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
+class Triad:
+    """The hours in which a network's highest demand is looked for, and paid for afterwards: each
+    kWh that a connector gives then costs `penalty`. Hard: nothing is charged.
+
+    `window` is a time of the day in `timezone`, over midnight if it ends before it begins, on days
+    of `months`.
+    """
+
+    window: Annotated[tuple[str, str], Strict(False)] = ("16:00", "19:00")
+    months: _List[Annotated[int, Field(ge=1, le=12)]] = (11, 12, 1, 2)
+    timezone: str | None = None
+    penalty: NonNegative = 0.1
+    hard: bool = False
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        check_daily(self.window, self.timezone)
+        return self
+
+    def spans(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The times that touch `[start, end)`, day by day."""
+        found = daily_spans(self.window, self.timezone, start, end)
+        return [(a, b) for day, a, b in found if day.month in self.months]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
@@ -250,6 +251,7 @@ class Soft:
     route_sequence_buffer: _Rule[RouteSequenceBuffer] = None
     shift_hours: _Rule[ShiftHours] = None
     charger_preference: _Table[ChargerPreference] = None
+    triad: _Rule[Triad] = None
     minimum_soonness: _Rule[MinimumSoonness] = None
     swaps: _Rule[Swaps] = None
     incompatible_routes: _Table[IncompatibleRoutes] = None

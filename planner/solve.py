@@ -10,6 +10,8 @@ if it has none.
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -105,6 +107,15 @@ def _audited(
             plan = next(plans, None)
         except (ArithmeticError, LookupError, ValueError) as error:
             down.append(f"{name} failed: {type(error).__name__}: {error}")
+            return
+        except MemoryError:
+            # Nothing in this process is to be trusted after it.
+            raise
+        except Exception as error:
+            # A mistake of ours, and no reason to leave a depot without any plan.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+            down.append(f"{name} failed: {type(error).__name__}: {error} ({where})")
             return
         if plan is None:
             return

@@ -57,10 +57,13 @@ def test_a_supply_agreed_in_kva_is_the_sites_limit() -> None:
 def test_a_time_of_the_day_is_the_sites_unless_it_says_whose() -> None:
     site = {"timezone": "America/New_York"}
     for told, meant in ((None, "America/New_York"), ("UTC", "UTC")):
-        wish = {"costs": {"CP01": 1}, **({} if told is None else {"timezone": told})}
-        rules = site_of(settings_of(site=site, rules={"soft": {"charger_preference": wish}})).rules
+        where = {} if told is None else {"timezone": told}
+        soft = {"charger_preference": {"costs": {"CP01": 1}, **where}, "triad": where}
+        rules = site_of(settings_of(site=site, rules={"soft": soft})).rules
         assert rules.soft.charger_preference is not None
         assert rules.soft.charger_preference.timezone == meant
+        assert rules.soft.triad is not None
+        assert rules.soft.triad.timezone == meant
 
 
 def test_a_station_gets_its_defaults() -> None:

@@ -1,4 +1,5 @@
-"""The certificate that stations are shown: taken anew when its files change, told before it ends.
+"""The certificate that stations are shown, and the authority of theirs: taken anew when their files
+change, told before the end.
 
 With the standard library alone. Connections that are open keep what they were shown.
 """
@@ -29,15 +30,11 @@ class ServerTls:
     Raises OSError where a file cannot be read, ssl.SSLError where they do not fit."""
 
     def __init__(self, certificate: Path, private_key: Path, client_ca: Path | None = None) -> None:
-        self._certificate, self._private_key = certificate, private_key
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The standard's RSA key exchange suites, which the defaults leave out (A00.FR.317).
-        self.context.set_ciphers("DEFAULT:AES128-GCM-SHA256:AES256-GCM-SHA384")
-        self.context.load_cert_chain(certificate, private_key)
-        if client_ca is not None:
-            self.context.verify_mode = ssl.CERT_REQUIRED
-            self.context.load_verify_locations(client_ca)
+        self._certificate, self._private_key, self._client_ca = certificate, private_key, client_ca
+        self.context = self._shown = self._context()
+        # A context cannot forget an authority, nor a server be given another context: each
+        # handshake is handed on to the newest one (SSL_set_SSL_CTX).
+        self.context.sni_callback = self._hand_on
         self._taken = self._seen = self._stamps()
         self._end = self._end_of_files()
         self._told_days: int | None = None
@@ -52,29 +49,47 @@ class ServerTls:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def look(self, now: datetime) -> Iterator[Noticed]:
-        """Takes a pair of files that has changed and lain still since the last look: certificate
-        and key are written one after the other. A pair that cannot be used is told of once, and the
-        one before it goes on."""
+        """Takes files that have changed and lain still since the last look: certificate and key are
+        written one after the other. What cannot be used is told of once, and what was taken before
+        goes on."""
         stamps = self._stamps()
         still, self._seen = stamps == self._seen, stamps
         if still and stamps != self._taken:
+            changed = [str(path) for path in stamps if stamps[path] != self._taken[path]]
             self._taken = stamps
-            yield self._take()
+            yield self._take(", ".join(changed))
         yield from self._tell_end(now)
 
-    def _take(self) -> Noticed:
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # The standard's RSA key exchange suites, which the defaults leave out (A00.FR.317).
+        context.set_ciphers("DEFAULT:AES128-GCM-SHA256:AES256-GCM-SHA384")
+        context.load_cert_chain(self._certificate, self._private_key)
+        if self._client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self._client_ca)
+            # A resumed session shows no certificate that an authority could be asked about.
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
+        return context
+
+    def _hand_on(self, tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        if self._shown is not context:
+            tls.context = self._shown
+
+    def _take(self, changed: str) -> Noticed:
         try:
-            # Looked at apart from the context in use: half a pair would spoil that.
-            self._end = expiry_of(self._certificate, self._private_key)
-            self.context.load_cert_chain(self._certificate, self._private_key)
+            end = expiry_of(self._certificate, self._private_key)
+            self._shown, self._end = self._context(), end
         except (OSError, ssl.SSLError) as error:
             text = (
-                f"certificate {self._certificate} was changed and cannot be used, the one before "
-                f"it is shown on: {reason_of(error)}"
+                f"{changed} was changed and cannot be used, what was there before is used on: "
+                f"{reason_of(error)}"
             )
             return Noticed(kind="certificate_refused", severity="critical", text=text)
         self._told_days = None
-        text = f"a new certificate is shown from now on, good until {self._end:%Y-%m-%d}"
+        text = f"{changed} was taken for new connections; ours is good until {end:%Y-%m-%d}"
         return Noticed(kind="certificate_taken", severity="info", text=text)
 
     def _tell_end(self, now: datetime) -> Iterator[Noticed]:
@@ -96,8 +111,9 @@ class ServerTls:
         except ssl.SSLError:
             return None
 
-    def _stamps(self) -> tuple[_Stamp, _Stamp]:
-        return _stamp(self._certificate), _stamp(self._private_key)
+    def _stamps(self) -> dict[Path, _Stamp]:
+        files = (self._certificate, self._private_key, self._client_ca)
+        return {path: _stamp(path) for path in files if path is not None}
 
 
 def _stamp(path: Path) -> _Stamp:

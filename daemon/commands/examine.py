@@ -19,6 +19,7 @@ from config.settings import Settings
 from daemon.adapters.certificate import expiry_of, reason_of
 from daemon.core.arming import worst_cases
 from daemon.core.clocks import EARLIEST
+from daemon.core.fleet import believe
 from daemon.site_of import site_of
 
 EXPIRES_SOON: Final = timedelta(days=30)
@@ -38,6 +39,7 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
     return [
         *_clock(now),
         *_worst_cases(settings),
+        *_vehicles(settings),
         *_ports(settings),
         _store(settings.store),
         _broker(settings),
@@ -84,6 +86,16 @@ def _worst_cases(settings: Settings) -> Iterator[Finding]:
     if settings.ocpp.unknown_stations == "accept" and settings.ocpp.default_fallback_kw:
         kw = settings.ocpp.default_fallback_kw
         yield Finding("unknown stations", "ok", f"each adds {kw:g} kW to the worst case")
+
+
+def _vehicles(settings: Settings) -> Iterator[Finding]:
+    for vehicle in site_of(settings).vehicles:
+        missing = believe({**vehicle.values, "id": vehicle.id}, None).missing
+        if not missing:
+            continue
+        status: Literal["ok", "fails"] = "fails" if settings.mqtt.url == "off" else "ok"
+        text = f"is not planned before MQTT tells its {', '.join(missing)}"
+        yield Finding(f"vehicle {vehicle.id}", status, text)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -94,12 +94,13 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
 
 def next_due_s(depot: Depot, now: Now) -> float | None:
     """The monotonic second at which a Ticked is wanted, None if nothing will fall due by itself."""
-    due = [station.setup_due_s for station in depot.stations.values()]
-    due += [station.backlog_until_s for station in depot.stations.values()]
-    due += [depot.look_s, due_s(depot)]
+    due = [depot.look_s, due_s(depot)]
+    for station in depot.stations.values():
+        due += (station.setup_due_s, station.backlog_until_s)
     for _, evse in depot.evses():
-        due += [until_s for until_s, _ in evse.settling]
-        due += [evse.retry_s, evse.meter_due_s, proof_due_s(evse)]
+        due += (evse.retry_s, evse.meter_due_s, proof_due_s(evse))
+        if evse.settling:
+            due += [until_s for until_s, _ in evse.settling]
     if depot.planning is None:
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.core import phases
+from daemon.core.keeps import Keeps
 from daemon.core.phases import Draw
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec
 from daemon.core.station import Capabilities, new_evse
@@ -92,9 +93,11 @@ def _below(site: SiteSpec, circuit: str) -> Iterator[tuple[str, Draw]]:
 
 
 def _fallbacks(station: StationSpec) -> Iterator[tuple[EvseSpec, Draw]]:
-    """What each EVSE falls back to. One that the settings do not name may be any."""
+    """What each EVSE falls back to; its maximum where the settings say that it keeps nothing. One
+    that the settings do not name may be any."""
     unnamed = EvseSpec(connector=1, max_kw=max(22.0, station.fallback_kw))
     for spec in station.evses or (unnamed,):
         unit = RateUnit.AMPERES if spec.phases else RateUnit.WATTS
         evse = new_evse(station, spec, Capabilities(unit=unit))
-        yield spec, phases.draw(evse, evse.fallback_kw)
+        falls_to_kw = spec.max_kw if station.pinned is Keeps.NOTHING else evse.fallback_kw
+        yield spec, phases.draw(evse, falls_to_kw)

@@ -49,13 +49,17 @@ def _booked(
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
         return Booking(evse.spec.max_kw, evse.spec.max_kw)
-    keeps = station.keeps_leases
-    if not leases and not evse.settling:
-        return Booking(evse.floor_kw, evse.floor_kw)
-    left_kw = [kw for until_s, kw in evse.settling if until_s > now_s]
-    soon_kw = [x.kw for x in leases if not keeps or x.past_s(slack_s) > now_s]
-    later_kw = [x.kw for x in leases if not keeps or x.until_s == FOREVER]
-    return Booking(max([evse.floor_kw, *soon_kw, *left_kw]), max([evse.floor_kw, *later_kw]))
+    soon_kw = later_kw = evse.floor_kw
+    keeps = bool(leases) and station.keeps_leases
+    for lease in leases:
+        if not keeps or lease.past_s(slack_s) > now_s:
+            soon_kw = max(soon_kw, lease.kw)
+        if not keeps or lease.until_s == FOREVER:
+            later_kw = max(later_kw, lease.kw)
+    for until_s, kw in evse.settling:
+        if until_s > now_s:
+            soon_kw = max(soon_kw, kw)
+    return Booking(soon_kw, later_kw)
 
 
 def is_unbound(station: Station, evse: Evse) -> bool:
@@ -64,6 +68,15 @@ def is_unbound(station: Station, evse: Evse) -> bool:
         return evse.transaction is not None or not station.online
     # Nothing is proven yet: its word counts while we hear it, or before it was ever heard.
     return station.keeps is None and station.was_heard and not station.online
+
+
+def limits_above(parents: Mapping[str, str | None], circuit: str | None) -> tuple[str, ...]:
+    """The limits that a connector on `circuit` stands under, the nearest first."""
+    path, at = [], circuit
+    while at is not None and at in parents:
+        path.append(at)
+        at = parents[at]
+    return (*path, SITE)
 
 
 @dataclass(slots=True)
@@ -78,35 +91,45 @@ class Budget:
     def above(self, circuit: str | None) -> tuple[str, ...]:
         """The limits that a connector on `circuit` stands under, the nearest first."""
         if circuit not in self._above:
-            path, at = [], circuit
-            while at is not None and at in self.parents:
-                path.append(at)
-                at = self.parents[at]
-            self._above[circuit] = (*path, SITE)
+            self._above[circuit] = limits_above(self.parents, circuit)
         return self._above[circuit]
 
     def copy(self) -> Budget:
         return Budget(dict(self.soon), dict(self.later), self.parents, self._above)
 
-    def take(self, evse: Evse, booked: Booking, sign: int = 1) -> None:
-        """Takes a booking off the room; `sign` -1 gives it back."""
+    def take(self, evse: Evse, booked: Booking) -> None:
+        """Takes a booking off the room."""
         limits = self.above(evse.spec.circuit)
-        for room, kw in ((self.soon, booked.soon_kw), (self.later, booked.later_kw)):
-            if kw == 0:
-                continue
-            e, f, g, h = draw(evse, kw)
+        for room, drawn in self._drawn(evse, booked):
+            e, f, g, h = drawn
             for limit in limits:
                 a, b, c, d = room[limit]
-                room[limit] = (a - sign * e, b - sign * f, c - sign * g, d - sign * h)
+                room[limit] = (a - e, b - f, c - g, d - h)
 
     def give_back(self, evse: Evse, booked: Booking) -> None:
-        self.take(evse, booked, -1)
+        limits = self.above(evse.spec.circuit)
+        for room, drawn in self._drawn(evse, booked):
+            e, f, g, h = drawn
+            for limit in limits:
+                a, b, c, d = room[limit]
+                room[limit] = (a + e, b + f, c + g, d + h)
+
+    def _drawn(self, evse: Evse, booked: Booking) -> list[tuple[dict[str, Draw], Draw]]:
+        """A booking by room; nothing is taken of one where nothing is booked."""
+        soon_kw, later_kw = booked
+        if soon_kw == later_kw:
+            drawn = draw(evse, soon_kw)
+            return [(self.soon, drawn), (self.later, drawn)] if soon_kw else []
+        rooms = ((self.soon, soon_kw), (self.later, later_kw))
+        return [(room, draw(evse, kw)) for room, kw in rooms if kw]
 
     def most_kw(self, station: Station, evse: Evse) -> float:
         """The most that all limits above leave; what outlasts us has to fit later too."""
-        rooms = (self.soon,) if station.keeps_leases else (self.soon, self.later)
         limits = self.above(evse.spec.circuit)
-        return min([phases.most_kw(evse, room[limit]) for room in rooms for limit in limits])
+        rooms = [self.soon[limit] for limit in limits]
+        if not station.keeps_leases:
+            rooms += [self.later[limit] for limit in limits]
+        return phases.most_kw(evse, rooms)
 
     def overload_kw(self) -> dict[str, float]:
         """By how much each limit is exceeded, as a whole or on three times its worst phase."""
@@ -117,8 +140,9 @@ class Budget:
 def granted(station: Station, evse: Evse, kw: float) -> Booking:
     """What is booked for `kw` lent to an EVSE."""
     floor_kw = evse.spec.max_kw if is_unbound(station, evse) else evse.floor_kw
-    soon_kw = max(kw, floor_kw)
-    return Booking(soon_kw, floor_kw if station.keeps_leases else soon_kw)
+    if kw <= floor_kw:
+        return Booking(floor_kw, floor_kw)
+    return Booking(kw, floor_kw if station.keeps_leases else kw)
 
 
 def fit(budget: Budget, wishes: Iterable[tuple[Station, Evse, float]], told: Told) -> list[float]:

@@ -17,11 +17,13 @@ WINDOW = 5
 class StationClock:
     """By how many seconds a station's newest messages were dated ahead of our clock.
 
-    What is told late looks like a clock that is behind, so the least late message counts.
+    What is told late looks like a clock that is behind, so the least late message counts (`skew_s`,
+    kept as it is asked for several times an EVSE in every round).
     """
 
     tolerance_s: float = 5.0
     ahead_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    skew_s: float | None = None
 
     def heard(self, at: datetime | None, now: Now) -> bool:
         """Takes note of a message dated `at`; True where it changes whether the clock is wrong."""
@@ -29,15 +31,13 @@ class StationClock:
             return False
         was_wrong = self.is_wrong
         self.ahead_s.append((at - now.utc).total_seconds())
+        self.skew_s = max(self.ahead_s)
         return self.is_wrong is not was_wrong
 
     def forget(self) -> None:
         """One of the two clocks was set: what was known of them says nothing."""
         self.ahead_s.clear()
-
-    @property
-    def skew_s(self) -> float | None:
-        return max(self.ahead_s) if self.ahead_s else None
+        self.skew_s = None
 
     @property
     def is_wrong(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,10 +55,11 @@ class Depot:
     """`dirty` says that what was sent may no longer be what is wanted, `look_s` when it will be by
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
     the best plan for it yet. `known_until` holds the end of each of `series` that has one.
-    `unarmed`: why nothing may charge. `over_s`: since when what cannot be lowered exceeds a limit.
-    `kinds`: what was learned of each kind of station. `store_trouble` is why nothing can be kept,
-    None while it can; `memory_lost` is why this run knows nothing of the ones before, until that is
-    told."""
+    `incomplete`: the keys that nobody has told of a vehicle that is therefore not planned.
+    `unarmed`: why nothing may charge. `over_since_s`: the limits that what cannot be lowered
+    exceeds, and since when. `kinds`: what was learned of each kind of station. `store_trouble` is
+    why nothing can be kept, None while it can; `memory_lost` is why this run knows nothing of the
+    ones before, until that is told."""
 
     site: SiteSpec
     trigger: Trigger
@@ -67,6 +69,7 @@ class Depot:
     routes: dict[str, Route] = field(default_factory=dict)
     series: dict[str, Series] = field(default_factory=dict)
     known_until: dict[str, datetime] = field(default_factory=dict)
+    incomplete: dict[str, tuple[str, ...]] = field(default_factory=dict)
     override: LimitOverride | None = None
     pins: dict[str, str] = field(default_factory=dict)
     replies: OrderedDict[str, Json] = field(default_factory=OrderedDict)
@@ -84,7 +87,7 @@ class Depot:
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)
     clock: OwnClock = field(default_factory=OwnClock)
-    over_s: float | None = None
+    over_since_s: dict[str, float] = field(default_factory=dict)
     store_trouble: str | None = None
     memory_lost: str | None = None
     peak_kw: float = 0.0
@@ -101,6 +104,12 @@ class Depot:
         vehicle = self.transactions[evse.transaction].vehicle
         belief = self.vehicles.get(vehicle) if vehicle is not None else None
         return vehicle if belief is not None and belief.vehicle is not None else None
+
+    def most_kw_at(self, evse: Evse) -> float:
+        """The most that the vehicle at `evse` can take; nothing is known of a stranger."""
+        vehicle = self.vehicle_at(evse)
+        known = self.vehicles[vehicle].vehicle if vehicle is not None else None
+        return known.max_charge_kw if known is not None else math.inf
 
     def vehicle_of_token(self, id_token: str | None) -> str | None:
         """The vehicle that a token tells: by the settings, or a token that is a vehicle's id."""

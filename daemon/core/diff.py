@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from daemon.core.budget import Booking, Budget, Told, fit, granted
+from daemon.core.keeps import Keeps
 from daemon.core.station import Evse, Station
 
 # What can be asked of stations lies on a grid of 10 W or 0.1 A, so less than half of its finest
@@ -15,8 +16,7 @@ from daemon.core.station import Evse, Station
 TOLERANCE_KW = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(NamedTuple):
     """What an EVSE is to draw, in kW, and what it is booked at as things are."""
 
     station: Station
@@ -29,8 +29,7 @@ class Wish:
         return self.station.id, self.evse.spec.connector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """What one EVSE is to be lent instead of what it holds."""
 
     station: Station
@@ -66,7 +65,7 @@ def diff(
             lowered.append((wish, kw))
         elif kw > follows_kw + TOLERANCE_KW:
             raised.append((wish, kw))
-        elif is_due(wish, kw, now_s):
+        elif is_due(wish, kw, now_s) or _may_have_forgotten(wish):
             kept.append(Change(station=station, evse=evse, kw=kw))
     pending = bool(lowered) or any(_is_settling(wish.evse, now_s) for wish in listed)
     room = budget.copy()
@@ -79,8 +78,9 @@ def diff(
         change = None
         if may_rise(wish.station):
             change = _raise(room, wish, kw, now_s, told, pending=pending)
-        if change is None and is_due(wish, wish.evse.follows_kw(now_s), now_s):
-            change = Change(station=wish.station, evse=wish.evse, kw=wish.evse.follows_kw(now_s))
+        follows_kw = wish.evse.follows_kw(now_s)
+        if change is None and (is_due(wish, follows_kw, now_s) or _may_have_forgotten(wish)):
+            change = Change(station=wish.station, evse=wish.evse, kw=follows_kw)
         if change is not None:
             kept.append(change)
     return reductions + kept
@@ -120,6 +120,12 @@ def _raise(
         Booking(max(lent.soon_kw, wish.booked.soon_kw), max(lent.later_kw, wish.booked.later_kw)),
     )
     return Change(station=wish.station, evse=wish.evse, kw=most_kw)
+
+
+def _may_have_forgotten(wish: Wish) -> bool:
+    """One that keeps nothing may have lost its fallback while nobody charged there: a transaction
+    is told its power at once, be it no other than the fallback."""
+    return wish.station.keeps is Keeps.NOTHING and wish.evse.confirmed is None
 
 
 def is_due(wish: Wish, kw: float, now_s: float) -> bool:

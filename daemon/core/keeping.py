@@ -108,11 +108,11 @@ def publish_vehicle(vehicle: str, belief: VehicleBelief) -> Publish:
 def save_evse(station: Station, evse: Evse) -> Save:
     """What was still being left when we die may be drawn when we are back."""
     reading = evse.reading
-    powers = [lease.kw for lease in evse.booked_leases()]
-    lasts = [lease.until_s == FOREVER for lease in evse.booked_leases()]
-    value = {
+    leases = evse.booked_leases()
+    powers = [lease.kw for lease in leases]
+    value: Json = {
         "held_kw": max([*powers, *(kw for _, kw in evse.settling)]) if powers else None,
-        "lasts": any(lasts),
+        "lasts": any(lease.until_s == FOREVER for lease in leases),
         "floor_kw": evse.floor_kw,
         "fixed": evse.fixed,
         "override": evse.override,
@@ -125,7 +125,7 @@ def save_evse(station: Station, evse: Evse) -> Save:
         },
     }
     key = f"{station.id}/{evse.spec.connector}"
-    return Save(record=Fact(kind="evse", key=key, value=_json(value)))
+    return Save(record=Fact(kind="evse", key=key, value=value))
 
 
 def save_station(station: Station) -> Save:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.core.alerts import alert
-from daemon.core.budget import booking
+from daemon.core.budget import SITE, booking, limits_above
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
@@ -19,17 +19,21 @@ PATIENCE_S, REFUSALS = 40.0, 2
 
 def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     """Asks once for the end of each transaction whose EVSE was metered to draw more than it was
-    told, or goes on refusing to be told less; and only while it costs a limit: the site's meter
-    shows an overload that outlasted cuts, or what cannot be lowered has not fitted for a while, as
-    far as that meter tells. The vehicle stays where it is; somebody has to look."""
-    if not _costs_a_limit(depot, now):
+    told, or goes on refusing to be told less; and only while it costs a limit above it: the site's
+    meter shows an overload that outlasted cuts, or what cannot be lowered has not fitted for a
+    while, as far as that meter tells. The vehicle stays where it is; somebody has to look."""
+    broken = _broken_limits(depot, now)
+    if not broken:
         return
+    parents = {circuit.id: circuit.parent for circuit in depot.site.circuits}
     for station, evse in depot.evses():
         running = evse.transaction
         disobeys = evse.fixed in {DISOBEYS, STUCK} or _goes_on_refusing(station, evse, depot, now)
         if not disobeys or running is None or not station.online:
             continue
         if evse.stop_asked == running:
+            continue
+        if broken.isdisjoint(limits_above(parents, evse.spec.circuit)):
             continue
         evse.stop_asked = running
         transaction_id = depot.transactions[running].station_transaction_id
@@ -44,12 +48,15 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
         )
 
 
-def _costs_a_limit(depot: Depot, now: Now) -> bool:
+def _broken_limits(depot: Depot, now: Now) -> set[str]:
+    """A circuit has no meter but its chargers', so it is judged by what is booked."""
+    since_s = depot.over_since_s
+    broken = {name for name, at_s in since_s.items() if now.monotonic_s >= at_s + PATIENCE_S}
     if depot.meter.forces_zero:
-        return True
-    if depot.over_s is None or now.monotonic_s < depot.over_s + PATIENCE_S:
-        return False
-    return not _all_fits(depot, now)
+        broken.add(SITE)
+    elif SITE in broken and _site_fits(depot, now):
+        broken.remove(SITE)
+    return broken
 
 
 def _goes_on_refusing(station: Station, evse: Evse, depot: Depot, now: Now) -> bool:
@@ -60,9 +67,9 @@ def _goes_on_refusing(station: Station, evse: Evse, depot: Depot, now: Now) -> b
     return booked.soon_kw > evse.floor_kw
 
 
-def _all_fits(depot: Depot, now: Now) -> bool:
-    """Whether the site's meter shows that bookings which exceed a limit are not drawn."""
-    meter = depot.meter
-    if not depot.site.metered or meter.is_blind or meter.import_kw is None:
+def _site_fits(depot: Depot, now: Now) -> bool:
+    """Whether the site's meter shows that bookings which exceed its limit are not drawn."""
+    meter, site = depot.meter, depot.site
+    if not site.metered or meter.is_blind or meter.import_kw is None:
         return False
-    return meter.import_kw <= depot.limit_kw()[0].at(now.utc)
+    return not meter.exceeds(depot.limit_kw()[0].at(now.utc), site.phases, site.voltage_v)

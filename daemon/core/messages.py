@@ -88,13 +88,6 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
         belief.energy_kwh = before.energy_kwh
     if before is not None and "plugged" not in told:
         belief.plugged = before.plugged
-    if belief.missing and (before is None or before.missing != belief.missing):
-        missing = ", ".join(belief.missing)
-        yield Note(
-            name="vehicle_incomplete",
-            level="warning",
-            fields={"vehicle": message.id, "missing": missing},
-        )
     told_anew = before is None or _differs(before.values, told) or before.vehicle is None
     depot.vehicles[message.id] = belief
     yield from tell_vehicle(message.id, belief)

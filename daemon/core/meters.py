@@ -41,7 +41,7 @@ def take_samples(
             yield _note(DOUBTS[doubt], station, evse)
         past = is_past(station, at, now)
         taken_at = believed(at, now)
-        if learn(evse, _currents_a(group)):
+        if learn(evse, _currents_a(group), depot.most_kw_at(evse)):
             depot.dirty = True
         evse.told_register |= register is not None
         if not past:

@@ -19,7 +19,7 @@ URGENT_S = 10.0
 
 
 def watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> Iterator[Effect]:
-    """Tells once when what cannot be lowered exceeds a limit, and once when it fits: the bookings
+    """Tells when what cannot be lowered exceeds one more limit, and when all fits: the bookings
     of those that cannot be told, and the floors of those that can."""
     if depot.since_s is None:
         depot.since_s = now.monotonic_s
@@ -30,22 +30,24 @@ def watch_overload(depot: Depot, wishes: list[Wish], room: Budget, now: Now) -> 
         least.take(wish.evse, sure)
     over = least.overload_kw()
     all_heard = all(station.online or not station.was_heard for station in depot.stations.values())
-    if over and depot.over_s is None:
-        if not all_heard and now.monotonic_s < depot.since_s + GRACE_S:
-            return
-        depot.over_s = now.monotonic_s
+    before = depot.over_since_s
+    if not all_heard and now.monotonic_s < depot.since_s + GRACE_S:
+        over = {name: kw for name, kw in over.items() if name in before}
+    depot.over_since_s = {name: before.get(name, now.monotonic_s) for name in over}
+    if over.keys() - before.keys():
         where = ", ".join(f"{name} by {kw:.1f} kW" for name, kw in sorted(over.items()))
         text = f"what cannot be lowered may exceed its limit: {where}"
         yield from alert(depot, now, "limit_cannot_hold", text, severity="critical")
-    elif not over and depot.over_s is not None:
-        depot.over_s = None
+    elif before and not over:
         yield from alert(depot, now, "limit_holds", "all bookings fit again", severity="info")
-    if depot.over_s is not None:
-        _press(depot, now)
+    if over:
+        _press(depot, room, now)
 
 
-def _press(depot: Depot, now: Now) -> None:
-    """While a limit cannot hold, who refuses or is silent is asked again soon."""
+def _press(depot: Depot, room: Budget, now: Now) -> None:
+    """Below a limit that cannot hold, who refuses or is silent is asked again soon."""
     for _, evse in depot.evses():
-        if evse.fixed in {REFUSES, SILENT} and evse.retry_s is not None:
+        if evse.fixed not in {REFUSES, SILENT} or evse.retry_s is None:
+            continue
+        if not depot.over_since_s.keys().isdisjoint(room.above(evse.spec.circuit)):
             evse.retry_s = min(evse.retry_s, now.monotonic_s + URGENT_S)

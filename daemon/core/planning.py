@@ -25,6 +25,8 @@ from planner.snapshot import Snapshot
 from protocol.mqtt import topics
 
 PARAMS: TypeAdapter[Params] = TypeAdapter(Params)
+# An alert names so many vehicles.
+NAMED = 10
 
 
 def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
@@ -35,6 +37,7 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
     if now.utc < EARLIEST:
         return  # told once at the start; the reasons wait until the clock is right
     reasons = depot.trigger.take(now.monotonic_s)
+    yield from _tell_incomplete(depot, now)
     revision = depot.revision + 1
     try:
         snapshot = take(depot, revision, now)
@@ -63,6 +66,25 @@ def start_if_due(depot: Depot, now: Now) -> Iterator[Effect]:
         seed=depot.site.seed,
         trigger=reasons,
     )
+
+
+def _tell_incomplete(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Vehicles that no plan can hold, once each and again when other keys are missing."""
+    before, depot.incomplete = depot.incomplete, _incomplete(depot)
+    new = {v: keys for v, keys in depot.incomplete.items() if before.get(v) != keys}
+    if not new:
+        return
+    named = [f"{v} ({', '.join(keys)})" for v, keys in list(new.items())[:NAMED]]
+    more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
+    text = (
+        "not planned, as neither the settings nor fleet/vehicles/ID over MQTT tell the keys in "
+        f"parentheses: {', '.join(named)}{more}"
+    )
+    yield from alert(depot, now, "vehicle_incomplete", text)
+
+
+def _incomplete(depot: Depot) -> dict[str, tuple[str, ...]]:
+    return {id: belief.missing for id, belief in depot.vehicles.items() if belief.vehicle is None}
 
 
 def on_ready(depot: Depot, event: PlanReady, now: Now) -> Iterator[Effect]:

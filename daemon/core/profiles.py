@@ -7,8 +7,8 @@ between 0 and what a connector can charge with becomes 0 (IEC 61851-1: 0 or at l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from daemon.core.site import EvseSpec
 from daemon.core.station import Capabilities
@@ -29,8 +29,7 @@ ROUNDING = 1e-6
 DIRECT_V = 1000.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Electrics:
+class Electrics(NamedTuple):
     """How a connector's kW relate to a station's unit."""
 
     spec: EvseSpec

@@ -24,9 +24,12 @@ def budget_of(depot: Depot, now: Now) -> Budget:
     net_kw = _highest_net_kw(base, pv, now.utc, end)
     if depot.meter.is_blind:
         net_kw = base.highest(now.utc, end)
+    admitted_kw = _admitted_kw(depot)
+    net_kw += admitted_kw
     soon = _less(phases.of_limit(limit_kw, site.phases), net_kw, measured)
     least_kw = min(limit_kw, *(p.value for p in limit.points if p.at > now.utc), limit_kw)
-    most_kw = max(base.at(now.utc), *(p.value for p in base.points if p.at > now.utc), net_kw)
+    most_kw = max([base.at(now.utc), *(p.value for p in base.points if p.at > now.utc)])
+    most_kw = max(most_kw + admitted_kw, net_kw)
     later = _less(phases.of_limit(least_kw, site.phases), most_kw, measured)
     budget = Budget(
         soon={SITE: soon},
@@ -39,6 +42,12 @@ def budget_of(depot: Depot, now: Now) -> Budget:
         coming = (p.value for p in circuit.limit_kw.points if p.at > now.utc)
         budget.later[circuit.id] = phases.of_limit(min(kw, *coming, kw), site.phases)
     return budget
+
+
+def _admitted_kw(depot: Depot) -> float:
+    """What stations that no setting names may draw while they have told of no connector yet."""
+    stations = depot.stations.values()
+    return sum(one.spec.fallback_kw for one in stations if not one.spec.declared and not one.evses)
 
 
 def window_s(depot: Depot) -> float:

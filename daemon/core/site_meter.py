@@ -39,6 +39,15 @@ class SiteMeter:
     residual_s: float | None = None
     residual_told: bool = False
 
+    def exceeds(self, limit_kw: float, site_phases: int, voltage_v: float) -> bool:
+        """Whether the newest sample is above a limit, as a whole or on a phase that it tells."""
+        if self.import_kw is None:
+            return False
+        over = self.import_kw > limit_kw
+        if self.phases_a is not None and site_phases == 3:
+            over |= max(self.phases_a) > limit_kw * 1000 / 3 / voltage_v
+        return over
+
     @property
     def is_blind(self) -> bool:
         return self.blind is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from daemon.core.alerts import alert
 from daemon.core.budget import promised
@@ -11,7 +11,7 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
-from daemon.core.phases import Draw, draw
+from daemon.core.phases import Draw, flow, told_kw
 from daemon.core.site_meter import LEAPS
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -45,13 +45,11 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _watch_leaps(depot, event, now)
     meter.heard_s, meter.at = now.monotonic_s, event.at
     meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
-    base = _base(depot, event, now)
-    held = [b for s, b in meter.bases if s > now.monotonic_s - HOLD_S]
-    meter.bases.append((now.monotonic_s, base))
+    meter.bases.append((now.monotonic_s, _base(depot, event, now)))
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
     before = meter.base_kw
-    a, b, c, d = (max(values) for values in zip(base, *held, strict=True))
+    a, b, c, d = (max(values) for values in zip(*[b for _, b in meter.bases], strict=True))
     meter.base_kw = (a, b, c, d)
     if any(abs(x - y) > 0.05 for x, y in zip(before, meter.base_kw, strict=True)):
         depot.dirty = True
@@ -102,7 +100,10 @@ def _blindness(depot: Depot, now: Now) -> str | None:
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
     """A sample that is old, repeated, or more than the site could carry is none."""
     most_kw = PLAUSIBLE * max(depot.site.import_limit_kw, 10.0)
+    most_a = most_kw * 1000 / depot.site.voltage_v
     if not abs(event.import_kw) <= most_kw:
+        return False
+    if not all(abs(amperes) <= most_a for amperes in event.phases_a or ()):
         return False
     if event.at is None:
         return True
@@ -131,7 +132,8 @@ def _watch_leaps(depot: Depot, event: SiteMetered, now: Now) -> None:
 
 def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
     """What the site draws besides charging: the meter less all chargers."""
-    charging = [_drawn(depot, station, evse, now) for station, evse in depot.evses()]
+    fresh_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
+    charging = [_drawn(depot, station, evse, now, fresh_from) for station, evse in depot.evses()]
     a, b, c, d = (sum(part) for part in zip((0.0,) * 4, *charging, strict=True))
     if event.phases_a is not None:
         kw = [amperes * depot.site.voltage_v / 1000 for amperes in event.phases_a]
@@ -140,7 +142,7 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
     return (event.import_kw - a, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
-def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
+def _drawn(depot: Depot, station: Station, evse: Evse, now: Now, fresh_from: datetime) -> Draw:
     """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
     else the most that it has promised to stay below. Its meter's word may be a mean that is older
     than a cut: what is above its promise is no charging that anybody makes room for, and counts as
@@ -148,25 +150,20 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Draw:
     shows."""
     if station.online and evse.transaction is None:
         return (0.0, 0.0, 0.0, 0.0)
-    fresh = timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    settled = timedelta(seconds=depot.site.settle_s)
     kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
     reading = evse.reading
     if reading is not None and evse.changed_at is not None and station.online:
-        since = max(now.utc - fresh, evse.changed_at + settled)
-        if reading.at >= since:
-            kw = min(kw, evse.power_kw)
-    return draw(evse, kw)
+        settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
+        if reading.at >= fresh_from and reading.at >= settled_at:
+            kw = min(kw, told_kw(evse, evse.power_kw))
+    return flow(evse, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     """An overload that outlasts the first cuts: all fall back, and then to nothing."""
     meter = depot.meter
     limit_kw = depot.limit_kw()[0].at(now.utc)
-    over = event.import_kw > limit_kw * (1 + TOLERANCE)
-    if event.phases_a is not None and depot.site.phases == 3:
-        each_a = limit_kw * 1000 / 3 / depot.site.voltage_v
-        over |= max(event.phases_a) > each_a * (1 + TOLERANCE)
+    over = meter.exceeds(limit_kw * (1 + TOLERANCE), depot.site.phases, depot.site.voltage_v)
     if over:
         meter.calm_s = None
         meter.over_s = meter.over_s if meter.over_s is not None else now.monotonic_s

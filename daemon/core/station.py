@@ -125,13 +125,19 @@ class Evse:
 
     def leases(self) -> list[Lease]:
         """All it may be following."""
-        may = (self.confirmed, self.unconfirmed, self.asked[1] if self.asked else None)
-        return [lease for lease in may if lease is not None]
+        leases = [] if self.confirmed is None else [self.confirmed]
+        if self.unconfirmed is not None:
+            leases.append(self.unconfirmed)
+        if self.asked is not None:
+            leases.append(self.asked[1])
+        return leases
 
     def booked_leases(self) -> list[Lease]:
         """All it may be following, and what it has not shown to have left."""
-        left = [] if self.leaving is None else [self.leaving.lease]
-        return self.leases() + left
+        leases = self.leases()
+        if self.leaving is not None:
+            leases.append(self.leaving.lease)
+        return leases
 
     def held_kw(self, now_s: float, *, keeps_leases: bool) -> float:
         """The most it may be following."""

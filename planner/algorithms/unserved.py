@@ -210,7 +210,9 @@ class Reasons:
         """The limit that alone would have to be higher, else all of them, and by how much."""
         vehicle = self._chosen.vehicles[option.vehicle]
         above = self._reach.limits_above(vehicle)
-        most_kw = self._reach.best_kw(vehicle)
+        # Beside what fixed loads alone take above a limit.
+        above_kw = max((float(-self._line.limits[i].room_kw.min()) for i in above), default=0.0)
+        most_kw = self._reach.best_kw(vehicle) + max(0.0, above_kw)
 
         def enough(places: Sequence[int]) -> Callable[[float], bool]:
             def holds(kw: float) -> bool:

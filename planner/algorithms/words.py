@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from planner.algorithms.unserved import Reasons
-from planner.drafts.assemble import SITE, follow, load_kw, site_import
-from planner.drafts.choices import Choices
+from planner.drafts.assemble import MISSING_KWH, SITE, follow, load_kw, site_import
+from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, kw_at
 from planner.drafts.draft import Charge, Draft, Trace, Visit, plugged_at
 from planner.drafts.timeline import Floats, Limit, Socket, Timeline
@@ -156,15 +156,24 @@ class Words:
         return f"{what} to {least_kw:.1f} kW until {self._clock(charges[-1].end_s)}"
 
     def _slow(self, visit: Visit) -> Iterator[Charge]:
-        """The charges below the power allowed, but for the last one, which ends with enough."""
+        """The charges below the power allowed, but for a last one that ends with enough."""
         vehicle, connector = self._chosen.vehicles[visit.vehicle], self._connector(visit)
         pieces = curve(vehicle)
         most_kw = min(connector.max_kw, vehicle.max_charge_kw)
-        for charge in visit.charges[:-1]:
+        for charge in visit.charges[:-1] if self._ends_with_enough(visit) else visit.charges:
             if charge.kw < 0.95 * most_kw:
                 reached_kwh = self._reached_kwh[vehicle.id, charge.start_s]
                 if charge.kw < 0.95 * min(most_kw, kw_at(pieces, reached_kwh)):
                     yield charge
+
+    def _ends_with_enough(self, visit: Visit) -> bool:
+        """Whether the vehicle then lacks nothing for what it charges for."""
+        trace, drive = self.traces[visit.vehicle], self._next(visit)
+        if drive is None:
+            lack_kwh = self._chosen.vehicles[visit.vehicle].target_kwh - trace.end_kwh
+        else:
+            lack_kwh = drive.need_kwh - dict(trace.departures)[drive]
+        return lack_kwh <= MISSING_KWH
 
     @cached_property
     def _reached_kwh(self) -> dict[tuple[str, float], float]:
@@ -182,11 +191,15 @@ class Words:
         assert visit.socket is not None
         return self._connectors[visit.socket]
 
-    def _purpose(self, visit: Visit) -> str:
+    def _next(self, visit: Visit) -> Drive | None:
+        """The first departure after the visit's charging."""
         drives = self._draft.drives.get(visit.vehicle, [])
         after = [d for d in drives if d.depart_s >= visit.charges[-1].end_s - 1e-6]
-        if after:
-            drive = min(after, key=lambda d: d.depart_s)
+        return min(after, key=lambda d: d.depart_s, default=None)
+
+    def _purpose(self, visit: Visit) -> str:
+        drive = self._next(visit)
+        if drive is not None:
             return f"departs at {self._clock(drive.depart_s)} on {drive.route}"
         vehicle = self._chosen.vehicles[visit.vehicle]
         end_kwh = self.traces[visit.vehicle].end_kwh

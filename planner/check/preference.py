@@ -1,36 +1,45 @@
-"""`charger_preference` where the operator made it a law: connectors that are left alone."""
+"""Rules of the time of the day that the operator made laws: when connectors are left alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from planner.check.breach import TIME, Breach
 from planner.check.facts import Facts
-from planner.soft import ChargerPreference
+from planner.plan import Stay
+from planner.soft import ChargerPreference, Triad
 
 _DAY = timedelta(days=1)
+_YEAR = range(1, 13)
 
 
 def check_preference(facts: Facts) -> Iterator[Breach]:
-    """No power flows in its window at a connector that has a cost."""
-    rule = facts.snapshot.rules.soft.charger_preference
-    if rule is None or not rule.hard:
-        return
+    """No power flows in the window of `charger_preference` at a connector that has a cost, and none
+    at all in that of `triad`."""
+    wish, triad = facts.snapshot.rules.soft.charger_preference, facts.snapshot.rules.soft.triad
     for stays in facts.stays.values():
         for stay in stays:
-            if rule.cost_of(*stay.key) <= 0:
-                continue
-            powered = [p for p in stay.periods if p.kw > 0]
-            barred = next((p for p in powered if _touches(rule, p.start, p.end)), None)
-            if barred is not None:
-                where = f"stay of {stay.vehicle} at {stay.station}/{stay.connector}"
-                text = "the connector is to be left alone at that time"
-                yield Breach(law=5, where=where, at=barred.start, text=text)
+            if wish is not None and wish.hard and wish.cost_of(*stay.key) > 0:
+                yield from _powered(stay, wish, _YEAR, "the connector is to be left alone")
+            if triad is not None and triad.hard:
+                yield from _powered(stay, triad, triad.months, "the triad is to be left alone")
 
 
-def _touches(rule: ChargerPreference, start: datetime, end: datetime) -> bool:
+def _powered(
+    stay: Stay, rule: ChargerPreference | Triad, months: Sequence[int], text: str
+) -> Iterator[Breach]:
+    powered = [p for p in stay.periods if p.kw > 0]
+    barred = next((p for p in powered if _touches(rule, months, p.start, p.end)), None)
+    if barred is not None:
+        where = f"stay of {stay.vehicle} at {stay.station}/{stay.connector}"
+        yield Breach(law=5, where=where, at=barred.start, text=f"{text} at that time")
+
+
+def _touches(
+    rule: ChargerPreference | Triad, months: Sequence[int], start: datetime, end: datetime
+) -> bool:
     """Whether any of `[start, end)` is in the window of its own day or of the evening before."""
     if rule.window is None:
         return True
@@ -41,7 +50,7 @@ def _touches(rule: ChargerPreference, start: datetime, end: datetime) -> bool:
         night = _DAY if closes <= opens else timedelta()
         begins = datetime.combine(day, opens, zone)
         ends = datetime.combine(day + night, closes, zone)
-        if begins < end - TIME and start + TIME < ends:
+        if day.month in months and begins < end - TIME and start + TIME < ends:
             return True
         day += _DAY
     return False

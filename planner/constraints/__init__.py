@@ -32,6 +32,7 @@ from planner.constraints import (
     shift_hours,
     shifts,
     target,
+    triad,
 )
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Timeline
@@ -64,6 +65,7 @@ SOFT: tuple[SoftRule, ...] = (
     energy_feasibility,
     energy_margin,
     charger_preference,
+    triad,
     *ABOUT_ROUTES,
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.series import Series
-from planner.snapshot import Snapshot
+from planner.snapshot import Connector, Snapshot
 
 Floats = NDArray[np.float64]
 Socket = tuple[str, int]
@@ -164,20 +164,33 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
         )
 
 
-def _left_alone(snapshot: Snapshot, spans: Iterable[tuple[datetime, datetime]]) -> Iterable[Limit]:
-    """A hard `charger_preference`: nothing in steps that its window touches, else any power."""
-    rule = snapshot.rules.soft.charger_preference
-    if rule is None or not rule.hard:
-        return
-    avoided = [c for c in snapshot.connectors if c.controllable and rule.cost_of(*c.key) > 0]
-    windows = rule.spans(snapshot.taken_at, snapshot.end)
-    any_kw = 1.0 + sum(c.max_kw for c in avoided)
-    barred = [any(a < end and start < b for start, end in windows) for a, b in spans]
-    yield Limit(
-        name="the charger preference",
+def _left_alone(snapshot: Snapshot, steps: Iterable[tuple[datetime, datetime]]) -> Iterable[Limit]:
+    """Hard rules of the time of the day: nothing at some connectors in steps that it touches, else
+    any power."""
+    steps, soft = list(steps), snapshot.rules.soft
+    begin, end = snapshot.taken_at, snapshot.end
+    wish, triad = soft.charger_preference, soft.triad
+    usable = [c for c in snapshot.connectors if c.controllable]
+    if wish is not None and wish.hard:
+        avoided = [c for c in usable if wish.cost_of(*c.key) > 0]
+        yield _barred("the charger preference", avoided, wish.spans(begin, end), steps)
+    if triad is not None and triad.hard:
+        yield _barred("the triad hours", usable, triad.spans(begin, end), steps)
+
+
+def _barred(
+    name: str,
+    connectors: Sequence[Connector],
+    times: Sequence[tuple[datetime, datetime]],
+    steps: Sequence[tuple[datetime, datetime]],
+) -> Limit:
+    any_kw = 1.0 + sum(c.max_kw for c in connectors)
+    barred = [any(a < end and start < b for start, end in times) for a, b in steps]
+    return Limit(
+        name=name,
         room_kw=np.where(barred, BARRED_KW, any_kw),
         fallback_kw=0.0,
-        sockets=frozenset(c.key for c in avoided),
+        sockets=frozenset(c.key for c in connectors),
     )
 
 

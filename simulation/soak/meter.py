@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulation.soak.world import World
 
 EVERY_S = 2.0
+SITE_PHASES = tuple(on_phase(SITE, n) for n in PHASES)
 NOISE_KW = 0.01
 
 
@@ -80,7 +81,7 @@ class Meter:
     def _measured(self) -> tuple[float, list[float], datetime]:
         lines = self._world.ledger.lines
         noise_kw = self._rng.gauss(0, NOISE_KW)
-        phases_kw = [lines[on_phase(SITE, n)].draw_kw + noise_kw / 3 for n in PHASES]
+        phases_kw = [lines[name].draw_kw + noise_kw / 3 for name in SITE_PHASES]
         at = self._world.clock.truth() - timedelta(milliseconds=200)
         return round(lines[SITE].draw_kw + noise_kw, 3), phases_kw, at
 

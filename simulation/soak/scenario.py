@@ -23,7 +23,8 @@ LIMIT_SHARES = (0.35, 0.55)
 # The limit that an operator has set for a while, on the same power as the site's own.
 ORDERED = "site as ordered"
 FEEDERS = ("feeder-a", "feeder-b")
-# Depots whose operator has said of what class the stations are; elsewhere it has to be learned.
+# Depots whose operator has said of what class all stations are. Elsewhere it has to be learned, but
+# for those that keep nothing: what they draw at their first drop nobody could know.
 PINNED_SHARE = 0.5
 # Depots in which somebody has noted which phase is wired to which.
 SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
@@ -147,7 +148,7 @@ def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> Statio
     return StationSpec(
         id=make.id,
         fallback_kw=share_kw * evses,
-        pinned=Keeps(make.keeping) if pinned else None,
+        pinned=Keeps(make.keeping) if pinned or make.keeping is Keeping.C else None,
         evses=tuple(
             EvseSpec(
                 connector=number,

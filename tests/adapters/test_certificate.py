@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidMessage
 
 from daemon.adapters.certificate import ServerTls
 from daemon.core.events import Noticed
@@ -95,6 +96,51 @@ async def test_a_pair_that_cannot_be_used_is_told_of_once_and_the_old_one_is_sho
         pass
     files.make()
     assert [notice.kind for notice in looks(tls)] == ["certificate_taken"]
+
+
+@pytest.fixture
+def stations(tmp_path: Path, require_tool: Callable[[str], Path]) -> dict[str, Files]:
+    """Two that sign their own certificate, and so are their own authority."""
+    found = {}
+    for name in ("old", "new"):
+        (folder := tmp_path / name).mkdir()
+        found[name] = Files(require_tool("openssl"), folder)
+        found[name].make()
+    return found
+
+
+def shows(files: Files, own: Files, newest: ssl.TLSVersion) -> ssl.SSLContext:
+    context = files.trusted()
+    context.load_cert_chain(own.certificate, own.key)
+    context.maximum_version = newest
+    return context
+
+
+@pytest.mark.fault(77)
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_another_authority_is_asked_of_new_connections_and_the_one_before_is_forgotten(
+    files: Files, stations: dict[str, Files], serve: Serve, newest: ssl.TLSVersion
+) -> None:
+    authority = files.certificate.with_name("authority.pem")
+    shutil.copy(stations["old"].certificate, authority)
+    tls = ServerTls(files.certificate, files.key, authority)
+    server = await serve(answers=True, tls=tls.context)
+    contexts = {name: shows(files, own, newest) for name, own in stations.items()}
+    async with AsyncExitStack() as links:
+        old = await links.enter_async_context(station(server, ssl=contexts["old"]))
+        with pytest.raises((ssl.SSLError, InvalidMessage, ConnectionError)):
+            await links.enter_async_context(station(server, "CP02", ssl=contexts["new"]))
+        shutil.copy(stations["new"].certificate, authority)
+        (notice,) = looks(tls)
+        assert (notice.kind, str(authority) in notice.text) == ("certificate_taken", True)
+        new = await links.enter_async_context(station(server, "CP02", ssl=contexts["new"]))
+        with pytest.raises((ssl.SSLError, InvalidMessage, ConnectionError)):
+            await links.enter_async_context(station(server, "CP02", ssl=contexts["old"]))
+        for client in (old, new):
+            assert (await ask(client, '[2,"h","Heartbeat",{}]'))[:2] == [3, "h"]
+        authority.write_text("no certificate")
+        assert [notice.kind for notice in looks(tls)] == ["certificate_refused"]
+        await links.enter_async_context(station(server, "CP02", ssl=contexts["new"]))
 
 
 @pytest.mark.fault(77)

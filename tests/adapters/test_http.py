@@ -163,6 +163,36 @@ async def test_hostile_text_stays_text_in_json() -> None:
 
 
 @pytest.mark.fault(36)
+async def test_connections_on_which_nothing_is_asked_make_room_for_who_asks() -> None:
+    idle: list[asyncio.StreamWriter] = []
+    async with serving(SampleView()) as server:
+        for _ in range(3):
+            for _ in range(60):
+                _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(b"GET /healthz HTTP/1.1\r\n")
+                idle.append(writer)
+            assert (await get(server.port, "/api/v1/state")).status == 200
+        for writer in idle:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@pytest.mark.fault(36)
+async def test_the_address_that_holds_most_connections_makes_room_first() -> None:
+    async with serving(SampleView()) as server:
+        address = ("127.0.0.1", server.port)
+        reader, kept = await asyncio.open_connection(*address, local_addr=("127.0.0.2", 0))
+        many = [await asyncio.open_connection(*address) for _ in range(150)]
+        kept.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        for writer in (kept, *(writer for _, writer in many)):
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@pytest.mark.fault(36)
 async def test_who_sends_a_byte_of_a_request_now_and_then_is_cut_off_and_harms_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

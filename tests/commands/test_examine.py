@@ -70,6 +70,23 @@ def test_a_fallback_too_small_to_charge_with_is_told(tmp_path: Path) -> None:
     assert "3 kW is below the least power of 4.2 kW" in found["fallback of CP01/2"].text
 
 
+@pytest.mark.parametrize(("url", "status"), [("embedded", "ok"), ("off", "fails")])
+def test_a_vehicle_that_lacks_keys_is_told_with_the_keys(
+    tmp_path: Path, url: str, status: str
+) -> None:
+    vehicle = {
+        "id": "V07", "type": "van", "battery_kwh": 80, "energy_kwh": 30, "target_kwh": 60,
+        "max_charge_kw": 50, "available_from": "2026-11-20T16:00:00Z",
+    }  # fmt: skip
+    whole = {**vehicle, "id": "V08", "plugs": ["ccs2"], "reserve_kwh": 8}
+
+    found = findings(tmp_path, mqtt={"url": url, "port": 0}, vehicles=[vehicle, whole])
+
+    assert found["vehicle V07"].status == status
+    assert "plugs" in found["vehicle V07"].text
+    assert "vehicle V08" not in found
+
+
 def test_a_folder_that_takes_no_files_fails(tmp_path: Path) -> None:
     # A file where a folder should be stops root too, unlike permissions.
     (tmp_path / "state").write_text("")

@@ -45,6 +45,19 @@ def test_the_worst_case_adds_the_highest_base_load_and_every_fallback() -> None:
     assert site.arithmetic() == "base load 12 + CP01 4.2 + CP02 5.5 = 21.7 kW, limit 22 kW"
 
 
+@pytest.mark.fault(2)
+def test_who_is_set_to_keep_nothing_counts_with_its_maximum() -> None:
+    keeps_nothing = {**station("CP01", 4.2, None), "capability_class": "C"}
+    found = settings_of(
+        site={"import_limit_kw": 30}, stations=[keeps_nothing, station("CP02", 5.5, None)]
+    )
+    site = worst_cases(found)[0]
+    assert site.arithmetic() == "base load 0 + CP01 22 + CP02 5.5 = 27.5 kW, limit 30 kW"
+    refused = refusal(site_of(settings_of(site={"import_limit_kw": 20}, stations=[keeps_nothing])))
+    assert refused is not None
+    assert "CP01 22 = 22 kW, limit 20 kW" in refused
+
+
 def test_a_circuit_counts_its_connectors_shares_and_its_childrens() -> None:
     found = settings_of(
         circuits=[

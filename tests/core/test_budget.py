@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.core.budget import SITE, Booking, Budget, fit, granted
+from daemon.core.instant import Now
 from daemon.core.keeps import Keeps
 from daemon.core.phases import draw, of_limit
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import Evse, Station, new_station
 from protocol.ocpp.model import RateUnit
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 VOLTAGE_V = 230.0
 PARENTS = {"yard": None, "row": "yard"}
@@ -116,6 +121,6 @@ def test_what_has_no_end_has_to_fit_when_we_are_silent_too() -> None:
     evse = station.evses[1]
     assert fit(room, [(station, evse, 22.0)], lambda _, __, kw: kw) == [15.0]
     station.keeps = Keeps.LEASES
-    station.clock.ahead_s.append(0.0)
+    station.clock.heard(NOON, Now(utc=NOON, monotonic_s=0.0))
     assert fit(room, [(station, evse, 22.0)], lambda _, __, kw: kw) == [22.0]
     assert granted(station, evse, 22.0) == Booking(22.0, 0.0)

@@ -13,6 +13,7 @@ from daemon.core.depot import LimitOverride
 from daemon.core.effects import Send
 from daemon.core.events import StationConnected
 from daemon.core.keeps import Keeps
+from planner.snapshot import Allocation, Route
 from protocol.ocpp.commands import (
     Answered,
     Lost,
@@ -20,6 +21,7 @@ from protocol.ocpp.commands import (
     SetChargingProfile,
     TimedOut,
 )
+from protocol.ocpp.events import TransactionEnded
 from protocol.ocpp.model import ChargingProfile, ProfilePurpose, RateUnit, Version
 from tests.core.bench import Bench, profile_kw, site, tx_profile
 
@@ -95,6 +97,49 @@ def test_a_lower_limit_cuts_at_once_without_a_plan_the_latest_departure_first() 
     assert told_kw(bench, "CP02") == pytest.approx(5.0, abs=0.07)
 
 
+@pytest.mark.fault(13)
+def test_a_lower_limit_cuts_who_leaves_last_first_and_who_is_to_charge_now_never_before() -> None:
+    bench = plugged(3, limit_kw=60.0)
+    bench.follow({(f"V0{n}", f"CP0{n}"): [15.0] * 8 for n in (1, 2, 3)})
+    bench.live(40)
+    applied = bench.depot.applied
+    assert applied is not None
+    departs = {"V01": 9, "V02": 2, "V03": 5}
+    routes = tuple(
+        Route(
+            id=vehicle,
+            depart=bench.utc + timedelta(hours=hours),
+            return_=bench.utc + timedelta(hours=hours + 3),
+            distance_km=20.0,
+            energy_kwh=10.0,
+            priority=1.0,
+            vehicle_types=("van",),
+        )
+        for vehicle, hours in departs.items()
+    )
+    allocations = tuple(Allocation(route=vehicle, vehicle=vehicle) for vehicle in departs)
+    bench.depot.applied = replace(
+        applied,
+        snapshot=replace(applied.snapshot, routes=routes),
+        plan=replace(applied.plan, allocations=allocations),
+    )
+
+    def lowered_to(limit_kw: float) -> set[str]:
+        """Who is lowered at once."""
+        bench.depot.override = LimitOverride(import_limit_kw=limit_kw, until=None)
+        bench.depot.dirty = True
+        bench.wait(0)
+        found = {name for name in bench.depot.stations if told_kw(bench, name) is not None}
+        bench.live(1)
+        return found
+
+    assert lowered_to(40.0) == {"CP01"}
+    assert lowered_to(25.0) == {"CP01", "CP03"}
+    bench.depot.stations["CP03"].evses[1].override = "charge_now"
+    bench.live(60)
+    assert [round(bench.follows_kw(f"CP0{n}")) for n in (1, 2, 3)] == [0, 0, 22]
+
+
 @pytest.mark.fault(5)
 def test_a_lost_answer_keeps_both_profiles_booked() -> None:
     bench = plugged()
@@ -145,6 +190,29 @@ def test_who_comes_back_unproven_is_booked_at_its_maximum_until_it_took_its_fall
     assert bench.booked_kw("CP01") == 22.0
     bench.answer_all("CP01")
     assert bench.booked_kw("CP01") == 0.0
+
+
+@pytest.mark.fault(8)
+def test_who_keeps_nothing_is_told_its_power_as_a_transaction_begins_though_it_gets_nothing() -> (
+    None
+):
+    """It may have lost its fallback meanwhile, and its vehicle starts within seconds."""
+    bench = plugged(limit_kw=22.0)
+    bench.follow({("V02", "CP02"): [22.0] * 8})
+    bench.live(20)
+    station = bench.depot.stations["CP01"]
+    bench.call(
+        "CP01", TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    )
+    bench.live(20)
+    station.keeps = Keeps.NOTHING
+    bench.depot.dirty = True
+    assert [c for c in bench.live(60) if tx_profile(c)] != [], "the other one is lent again"
+    assert bench.pending("CP01") is None
+    bench.plug_in("CP01", "V01", transaction="T2")
+    assert told_kw(bench, "CP01") == 0.0
+    bench.answer_all("CP01")
+    assert told_kw(bench, "CP01") is None, "once"
 
 
 @pytest.mark.fault(9)

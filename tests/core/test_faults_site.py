@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
 import pytest
 
+from daemon.core.budget import SITE
 from daemon.core.events import SiteMetered
-from daemon.core.phases import draw, learn
+from daemon.core.phases import draw, flow, learn, most_kw
+from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, new_station
 from planner.series import Series
@@ -84,6 +87,21 @@ def test_fault_12_a_silent_meter_leaves_what_is_declared_and_raises_nothing() ->
     assert "meter_back" in world.bench.alerts()
 
 
+def test_fault_12_a_blind_meter_leaves_no_sunshine_to_charge_with() -> None:
+    """Fault 12: the static safe budget is the limit less the declared base load alone."""
+    spec = replace(
+        site(1, limit_kw=40.0, base_load_kw=Series.constant(20.0), metered=True),
+        pv_kw=Series.constant(30.0),
+    )
+    bench = Bench.of(spec)
+    at = bench.now
+    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    assert budget_of(bench.depot, at).soon[SITE][0] == pytest.approx(40.0)
+    bench.wait(6)
+    assert bench.depot.meter.is_blind
+    assert budget_of(bench.depot, bench.now).soon[SITE][0] == pytest.approx(20.0)
+
+
 def test_fault_12_a_frozen_meter_is_seen_by_what_chargers_do() -> None:
     """Fault 12: site meter frozen: the same to the last digit while chargers change."""
     world = three()
@@ -105,6 +123,21 @@ def test_fault_12_what_no_meter_can_show_is_no_sample(kw: float) -> None:
     before = world.bench.depot.meter.base_kw
     world.yard.run(10)
     assert world.bench.depot.meter.base_kw == before
+    assert world.bench.depot.meter.is_blind
+
+
+@pytest.mark.parametrize("amperes", [float("nan"), float("inf"), 1e6])
+@pytest.mark.parametrize("phase", range(3))
+def test_fault_12_what_no_phase_can_carry_is_no_sample(amperes: float, phase: int) -> None:
+    """Fault 12: one of the phases is NaN, or a number that no site has."""
+    world = three()
+    world.samples = False
+    before = world.bench.depot.meter.base_kw
+    told = [60.0, 60.0, 60.0]
+    told[phase] = amperes
+    world.bench.apply(SiteMetered(import_kw=40.0, phases_a=(told[0], told[1], told[2])))
+    assert world.bench.depot.meter.base_kw == before
+    world.yard.run(6)
     assert world.bench.depot.meter.is_blind
 
 
@@ -198,12 +231,56 @@ def test_fault_15_phases_are_learned_from_their_currents_and_forgotten_on_eviden
     evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
     single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
     for _ in range(2):
-        learn(evse, single)
-    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
-    assert learn(evse, single)
-    assert draw(evse, 11.0)[1:] == pytest.approx((0.0, 3.67, 0.0), abs=0.01)
-    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0})
-    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
+        learn(evse, single, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+    assert learn(evse, single, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((3.67, 0.0, 3.67, 0.0), abs=0.01)
+    assert most_kw(evse, [(3.0, 9.0, 2.0, 0.0)]) == pytest.approx(6.0)
+    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0}, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+
+
+@pytest.mark.parametrize("vehicle_kw", [11.0, 22.0, math.inf])
+def test_fault_15_a_vehicle_made_for_more_phases_may_have_them_back(vehicle_kw: float) -> None:
+    """Fault 15: a vehicle of three phases that has lost two, and a stranger."""
+    spec = EvseSpec(connector=1, rotation=(2, 3, 1))
+    evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
+    single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
+    assert not any(learn(evse, single, vehicle_kw) for _ in range(5))
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+    for _ in range(3):
+        learn(evse, single, 7.4)
+    assert draw(evse, 11.0)[0] == pytest.approx(3.67, abs=0.01)
+    assert learn(evse, {}, vehicle_kw), "the fleet tells that it can take more"
+    assert draw(evse, 11.0)[0] == 11.0
+
+
+def test_fault_15_the_fallback_of_a_single_phase_is_booked_for_the_vehicle_after_it() -> None:
+    """Fault 15: the next vehicle has three phases, and falls back before we hear of it."""
+    spec = EvseSpec(connector=1, rotation=(1, 2, 3))
+    evse = new_station(StationSpec(id="A", fallback_kw=6.0, evses=(spec,))).evses[1]
+    evse.phases_used = frozenset({1})
+    assert draw(evse, 22.0) == pytest.approx((22 / 3, 22 / 3, 2.0, 2.0))
+    assert draw(evse, 6.0) == pytest.approx((6.0, 2.0, 2.0, 2.0))
+    assert flow(evse, 6.0) == pytest.approx((2.0, 2.0, 0.0, 0.0)), "what is left is base load"
+
+
+def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> None:
+    """Fault 15: amperes are told per phase; what the vehicle leaves is lent to others."""
+    names = ("CP01", "CP02", "CP03")
+    world = Site(*(Toy(name, phases=1) for name in names), limit_kw=55.0)
+    for name, rotation in zip(names, ((1, 2, 3), (2, 3, 1), (3, 1, 2)), strict=True):
+        belief = world.bench.depot.vehicles[name.replace("CP", "V")]
+        assert belief.vehicle is not None
+        belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
+        evse = world.bench.depot.stations[name].evses[1]
+        evse.spec = replace(evse.spec, rotation=rotation)
+        evse.phases_used = frozenset({1})
+    charge(world.yard, 7.4, 7.4, 7.4)
+    world.yard.run(120)
+    assert [world.bench.follows_kw(name) for name in names] == pytest.approx([22.0] * 3, abs=0.07)
+    assert world.import_kw == pytest.approx(BASE_KW + 22.0, abs=0.2)
+    assert world.over_s == 0
 
 
 def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:

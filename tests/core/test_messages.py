@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -64,6 +65,27 @@ def command(bench: Bench, message: CommandMessage) -> dict[str, object]:
     reply = json.loads(replies[-1].payload)
     assert isinstance(reply, dict)
     return reply
+
+
+def test_a_vehicle_that_lacks_a_key_is_not_planned_and_one_alert_names_the_key() -> None:
+    spec = site(2)
+    values = {k: v for k, v in vehicle_values().items() if k != "plugs"}
+    lacking = replace(spec.vehicles[1], values=values)
+    bench = Bench.of(replace(spec, vehicles=(spec.vehicles[0], lacking)))
+    for minutes in (0, 1, 2):
+        tell(bench, vehicle("V01", {"energy_kwh": 40.0 + minutes}, minutes))
+        bench.wait(60)
+        assert bench.depot.planning is not None
+        assert [one.id for one in bench.depot.planning.vehicles] == ["V01"]
+        bench.depot.planning = None
+    (told,) = [alert for alert in bench.depot.alerts if alert.kind == "vehicle_incomplete"]
+    assert "V02 (plugs)" in told.text
+    assert "V01" not in told.text
+    tell(bench, vehicle("V02", {"plugs": ["type2"]}, 3))
+    bench.wait(60)
+    assert bench.depot.planning is not None
+    assert [one.id for one in bench.depot.planning.vehicles] == ["V01", "V02"]
+    assert bench.alerts().count("vehicle_incomplete") == 1
 
 
 def test_a_vehicle_is_known_once_all_its_keys_were_told() -> None:

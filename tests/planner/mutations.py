@@ -21,6 +21,7 @@ from planner.soft import (
     ShiftHours,
     Soft,
     Swaps,
+    Triad,
 )
 from tests.planner.depots import after
 from tests.planner.plans import period, stay
@@ -211,6 +212,12 @@ YARD = (
                 costs={"CP1": 1}, window=("22:00", "17:15"), timezone="Europe/Berlin", hard=True
             )
         ),
+    ),
+    Mutation(
+        "in the triad",
+        5,
+        "the triad is to be left alone",
+        with_soft(triad=Triad(window=("17:30", "18:00"), hard=True)),
     ),
     Mutation(
         "safety margin",

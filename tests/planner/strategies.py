@@ -37,6 +37,7 @@ from planner.soft import (
     ShiftHours,
     Soft,
     Swaps,
+    Triad,
 )
 from tests.planner.depots import T0
 
@@ -158,6 +159,14 @@ def soft() -> st.SearchStrategy[Soft]:
             routes=st.sampled_from(("first", "all", "longest")),
         )
         | st.builds(ChargerPreference, costs=st.just({"CP1": 1.0}), hard=flags),
+        "triad": st.builds(
+            Triad,
+            window=st.sampled_from((("16:00", "19:00"), ("23:00", "01:00"))),
+            months=st.sampled_from(((11, 12, 1, 2), (6,))),
+            timezone=st.sampled_from((None, "Europe/London")),
+            penalty=prices,
+            hard=flags,
+        ),
         "minimum_soonness": st.builds(MinimumSoonness, hours=hours, penalty=prices, hard=flags),
         "swaps": st.builds(Swaps, penalty=prices, lookback_hours=hours, hard=flags),
         "incompatible_routes": st.builds(

@@ -25,6 +25,7 @@ from planner.soft import (
     RouteSequenceBuffer,
     ShiftHours,
     Swaps,
+    Triad,
 )
 from tests.planner.depots import after, random_depot
 from tests.planner.mutations import (
@@ -245,6 +246,14 @@ LAWFUL = {
         ),
         same,
     ),
+    "nothing flows in the triad hours": (
+        with_soft(triad=Triad(window=("18:15", "19:00"), hard=True)),
+        same,
+    ),
+    "it is no month of the triad": (
+        with_soft(triad=Triad(months=(10, 12), hard=True)),
+        same,
+    ),
     "a route stays with the vehicle it had": (
         lambda s: given_before(0, R1="V1", R3="V2")(with_soft(swaps=Swaps(hard=True))(s)),
         same,
@@ -269,6 +278,7 @@ LAWFUL = {
             preferred_turnaround=PreferredTurnaround(minutes=(91,), penalties=(1,)),
             energy_margin=EnergyMargin(margins=(1.1,), penalties=(1,)),
             charger_preference=ChargerPreference(costs={"CP1": 1}),
+            triad=Triad(),
             incompatible_routes=IncompatibleRoutes(pairs=(("R1", "R2"),)),
         ),
         same,

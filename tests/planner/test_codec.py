@@ -313,6 +313,16 @@ FAULTS: list[tuple[str, Any, str]] = [
     ),
     (
         "rules.soft",
+        {"triad": {"window": ["4 pm", "19:00"]}},
+        'rules.soft.triad.window[0]: wants a time of the day such as "22:00"',
+    ),
+    (
+        "rules.soft",
+        {"triad": {"months": [11, 13]}},
+        "rules.soft.triad.months[1]: wants at most 12, not 13",
+    ),
+    (
+        "rules.soft",
         {"energy_margin": {"margins": [0.1, 0.2], "penalties": [1, 1.5]}},
         "rules.soft.energy_margin.penalties: wants each step to cost at least as much as the last",
     ),

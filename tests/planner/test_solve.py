@@ -65,10 +65,22 @@ def always_raises(snapshot: Snapshot, params: Params, budget_s: float, seed: int
     raise ValueError("no good")
 
 
+def has_a_mistake(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
+    raise AssertionError("what cannot be")
+
+
+def wants_more_memory(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
+    raise MemoryError
+
+
 @pytest.mark.fault(24, 25)
 @pytest.mark.parametrize(
     ("algorithm", "report"),
-    [(over_the_limit, "failed its audit: law"), (always_raises, "failed: ValueError: no good")],
+    [
+        (over_the_limit, "failed its audit: law"),
+        (always_raises, "failed: ValueError: no good"),
+        (has_a_mistake, "failed: AssertionError: what cannot be (test_solve.py, line "),
+    ],
 )
 def test_an_answer_that_cannot_be_used_is_a_step_down(
     monkeypatch: pytest.MonkeyPatch, algorithm: Algorithm, report: str
@@ -78,6 +90,12 @@ def test_an_answer_that_cannot_be_used_is_a_step_down(
     assert solved.plan.algorithm == "greedy"
     assert len(solved.steps_down) == 1
     assert report in solved.steps_down[0]
+
+
+def test_a_process_out_of_memory_plans_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ALGORITHMS, "odd", wants_more_memory)
+    with pytest.raises(MemoryError):
+        solve_with_report(SMALL, Params(algorithm="odd"), 5.0, 0)
 
 
 @pytest.mark.fault(24)

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.ocpp.model import Version
 from tests.simulation.soak.bugs import BUGS
-from tests.trials import daemon_kills, power_cuts, socket_fuzz, storm
+from tests.trials import daemon_kills, guesses, power_cuts, socket_fuzz, storm
 from tests.trials.frames import frames
 from tests.trials.fuzz import Trial
 from tests.trials.power_cuts import Disk
@@ -102,6 +102,18 @@ def test_a_station_that_does_not_fall_back_is_found() -> None:
     with endless.broken():
         result = daemon_kills.run(1, SEED, kinds="A")
     assert any("kW instead of" in problem for problem in result.problems)
+
+
+@pytest.mark.fault(31)
+async def test_a_station_charges_on_and_comes_back_while_its_password_is_guessed(
+    tmp_path: Path,
+) -> None:
+    result = await guesses.run(tmp_path, 300)
+    assert set(result.statuses) == {401, 429}
+    assert result.statuses[401] < 100
+    assert result.beats > 0
+    assert result.back
+    assert result.alerts > 0
 
 
 @pytest.mark.fault(46, 73)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import uvicorn
@@ -36,13 +37,17 @@ class _Server(uvicorn.Server):
 
 class _PromptOnly(H11Protocol):
     """uvicorn's, which ends a connection that is idle between two requests, but none that sends a
-    byte of a request now and then."""
+    byte of a request now and then; and which answers nobody once all places are taken, though
+    nothing is asked there."""
 
     _late: asyncio.TimerHandle | None = None
+    _since_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         self._await_request()
+        if len(self.connections) >= _MAX_CONNECTIONS:
+            self._make_room()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -56,12 +61,34 @@ class _PromptOnly(H11Protocol):
     def _await_request(self) -> None:
         if self._late is not None:
             self._late.cancel()
+        self._since_s = self.loop.time()
         self._late = self.loop.call_later(REQUEST_S, self._end_unless_answering)
 
     def _end_unless_answering(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_waiting:
             self.logger.warning("%s sent no whole request in %g s", self.client, REQUEST_S)
             self.transport.abort()
+
+    @property
+    def _is_waiting(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _make_room(self) -> None:
+        """Ends the connection that has waited longest for a request, of the address that holds
+        most; where all are being answered there is none, and the newest gets 503."""
+        mine = (other for other in self.connections if isinstance(other, _PromptOnly))
+        waiting = [other for other in mine if other is not self and other._is_waiting]
+        held = Counter(_host_of(other) for other in waiting)
+        if not waiting:
+            return
+        longest = min(waiting, key=lambda other: (-held[_host_of(other)], other._since_s))
+        self.logger.warning("%s asked nothing and made room", longest.client)
+        self.connections.discard(longest)
+        longest.transport.abort()
+
+
+def _host_of(connection: H11Protocol) -> str:
+    return connection.client[0] if connection.client is not None else ""
 
 
 class HttpServer:

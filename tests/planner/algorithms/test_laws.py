@@ -22,6 +22,7 @@ from planner.soft import (
     RouteSequenceBuffer,
     ShiftHours,
     Soft,
+    Triad,
 )
 from tests.planner.depots import random_depot
 
@@ -39,6 +40,7 @@ STRICT = Soft(
         costs={"CP01/1": 1, "CP02": 2}, window=("18:10", "20:20"), hard=True
     ),
     incompatible_routes=IncompatibleRoutes(pairs=(("R01", "R04"),), hard=True),
+    triad=Triad(window=("21:20", "22:10"), hard=True),
 )
 FAMILIES: dict[str, dict[str, Any]] = {
     "tight": {"tight": 0.3},

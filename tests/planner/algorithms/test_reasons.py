@@ -24,7 +24,7 @@ from planner.drafts.timeline import Timeline, timeline
 from planner.params import Params
 from planner.plan import Plan
 from planner.series import Series
-from planner.snapshot import Circuit, Route, Rules, Snapshot
+from planner.snapshot import Circuit, Horizon, Route, Rules, Snapshot
 from tests.planner.depots import after, random_depot
 from tests.planner.small import connector, depot, route, vehicle
 
@@ -128,6 +128,11 @@ CASES = {
         LIMITED, r"(\d+\.\d) kW more at the site's import limit before 18:00 UTC, even alone",
         higher_site_limit, 0.1,
     ),
+    "the limit, which fixed loads exceed": Case(
+        replace(LIMITED, site=replace(LIMITED.site, base_load_kw=Series.constant(60))),
+        r"V1 would need (\d+\.\d) kW more at the site's import limit before 18:00 UTC, even alone",
+        higher_site_limit, 0.1,
+    ),
     "the circuit beside others": Case(
         on_a_feeder(30),
         r"V2 would need (\d+\.\d) kW more at circuit feeder before 18:00 UTC, beside what others",
@@ -213,6 +218,19 @@ def test_a_stay_behind_a_full_circuit_names_it_and_what_it_leaves() -> None:
     said = why(planned(on_a_feeder(40)), "V2")
     assert (
         said == "limited by circuit feeder to 18.0 kW until 17:30 UTC; departs at 18:00 UTC on R2"
+    )
+
+
+def test_a_stay_that_ends_with_too_little_names_the_limit_that_held_its_last_power_back() -> None:
+    snapshot = replace(
+        depot(vehicles=(replace(vehicle("V1", 10), target_kwh=70),)),
+        horizon=Horizon(hours=1, step_minutes=60),
+    )
+    limited = replace(snapshot, site=replace(snapshot.site, import_limit_kw=Series.constant(15)))
+    assert why(planned(snapshot), "V1").startswith("charges at once: has 32 of 70 kWh")
+    assert re.match(
+        r"limited by the site's import limit to 1\d\.\d kW until 17:00 UTC; has 2\d of 70 kWh",
+        why(planned(limited), "V1"),
     )
 
 

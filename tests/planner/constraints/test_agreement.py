@@ -31,6 +31,7 @@ from planner.soft import (
     ShiftHours,
     Soft,
     Swaps,
+    Triad,
 )
 from tests.planner.depots import T0, after
 from tests.planner.tiny import tiny_depot
@@ -47,6 +48,7 @@ RULES: dict[str, Any] = {
     "longest": ChargerPreference(
         costs={"CP0": 3}, window=("17:45", "20:20"), timezone="Europe/Berlin", routes="longest"
     ),
+    "triad": Triad(window=("18:10", "19:40"), penalty=0.3),
     "minimum_soonness": MinimumSoonness(hours=2.5),
     "swaps": Swaps(),
     "incompatible_routes": IncompatibleRoutes(pairs=(("R1", "R0"), ("R2", "R0"), ("R0", "R1"))),
@@ -81,7 +83,14 @@ def wishful(name: str, seed: int, mode: Mode) -> Snapshot:
     return replace(snapshot, vehicles=full, routes=hourly, rules=rules, previous=previous)
 
 
-CHARGING = ("energy_feasibility", "energy_margin", "charger_preference", "first", "longest")
+CHARGING = (
+    "energy_feasibility",
+    "energy_margin",
+    "charger_preference",
+    "first",
+    "longest",
+    "triad",
+)
 """What is judged where routes are given, too."""
 
 

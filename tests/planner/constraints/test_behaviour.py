@@ -25,6 +25,7 @@ from planner.soft import (
     ShiftHours,
     Soft,
     Swaps,
+    Triad,
 )
 from planner.solve import solve
 from tests.planner.depots import after
@@ -140,6 +141,44 @@ def test_a_dear_charger_counts_for_the_first_route_only_if_that_is_what_is_asked
     assert tastes["first"] - none == pytest.approx(0, abs=1e-4)
     assert tastes["longest"] - none == pytest.approx(2 * 35 / 80, abs=1e-4)
     assert tastes["all"] - none == pytest.approx(2 * 35 / 80, abs=1e-4)
+
+
+def in_the_evening(**triad: Any) -> Snapshot:
+    """Charging costs the same at any time, and V1 wants 44 kWh, which take two hours."""
+    snapshot = depot(vehicles=(vehicle("V1", 10, target=54),))
+    site = replace(snapshot.site, import_price_per_kwh=Series.constant(0.2))
+    return under(replace(snapshot, site=site), triad=Triad(timezone="Europe/London", **triad))
+
+
+def test_a_van_waits_until_the_triad_hours_are_over_where_that_costs_nothing() -> None:
+    plan = best(in_the_evening())
+    assert f"{plan.stays[0].periods[0].start:%H:%M}" == "19:00"
+    assert plan.shortfalls == ()
+
+
+@pytest.mark.parametrize("triad", [{"months": (12,)}, {"window": ("03:00", "05:00")}])
+def test_no_van_waits_for_a_triad_of_another_month_or_time(triad: dict[str, Any]) -> None:
+    plan = best(in_the_evening(**triad))
+    assert f"{plan.stays[0].periods[0].start:%H:%M}" == "16:00"
+
+
+def test_a_route_is_served_in_the_triad_hours_unless_nothing_may_be_charged_then() -> None:
+    leaves = route("R1", 2.25, 11, 30)
+    snapshot = replace(in_the_evening(), routes=(leaves,))
+    wanted = replace(vehicle("V1", 10), max_charge_kw=20)
+    snapshot = replace(snapshot, vehicles=(wanted,))
+    plan = best(snapshot)
+    assert driver(plan, "R1") == "V1"
+    charged = 25 * snapshot.rules.soft.triad.penalty if snapshot.rules.soft.triad else 0.0
+    late = plan.objective.taste - charged
+    assert 0 < late < 0.1
+    strict = best(under(snapshot, triad=Triad(timezone="Europe/London", hard=True)))
+    assert [u.route for u in strict.unserved] == ["R1"]
+
+
+def test_a_van_says_that_it_waits_behind_the_triad_hours() -> None:
+    plan = best(in_the_evening(hard=True))
+    assert plan.stays[0].why.startswith("waits behind the triad hours until 19:00 UTC; ")
 
 
 @pytest.mark.parametrize(

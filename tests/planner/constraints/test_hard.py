@@ -26,6 +26,7 @@ from planner.soft import (
     ShiftHours,
     Soft,
     Swaps,
+    Triad,
 )
 from tests.planner.exhaustive import exhaustive
 from tests.planner.tiny import tiny_depot
@@ -45,6 +46,7 @@ RULES: dict[str, Any] = {
     "charger_preference": ChargerPreference(
         costs={"CP0": 1, "CP1/1": 2}, window=("17:00", "19:00"), hard=True
     ),
+    "triad": Triad(window=("17:00", "19:00"), hard=True),
 }
 
 
