@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from planner.algorithms import ALGORITHMS
 from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
@@ -117,3 +118,21 @@ def test_a_problem_too_large_for_the_whole_model_still_gets_a_bound() -> None:
     assert audit(snapshot, plan) == []
     assert plan.bound is not None
     assert plan.bound.money <= plan.objective.money
+
+
+def test_where_allocations_are_given_no_baseline_serves_more_or_lacks_less() -> None:
+    """Depots of which greedy leaves some shorter than a baseline does, all rules hard."""
+    helped = 0
+    for seed in range(12):
+        snapshot = random_depot(
+            Random(seed), mode="charging", vehicles=8, routes=8, connectors=4, hours=8, tight=0.15
+        )
+        plan = joint(snapshot, Params(iterations=20), BUDGET_S, 0)
+        assert audit(snapshot, plan) == [], f"seed {seed}"
+        first = greedy(snapshot, Params(), BUDGET_S, 0).objective
+        for name in ("edf", "llf", "fair", "uncontrolled", "greedy"):
+            other = ALGORITHMS[name](snapshot, Params(), BUDGET_S, 0).objective
+            assert plan.objective.unserved <= other.unserved + 1e-6, f"seed {seed}, {name}"
+            assert plan.objective.shortfall_kwh <= other.shortfall_kwh + 0.01, f"seed {seed}"
+            helped += other.shortfall_kwh < first.shortfall_kwh - 0.01
+    assert helped > 0
