@@ -28,6 +28,7 @@ UNITS: Final = (
     ("efficiency", "a share between 0 and 1"),
     ("safety_factor", "a factor, 1 for none"),
     ("max_gap", "a share of the bound"),
+    ("fairness_exponent", "an exponent, 0 for equal shares"),
     ("port", "a TCP port, 0 for any free one"),
 )
 SECRETS: Final = ("password", "url")

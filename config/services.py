@@ -149,6 +149,7 @@ class PlannerSection(Section):
     period_s: Positive = 900.0
     algorithm: Annotated[str, Field(min_length=1)] = "joint"
     max_gap: NonNegative = 0.001
+    fairness_exponent: Annotated[float, Field(ge=0, le=10)] = 2.0
     memory_limit_mb: Annotated[int, Field(ge=256)] = 2048
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -169,7 +170,11 @@ class PlannerSection(Section):
 
     @property
     def params(self) -> Params:
-        return Params(algorithm=self.algorithm, max_gap=self.max_gap)
+        return Params(
+            algorithm=self.algorithm,
+            max_gap=self.max_gap,
+            fairness_exponent=self.fairness_exponent,
+        )
 
     @property
     def horizon(self) -> Horizon:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from planner.series import MAX_NUMBER
 
+# The largest number that every store and every JSON reader carries whole.
+MAX_REVISION: Final = 2**53 - 1
 _YEAR_H: Final = 24 * 366
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]

@@ -14,9 +14,10 @@ from pydantic.dataclasses import dataclass
 
 from planner.consistency import at_most, check_plugged, check_stays, check_tree, check_unique
 from planner.model import MODEL, FieldError
+from planner.numbers import MAX_REVISION as MAX_REVISION
 from planner.numbers import Hours, Identifier, Minutes, NonNegative, Positive, Share
+from planner.rules import Rules as Rules
 from planner.series import MAX_YEAR, Instant, NonNegativeSeries, Series
-from planner.soft import Soft
 from planner.stay import Stay
 
 FORMAT: Final = "depotd.snapshot/1"
@@ -28,8 +29,6 @@ MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
 # Of a plan; one stay for each visit to the depot makes at most 3000.
 MAX_STAYS: Final = 20_000
-# The largest number that every store and every JSON reader carries whole.
-MAX_REVISION: Final = 2**53 - 1
 
 Mode = Literal["integrated", "allocation", "charging"]
 
@@ -233,47 +232,6 @@ class Route:
         told = self.energy_kwh
         named = not isinstance(told, dict) or vehicle in told or "*" in told
         return named and self.energy_for(vehicle) is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)
-class Rules:
-    safety_factor: NonNegative = 1.0
-    turnaround_minutes: Minutes = 45.0
-    departure_buffer_minutes: Minutes = 15.0
-    max_routes_per_vehicle: Annotated[int, Field(ge=0, le=MAX_REVISION)] = 5
-    max_shift_hours: Annotated[Hours, Field(gt=0)] | None = None
-    rest_hours: Hours | None = None
-    incompatible_routes: tuple[tuple[Identifier, Identifier], ...] = ()
-    soft: Soft = Field(default_factory=Soft)
-
-    def need_kwh(self, route_kwh: float, reserve_kwh: float) -> float:
-        """What a departure for a route that takes `route_kwh` needs, by law 3 and hard rules."""
-        need_kwh = self.safety_factor * route_kwh + reserve_kwh
-        spare, margin = self.soft.energy_feasibility, self.soft.energy_margin
-        if spare is not None and spare.hard:
-            need_kwh += spare.safety_margin_kwh
-        if margin is not None and margin.hard:
-            need_kwh += margin.margins[-1] * route_kwh
-        return need_kwh
-
-    @property
-    def gap_minutes(self) -> float:
-        """What lies at least between a return and the next departure."""
-        buffer, preferred = self.soft.route_sequence_buffer, self.soft.preferred_turnaround
-        gap_minutes = self.turnaround_minutes
-        if buffer is not None and buffer.hard:
-            gap_minutes += buffer.minutes
-        if preferred is not None and preferred.hard:
-            gap_minutes = max(gap_minutes, preferred.minutes[-1])
-        return gap_minutes
-
-    @property
-    def excluded_pairs(self) -> tuple[tuple[Identifier, Identifier], ...]:
-        """Routes that no vehicle may drive both of."""
-        wished = self.soft.incompatible_routes
-        if wished is None or not wished.hard:
-            return self.incompatible_routes
-        return (*self.incompatible_routes, *wished.pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=MODEL)

@@ -3,13 +3,13 @@
 At each moment a vehicle's minimum is the power without which it could not be ready in time even at
 full power from then on; counted back from its departure that is nothing until late. What is left
 is then given at once (so charging moves to the front) in shares that grow with the urgency: the
-part of its remaining time that a vehicle needs at full power, to the power of `EXPONENT`.
+part of its remaining time that a vehicle needs at full power, to the power of
+`Params.fairness_exponent`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from planner.algorithms.at_hand import AtHand, finish
 from planner.algorithms.dispatch import InOrder, Offer, Request, Share, dispatch
@@ -18,13 +18,13 @@ from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Snapshot
 
-EXPONENT: Final = 2.0
-"""0 shares equally; the larger, the more the urgent ones get."""
-
 _EPS_KW = 1e-6
 
 
 class Fair(InOrder):
+    def __init__(self, params: Params) -> None:
+        self._exponent = params.fairness_exponent
+
     def order(self, request: Request, now_s: float) -> tuple[float, float]:
         return request.laxity_s(now_s), request.visit.end_s
 
@@ -32,7 +32,7 @@ class Fair(InOrder):
         for offer in offers:  # a fallback takes nothing from anybody
             least_kw = max(offer.low_kw, _minimum_kw(offer.request, now_s, hours))
             share.take(offer, max(least_kw, offer.fallback_kw))
-        _share_the_rest(offers, share, now_s)
+        _share_the_rest(offers, share, now_s, self._exponent)
 
 
 def _minimum_kw(request: Request, now_s: float, hours: float) -> float:
@@ -40,10 +40,10 @@ def _minimum_kw(request: Request, now_s: float, hours: float) -> float:
     return max(0.0, request.missing_kwh - request.power_kw * left_h) / hours
 
 
-def _share_the_rest(offers: Sequence[Offer], share: Share, now_s: float) -> None:
+def _share_the_rest(offers: Sequence[Offer], share: Share, now_s: float, exponent: float) -> None:
     """Rounds in which everyone's share grows until a limit or its own power stops it."""
     growing = [o for o in offers if id(o) in share.taken_kw or o.low_kw <= 0]
-    weights = {id(o): _urgency(o.request, now_s) ** EXPONENT for o in growing}
+    weights = {id(o): _urgency(o.request, now_s) ** exponent for o in growing}
     while growing:
         grow = _growth(growing, weights, share)
         for offer in growing:
@@ -76,6 +76,6 @@ def _growth(growing: Sequence[Offer], weights: dict[int, float], share: Share) -
 def fair(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """Routes as given, or as greedy allocates them."""
     hand = AtHand.greedy(snapshot)
-    policy = Fair()
+    policy = Fair(params)
     draft = served(hand, hand.draft.drives, lambda drives: dispatch(hand, drives, policy))
     return finish(hand, draft, algorithm="fair", seed=seed)

@@ -24,7 +24,7 @@ from planner.snapshot import Snapshot
 def max_min(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """For routes as given or as greedy allocates them, at connectors as `fair` takes them."""
     hand = AtHand.greedy(snapshot)
-    policy = Fair()
+    policy = Fair(params)
     draft = served(hand, hand.draft.drives, lambda drives: dispatch(hand, drives, policy))
     found = _charged(replace(hand, draft=draft), params, Deadline.after(budget_s))
     return finish(hand, found or draft, algorithm="max_min", seed=seed)

@@ -242,8 +242,9 @@ def _left_alone(snapshot: Snapshot, connector: Connector, step: int) -> bool:
 
 class _Linear:
     """Columns: mean power and power while charging of each cell, then buy, sell, battery in and
-    out by step, the peak, one shortfall for each need, and for each cell the power while charging
-    that is above its connector's fallback."""
+    out by step, the peak, one shortfall for each need, for each cell the power while charging that
+    is above its connector's fallback, and the pv that is curtailed by step. Where no price tempts
+    to curtail more, none is curtailed but what cannot be sold."""
 
     def __init__(
         self,
@@ -263,7 +264,8 @@ class _Linear:
             (v, r) for v in snapshot.vehicles if v.in_service for r in [*drives[v.id], None]
         ]
         self.beyond = self.short + len(self.needs)
-        self.width = self.beyond + self.n
+        self.curtail = self.beyond + self.n
+        self.width = self.curtail + self.t
         self.rows: list[NDArray[np.float64]] = []
         self.limits: list[float] = []
         self.equal: list[NDArray[np.float64]] = []
@@ -360,7 +362,11 @@ class _Linear:
         for t in range(self.t):
             a, b = self.s.taken_at + t * self.s.step, self.s.taken_at + (t + 1) * self.s.step
             here = [i for i, (_, at) in enumerate(self.cells) if at == t]
-            fixed = site.base_load_kw.highest(a, b) - site.pv_kw.lowest(a, b)
+            pv = site.pv_kw.lowest(a, b)
+            assert pv == 0 or site.export_price_per_kwh.mean(a, b) >= 0
+            assert pv == 0 or site.import_price_per_kwh.mean(a, b) >= 0
+            fixed = site.base_load_kw.highest(a, b) - pv
+            self.bounds[self.curtail + t] = (0.0, pv)
             into, out = self.into + t, self.out + t
             self.bounds[into] = (0.0, battery.max_charge_kw if battery else 0.0)
             self.bounds[out] = (0.0, battery.max_discharge_kw if battery else 0.0)
@@ -377,6 +383,7 @@ class _Linear:
                 kept = sum(c.fallback_kw for c in self.s.connectors if c.circuit == circuit.id)
                 self._row(inside, circuit.limit_kw.lowest(a, b) - kept)
             net = {self.buy + t: 1.0, self.sell + t: -1.0, into: -1.0, out: 1.0}
+            net[self.curtail + t] = -1.0
             self._row({**net, **dict.fromkeys(here, -1.0)}, fixed, equal=True)
             self.bounds[self.sell + t] = (0.0, site.export_limit_kw.lowest(a, b))
             self._row(

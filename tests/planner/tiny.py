@@ -30,8 +30,10 @@ def tiny_depot(
     fallback_kw: float = 0.0,
     hours: int = 5,
     routes: int = 3,
+    pv: bool = False,
 ) -> Snapshot:
-    """Two vehicles, one or two connectors, a limit and prices that make a difference."""
+    """Two vehicles, one or two connectors, a limit and prices that make a difference; with `pv`
+    there is sun, at times more than can be sold."""
     connectors = tuple(
         Connector(
             station=f"CP{i}",
@@ -53,7 +55,7 @@ def tiny_depot(
         taken_at=T0,
         mode=mode,
         horizon=Horizon(hours=hours, step_minutes=60),
-        site=_site(rng, hours),
+        site=_sunny(rng, _site(rng, hours), hours) if pv else _site(rng, hours),
         circuits=(Circuit(id="yard", limit_kw=Series.constant(rng.choice((8.0, 15.0, 30.0)))),),
         connectors=connectors,
         vehicles=tuple(vehicles),
@@ -120,4 +122,16 @@ def _site(rng: Random, hours: int) -> Site:
         peak_price_per_kw=rng.choice((0.0, 0.2)),
         peak_so_far_kw=rng.choice((0.0, 8.0)),
         battery=store if rng.random() < 0.3 else None,
+    )
+
+
+def _sunny(rng: Random, site: Site, hours: int) -> Site:
+    sun = tuple(
+        Point(at=after(60 * h), value=rng.choice((0.0, 6.0, 12.0, 18.0))) for h in range(hours)
+    )
+    return replace(
+        site,
+        pv_kw=Series(points=sun),
+        export_limit_kw=Series.constant(rng.choice((0.0, 5.0))),
+        export_price_per_kwh=Series.constant(rng.choice((0.0, 0.08))),
     )

@@ -137,6 +137,21 @@ def test_fair_gives_the_urgent_one_more_and_the_other_something() -> None:
     assert plan.shortfalls == ()
 
 
+def test_the_exponent_says_how_much_more_the_urgent_one_gets() -> None:
+    snapshot = depot(
+        vehicles=(van("calm"), van("urgent")),
+        routes=(trip("calm", 450, 50), trip("urgent", 240, 50)),
+    )
+    more_kw = []
+    for exponent in (0.0, 1.0, 3.0):
+        plan = ALGORITHMS["fair"](snapshot, Params(fairness_exponent=exponent), 5.0, 0)
+        assert audit(snapshot, plan) == []
+        urgent, calm = (powers(snapshot, plan, name)[0] for name in ("urgent", "calm"))
+        more_kw.append(urgent - calm)
+    assert more_kw[0] == pytest.approx(0)
+    assert more_kw[0] < more_kw[1] - 1 < more_kw[2] - 2
+
+
 def test_a_route_that_the_charging_cannot_supply_is_not_driven_instead_of_failing_its_audit() -> (
     None
 ):

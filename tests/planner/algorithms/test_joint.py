@@ -37,6 +37,15 @@ def test_its_tiers_equal_those_of_an_exhaustive_search(seed: int) -> None:
     assert_equal(snapshot, plan, exhaustive(snapshot))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_its_tiers_equal_an_exhaustive_search_where_the_sun_may_be_used_sold_or_lost(
+    seed: int,
+) -> None:
+    snapshot = tiny_depot(Random(seed), pv=True)
+    plan = joint(snapshot, EXACT, BUDGET_S, 0)
+    assert_equal(snapshot, plan, exhaustive(snapshot))
+
+
 @pytest.mark.parametrize("min_kw", [0.0, 4.0])
 @pytest.mark.parametrize("seed", range(3, 6))
 def test_its_tiers_equal_an_exhaustive_search_where_connectors_keep_a_fallback(
@@ -45,8 +54,10 @@ def test_its_tiers_equal_an_exhaustive_search_where_connectors_keep_a_fallback(
     """The limits are tight enough for the fallbacks to cost some of these depots a route or
     energy; without minimum powers charging below a fallback is lawful too."""
     mode: Mode = "charging" if min_kw else "integrated"
-    shape = {"hours": 3, "routes": 0} if min_kw else {"hours": 5, "routes": 3}
-    snapshot = tiny_depot(Random(seed), mode=mode, min_kw=min_kw, fallback_kw=4.0, **shape)
+    hours, routes = (3, 0) if min_kw else (5, 3)
+    snapshot = tiny_depot(
+        Random(seed), mode=mode, min_kw=min_kw, fallback_kw=4.0, hours=hours, routes=routes
+    )
     plan = joint(snapshot, EXACT, BUDGET_S, 0)
     assert_equal(snapshot, plan, exhaustive(snapshot))
 
