@@ -17,7 +17,7 @@ from typing import Final
 
 from planner.algorithms.at_hand import KWH, UNSERVED, AtHand, better, finish
 from planner.algorithms.baselines import least_short
-from planner.algorithms.greedy import CONSTRUCTING
+from planner.algorithms.greedy import constructing
 from planner.algorithms.lp import cheaper
 from planner.drafts.assemble import bound_of
 from planner.drafts.choices import choices
@@ -133,11 +133,13 @@ class _Run:
         counted = params.iterations is not None
         self._deadline = Deadline.after(math.inf if counted else budget_s)
         self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
-        cut = Deadline.after(math.inf if counted else CONSTRUCTING * budget_s)
+        first = constructing(math.inf if counted else budget_s)
         line = timeline(snapshot)
         chosen = choices(snapshot, line)
         self._instance = Instance(snapshot, line, chosen)
-        self._greedy = constructed(self._instance, cut).draft()
+        self._greedy = constructed(self._instance, first).draft()
+        self._cut_short = first.left_s <= 0
+        """Greedy's plan depends on time: no number of steps would lead to it again."""
         hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
         self._best = _Best(hand, hand.tiers(hand.draft))
         self._first = self._greedy
@@ -153,6 +155,8 @@ class _Run:
         time is up, nothing more is found, or all asked for are made."""
         most = self._params.iterations
         yield self.plan()
+        if self._cut_short:
+            return
         self._whole = self._whole_model()
         if self._best.given:
             self._first = least_short(self._best.hand, self._params)
