@@ -363,8 +363,8 @@ class _Linear:
             a, b = self.s.taken_at + t * self.s.step, self.s.taken_at + (t + 1) * self.s.step
             here = [i for i, (_, at) in enumerate(self.cells) if at == t]
             pv = site.pv_kw.lowest(a, b)
-            assert pv == 0 or 0 <= site.export_price_per_kwh.mean(a, b)
-            assert pv == 0 or 0 <= site.import_price_per_kwh.mean(a, b)
+            assert pv == 0 or site.export_price_per_kwh.mean(a, b) >= 0
+            assert pv == 0 or site.import_price_per_kwh.mean(a, b) >= 0
             fixed = site.base_load_kw.highest(a, b) - pv
             self.bounds[self.curtail + t] = (0.0, pv)
             into, out = self.into + t, self.out + t
