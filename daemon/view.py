@@ -30,6 +30,7 @@ from daemon.core.budget import SITE, booking
 from daemon.core.depot import Depot
 from daemon.core.dispatch import wanted_kw
 from daemon.core.instant import Now
+from daemon.core.phases import draw
 from daemon.core.records import TransactionRecord
 from daemon.core.rooms import budget_of
 from daemon.core.station import Evse, Station
@@ -252,9 +253,10 @@ class DepotView:
         powers, booked = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         for station, evse in depot.evses():
             kw = booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+            booked_kw = draw(evse, kw)[0]
             for name in room.above(evse.spec.circuit):
                 powers[name] += evse.power_kw
-                booked[name] += kw
+                booked[name] += booked_kw
         return [
             LimitState(
                 name=name if name == SITE else f"circuit {name}",

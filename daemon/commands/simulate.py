@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stations keep without us: A leases, B a fallback, C nothing",
     )
     parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="faults come X times")
-    parser.add_argument("--algorithm", default="restless", metavar="A", help="of the planner")
+    parser.add_argument(
+        "--algorithm",
+        default="steady",
+        metavar="A",
+        help="of the planner: steady, restless (another plan every time), or a real one",
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="0: all processors")
     parser.add_argument("--json", action="store_true", help="the outcome as JSON")
     parser.add_argument("--list", action="store_true", help="the faults, and what they are")
@@ -83,7 +88,7 @@ def _setups(args: argparse.Namespace) -> list[Setup]:
 
 def _check(args: argparse.Namespace) -> None:
     from planner.algorithms.plugins import find
-    from simulation.soak.planner import RESTLESS
+    from simulation.soak.planner import RESTLESS, STEADY
 
     for key in ("site_hours", "rate"):
         value = getattr(args, key)
@@ -96,7 +101,7 @@ def _check(args: argparse.Namespace) -> None:
         raise Refused(f"--jobs: {args.jobs}, wants at least 0")
     if not args.classes or not set(args.classes) <= set("ABC"):
         raise Refused(f"--classes: {args.classes!r}, wants some of the letters A, B and C")
-    if args.algorithm != RESTLESS:
+    if args.algorithm not in {RESTLESS, STEADY}:
         try:
             find(args.algorithm)
         except ValueError as error:

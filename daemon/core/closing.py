@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from daemon.core import phases
 from daemon.core.admission import admit_evse, token_accepted
 from daemon.core.depot import Depot
 from daemon.core.device_clock import ask, believed, is_past
@@ -123,7 +124,7 @@ def forget(evse: Evse) -> None:
     evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0
     evse.silence = evse.unjudged = None
-    evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
+    phases.forget(evse)
 
 
 def _correct(

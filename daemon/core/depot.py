@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -103,6 +104,12 @@ class Depot:
         vehicle = self.transactions[evse.transaction].vehicle
         belief = self.vehicles.get(vehicle) if vehicle is not None else None
         return vehicle if belief is not None and belief.vehicle is not None else None
+
+    def most_kw_at(self, evse: Evse) -> float:
+        """The most that the vehicle at `evse` can take; nothing is known of a stranger."""
+        vehicle = self.vehicle_at(evse)
+        known = self.vehicles[vehicle].vehicle if vehicle is not None else None
+        return known.max_charge_kw if known is not None else math.inf
 
     def vehicle_of_token(self, id_token: str | None) -> str | None:
         """The vehicle that a token tells: by the settings, or a token that is a vehicle's id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from daemon.core import phases
 from daemon.core.alerts import alert
 from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
@@ -93,7 +94,9 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
         return evse.fallback_kw
     if evse.override == "charge_now" or is_unbound(station, evse):
         return evse.spec.max_kw
-    return evse.target.at(now) if evse.target is not None else evse.fallback_kw
+    if evse.target is None:
+        return evse.fallback_kw
+    return phases.told_kw(evse, evse.target.at(now))
 
 
 def _may_rise(depot: Depot, station: Station, now_s: float) -> bool:
@@ -242,7 +245,7 @@ def _step_down(
     booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
     text = (
         f"station {station.id} connector {evse.spec.connector} {evse.fixed} ({event.result}); "
-        f"it is a fixed load of at most {booked.soon_kw:.1f} kW"
+        f"it is a fixed load of at most {phases.draw(evse, booked.soon_kw)[0]:.1f} kW"
     )
     yield from alert(depot, now, "station_not_controllable", text, station=station.id)
 

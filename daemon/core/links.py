@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from daemon.core import phases
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
 from daemon.core.closing import close_estimated
@@ -97,6 +98,7 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
             evse.asked = None
         if was_linked and evse.transaction is not None and evse.silence is None:
             evse.silence = begin_silence(evse, now)
+        phases.forget(evse)
 
 
 def on_boot(

@@ -11,6 +11,7 @@ from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
+from daemon.core.phases import drawn_kw
 from daemon.core.station import DISOBEYS, STUCK, Evse, Station
 
 # Class 1 meters err by 1 %, stations regulate within 5 %; a register of whole Wh over a short
@@ -82,8 +83,8 @@ def _allowed_kw(depot: Depot, evse: Evse, now: Now) -> float:
     told_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
     over_s = now.monotonic_s + depot.site.skew_s
     if any(lease.is_over(over_s) for lease in evse.leases()):
-        return max(told_kw, evse.floor_kw)
-    return told_kw
+        told_kw = max(told_kw, evse.floor_kw)
+    return drawn_kw(evse, told_kw)
 
 
 def _count(
@@ -96,12 +97,13 @@ def _count(
     *,
     above: bool,
 ) -> Iterator[Effect]:
+    floor_kw = drawn_kw(evse, evse.floor_kw)
     if evse.leaving is not None:
         evse.leaving.metered = not above
     if above:
         evse.disobedient_samples += 1
         evse.obedient_samples = 0
-        if metered_kw > evse.floor_kw * RELATIVE + ABSOLUTE_KW:
+        if metered_kw > floor_kw * RELATIVE + ABSOLUTE_KW:
             evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, evse.spec.max_kw))
             evse.meter_due_s = now.monotonic_s + AGAIN_S
             depot.dirty = True
@@ -111,7 +113,7 @@ def _count(
     if evse.fixed is not None:
         evse.meter_due_s = None
     if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
-        stuck = metered_kw <= evse.floor_kw * RELATIVE + ABSOLUTE_KW
+        stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
         evse.fixed = STUCK if stuck else DISOBEYS
         depot.trigger.ask("station disobeys", now.monotonic_s)
         yield save_evse(station, evse)

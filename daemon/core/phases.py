@@ -16,6 +16,8 @@ UNLIMITED = float("inf")
 # A phase that carries nothing shows less than this; no vehicle charges with less than 6 A.
 USED_A = 2.0
 SAMPLES_TO_LEARN = 3
+# A vehicle is told with 7.4 kW where 32 A on one phase are 7.36.
+TOLD_ABOUT = 1.05
 
 
 def of_limit(kw: float, site_phases: int) -> Draw:
@@ -27,12 +29,17 @@ def of_limit(kw: float, site_phases: int) -> Draw:
 def shares(evse: Evse) -> Draw:
     """What of each kW that an EVSE is told may flow as a whole and on each phase, at worst.
 
-    Amperes are told per phase, so whatever vehicle stands there, none carries more than its part.
-    Watts are told as a sum, which a single-phase vehicle may take from one phase alone. Until it is
-    known which one that is, every phase is booked.
+    Amperes are told per phase, so whatever vehicle stands there, none carries more than its part,
+    and one that has but one phase takes a third of the whole. Watts are told as a sum, which a
+    single-phase vehicle may take from one phase alone. Until it is known which one that is, every
+    phase is booked.
     """
+    return _shares_of(evse, evse.phases_used)
+
+
+def _shares_of(evse: Evse, seen: frozenset[int] | None) -> Draw:
     spec, in_amperes = evse.spec, evse.capabilities.unit is RateUnit.AMPERES
-    return _shares(spec.phases, spec.rotation, evse.phases_used, in_amperes)
+    return _shares(spec.phases, spec.rotation, seen, in_amperes)
 
 
 @lru_cache(maxsize=1024)
@@ -40,57 +47,106 @@ def _shares(
     wired: int, rotation: tuple[int, ...] | None, seen: frozenset[int] | None, in_amperes: bool
 ) -> Draw:
     """Asked for several times an EVSE in every round, and there are but few answers."""
+    whole = 1.0
     if wired in (0, 3) and (in_amperes or wired == 0 or seen == ALL):
         each = 1 / 3
     else:
         each = 1 / (wired or 1) if in_amperes else 1.0
+    if wired and seen and in_amperes:
+        whole = min(len(seen) / wired, 1.0)
     used = _site_phases(wired, rotation, seen)
     first, second, third = (each if phase in used else 0.0 for phase in (1, 2, 3))
-    return (1.0, first, second, third)
+    return (whole, first, second, third)
 
 
 def draw(evse: Evse, kw: float) -> Draw:
-    """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for."""
-    wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
-    _, first, second, third = shares(evse)
+    """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for. What
+    it falls back to counts for any vehicle: the next one may be there before we hear of it."""
+    told = flow(evse, kw)
+    floor_kw = min(evse.floor_kw, kw)
+    if floor_kw == 0 or evse.phases_used in (None, ALL):
+        return told
+    a, b, c, d = map(max, told, _on_wires(evse, floor_kw, _shares_of(evse, None)))
+    return (a, b, c, d)
+
+
+def flow(evse: Evse, kw: float) -> Draw:
+    """The same with the vehicle that stands there."""
+    return _on_wires(evse, kw, shares(evse))
+
+
+def _on_wires(evse: Evse, kw: float, parts: Draw) -> Draw:
+    wired_kw = _wired_kw(evse)
+    whole, first, second, third = parts
     if kw <= wired_kw:  # no share is more than all of it
-        return (kw, kw * first, kw * second, kw * third)
-    return (kw, min(kw * first, wired_kw), min(kw * second, wired_kw), min(kw * third, wired_kw))
+        return (kw * whole, kw * first, kw * second, kw * third)
+    most = (min(kw * first, wired_kw), min(kw * second, wired_kw), min(kw * third, wired_kw))
+    return (kw * whole, *most)
 
 
 def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
     """The most that `evse` may be told so that it fits each of `rooms`."""
-    wired_kw = evse.spec.max_kw / (evse.spec.phases or 3)
+    wired_kw = _wired_kw(evse)
+    whole, first, second, third = shares(evse)
     most = UNLIMITED
-    for whole, a, b, c in rooms:
-        most = min(most, whole)
+    for left_kw, a, b, c in rooms:
+        most = min(most, left_kw / whole)
         if a >= wired_kw and b >= wired_kw and c >= wired_kw:
             continue
-        _, first, second, third = shares(evse)
         for share, left in ((first, a), (second, b), (third, c)):
             if left < wired_kw and share > 0:
                 most = min(most, left / share)
     return most
 
 
-def learn(evse: Evse, currents_a: Mapping[str, float]) -> bool:
+def drawn_kw(evse: Evse, told_kw: float) -> float:
+    """What the vehicle that stands there takes at most when so much is told."""
+    return told_kw * shares(evse)[0]
+
+
+def told_kw(evse: Evse, drawn_kw: float) -> float:
+    """What has to be told so that the vehicle that stands there may take so much."""
+    return min(drawn_kw / shares(evse)[0], evse.spec.max_kw)
+
+
+def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIMITED) -> bool:
     """Notes which of the station's phases carry a vehicle's current; True where that is news.
 
     A phase counts at once when it carries something, and no longer only after several samples in
-    a row in which others did. One phase alone tells nothing of a vehicle that is not charging.
+    a row in which others did, and where the vehicle, which takes `vehicle_kw` at most, has no use
+    for it: one that is made for three phases and has lost two may have them back at any moment.
+    One phase alone tells nothing of a vehicle that is not charging.
     """
+    before = evse.phases_used
+    if before is not None and not _suffice(evse, before, vehicle_kw):
+        evse.phases_used = None
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
     if not carrying or len(currents_a) < evse.spec.phases:
-        return False
-    before = evse.phases_used
+        return evse.phases_used != before
     if before is not None and not carrying <= before:
         evse.phases_used, evse.phase_samples = None, 0
     evse.phase_seen |= carrying
     evse.phase_samples += 1
     if evse.phase_samples >= SAMPLES_TO_LEARN:
-        evse.phases_used = evse.phase_seen
+        seen = evse.phase_seen
+        evse.phases_used = seen if _suffice(evse, seen, vehicle_kw) else None
         evse.phase_seen, evse.phase_samples = frozenset(), 0
     return evse.phases_used != before
+
+
+def forget(evse: Evse) -> None:
+    """Another vehicle may stand there."""
+    evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
+
+
+def _suffice(evse: Evse, seen: frozenset[int], vehicle_kw: float) -> bool:
+    """Whether these phases carry all that a vehicle can take."""
+    wired = evse.spec.phases or 3
+    return len(seen) >= wired or vehicle_kw <= len(seen) * _wired_kw(evse) * TOLD_ABOUT
+
+
+def _wired_kw(evse: Evse) -> float:
+    return evse.spec.max_kw / (evse.spec.phases or 3)
 
 
 def _site_phases(

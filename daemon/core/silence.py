@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -85,9 +86,8 @@ def class_of(depot: Depot, station: Station) -> Keeps | None:
 
 def _could_kw(depot: Depot, evse: Evse) -> float:
     """What would have been drawn without any limit; nothing is known of a stranger's appetite."""
-    vehicle = depot.vehicle_at(evse)
-    known = depot.vehicles[vehicle].vehicle if vehicle is not None else None
-    return min(evse.spec.max_kw, known.max_charge_kw) if known is not None else 0.0
+    most_kw = depot.most_kw_at(evse)
+    return min(evse.spec.max_kw, most_kw) if most_kw < math.inf else 0.0
 
 
 def _tell(

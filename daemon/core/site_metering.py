@@ -11,7 +11,7 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
-from daemon.core.phases import Draw, draw
+from daemon.core.phases import Draw, flow, told_kw
 from daemon.core.site_meter import LEAPS
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -155,8 +155,8 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now, fresh_from: dat
     if reading is not None and evse.changed_at is not None and station.online:
         settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
         if reading.at >= fresh_from and reading.at >= settled_at:
-            kw = min(kw, evse.power_kw)
-    return draw(evse, kw)
+            kw = min(kw, told_kw(evse, evse.power_kw))
+    return flow(evse, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

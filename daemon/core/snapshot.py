@@ -10,6 +10,7 @@ from typing import Final
 from daemon.core.budget import booking, is_unbound
 from daemon.core.depot import Depot
 from daemon.core.instant import Now
+from daemon.core.phases import draw, drawn_kw
 from daemon.core.station import Evse, Station
 from planner.energy.averages import with_estimates
 from planner.series import format_instant
@@ -113,8 +114,8 @@ def _connector(depot: Depot, station: Station, evse: Evse, now: Now) -> Connecto
 
 def _fixed_load_kw(depot: Depot, station: Station, evse: Evse, now: Now) -> float:
     if evse.override == "charge_now":
-        return evse.spec.max_kw
-    return booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+        return drawn_kw(evse, evse.spec.max_kw)
+    return draw(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw)[0]
 
 
 def _vehicles(depot: Depot, connectors: tuple[Connector, ...], now: datetime) -> Iterable[Vehicle]:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from planner.algorithms.words import Words
 from planner.drafts.assemble import assemble
 from planner.drafts.choices import Choices, choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Timeline, timeline
+from planner.linear.clock import Deadline
 from planner.params import Params
 from planner.plan import Plan
 from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.snapshot import Snapshot
 
+CONSTRUCTING: Final = 0.7
+"""Of the budget; reasons and the audit take the rest of it where there are many vehicles."""
+
 
 def greedy(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
-    """Answers at once whatever the budget; deterministic, so `seed` is only passed on."""
+    """Deterministic as long as the budget does not bind, so `seed` is only passed on. Where it
+    does, routes that are not given out by then are not driven."""
+    deadline = Deadline.after(CONSTRUCTING * budget_s)
     line = timeline(snapshot)
     chosen = choices(snapshot, line)
-    draft = greedy_draft(snapshot, line, chosen)
+    draft = greedy_draft(snapshot, line, chosen, deadline)
     words = Words(snapshot, line, chosen, draft)
     return assemble(
         snapshot,
@@ -33,5 +41,7 @@ def greedy(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Pl
     )
 
 
-def greedy_draft(snapshot: Snapshot, line: Timeline, chosen: Choices) -> Draft:
-    return constructed(Instance(snapshot, line, chosen)).draft()
+def greedy_draft(
+    snapshot: Snapshot, line: Timeline, chosen: Choices, deadline: Deadline | None = None
+) -> Draft:
+    return constructed(Instance(snapshot, line, chosen), deadline).draft()

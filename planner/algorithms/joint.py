@@ -16,9 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from planner.algorithms.at_hand import UNSERVED, AtHand, better, finish
+from planner.algorithms.greedy import CONSTRUCTING
 from planner.algorithms.lp import cheaper
 from planner.drafts.assemble import bound_of
+from planner.drafts.choices import choices
 from planner.drafts.draft import Draft
+from planner.drafts.timeline import timeline
 from planner.linear.bound import money_bound
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
@@ -36,6 +39,7 @@ from planner.linear.tiers import (
 from planner.objectives import ALLOWED
 from planner.params import Params
 from planner.plan import Objective, Plan
+from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.search.search import Search
 from planner.search.state import State
@@ -129,10 +133,13 @@ class _Run:
         counted = params.iterations is not None
         self._deadline = Deadline.after(math.inf if counted else budget_s)
         self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
-        hand = AtHand.greedy(snapshot)
+        cut = Deadline.after(math.inf if counted else CONSTRUCTING * budget_s)
+        line = timeline(snapshot)
+        chosen = choices(snapshot, line)
+        self._instance = Instance(snapshot, line, chosen)
+        self._greedy = constructed(self._instance, cut).draft()
+        hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
         self._best = _Best(hand, hand.tiers(hand.draft))
-        self._greedy = hand.draft
-        self._instance = Instance(snapshot, hand.line, hand.chosen)
         self._charging_s = _CHARGING_S * len(hand.chosen.vehicles) * hand.line.steps
         """What the exact charging took the last time."""
         self._charged = Deadline.after(0.0)

@@ -9,10 +9,12 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import repeat
 from typing import NamedTuple
 
 from planner.drafts.timeline import SECOND, Timeline
 from planner.snapshot import Route, Rules, Snapshot, Vehicle
+from planner.uncollected import uncollected
 
 
 class Drive(NamedTuple):
@@ -56,22 +58,23 @@ def choices(snapshot: Snapshot, line: Timeline) -> Choices:
     vehicles = {v.id: v for v in snapshot.vehicles if v.in_service}
     drives: dict[str, list[Drive]] = {v: [] for v in vehicles}
     hopeless: dict[str, str] = {}
-    for route in routes:
-        if given:
-            found, reason = _given(route, snapshot, vehicles)
-        else:
-            found, reason = _possible(route, snapshot, vehicles)
-        if not found:
-            hopeless[route.id] = reason
-        for drive in _drives(route, found, snapshot.rules, line):
-            drives[drive.vehicle].append(drive)
-    return Choices(
-        given=given,
-        routes=tuple(routes),
-        vehicles=vehicles,
-        drives={v: tuple(d) for v, d in drives.items()},
-        hopeless=hopeless,
-    )
+    with uncollected():
+        for route in routes:
+            if given:
+                found, reason = _given(route, snapshot, vehicles)
+            else:
+                found, reason = _possible(route, snapshot, vehicles)
+            if not found:
+                hopeless[route.id] = reason
+            for drive in _drives(route, found, snapshot.rules, line):
+                drives[drive.vehicle].append(drive)
+        return Choices(
+            given=given,
+            routes=tuple(routes),
+            vehicles=vehicles,
+            drives={v: tuple(d) for v, d in drives.items()},
+            hopeless=hopeless,
+        )
 
 
 def clash(a: Drive, b: Drive, rules: Rules) -> bool:
@@ -143,14 +146,25 @@ def rests(before: Drive, after: Drive, rules: Rules) -> bool:
 
 
 def _drives(
-    route: Route, vehicles: Iterable[Vehicle], rules: Rules, line: Timeline
+    route: Route, vehicles: Sequence[Vehicle], rules: Rules, line: Timeline
 ) -> Iterable[Drive]:
     depart_s, return_s = line.seconds(route.depart), line.seconds(route.return_)
-    for vehicle in vehicles:
-        name = vehicle.id
-        energy_kwh = route.energy_for(name) or 0.0
-        need_kwh = rules.need_kwh(energy_kwh, vehicle.reserve_kwh)
-        yield Drive(route.id, name, depart_s, return_s, energy_kwh, need_kwh, route.priority)
+    if isinstance(route.energy_kwh, dict):
+        energies_kwh = [route.energy_for(v.id) or 0.0 for v in vehicles]
+    else:
+        energies_kwh = [route.energy_kwh or 0.0] * len(vehicles)
+    kinds = [(kwh, v.reserve_kwh) for kwh, v in zip(energies_kwh, vehicles, strict=True)]
+    needs_kwh = {kind: rules.need_kwh(*kind) for kind in set(kinds)}
+    return map(
+        Drive,
+        repeat(route.id),
+        [v.id for v in vehicles],
+        repeat(depart_s),
+        repeat(return_s),
+        energies_kwh,
+        map(needs_kwh.__getitem__, kinds),
+        repeat(route.priority),
+    )
 
 
 def _given(
@@ -189,7 +203,11 @@ def _possible(
         (typed, lambda left: [v for v in left if v.type in route.vehicle_types]),
         (
             "its consumption is known for no allowed vehicle",
-            lambda left: [v for v in left if route.energy_for(v.id) is not None],
+            lambda left: (
+                [v for v in left if route.energy_for(v.id) is not None]
+                if isinstance(route.energy_kwh, dict)
+                else left * (route.energy_kwh is not None)
+            ),
         ),
         (
             f"no allowed vehicle is back by {route.depart:%H:%M} UTC",

@@ -7,9 +7,10 @@ shortfall, more than what a kWh mostly could save is weight enough; where that f
 is, a row holds the least shortfall.
 
 Means below a connector's minimum power are drawn as bursts. Where these break a limit, or lie above
-the charge curve, they are moved within their visit, else rounded: each is held at the minimum or
-above, or at nothing, and the program is solved again. `Charged.exact` says whether that cost a tier
-more than it may; mixed-integer programming can then decide what is best.
+the charge curve, energy moves within visits (`repair`) and vehicles take turns within a step
+(`turns`), first where that costs nothing. What is left is rounded: each mean is held at the minimum
+or above, or at nothing, and the program is solved again. `Charged.exact` says whether all that cost
+a tier more than it may; mixed-integer programming can then decide what is best.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ from planner.linear.scope import Place
 from planner.linear.scopes import placed_scope
 from planner.linear.shares import ALLOWED_SHARE, add_share
 from planner.linear.solver import LinearAnswer, solve_lp
+from planner.linear.turns import in_turn
 from planner.objectives import ALLOWED, MONEY, SHORTFALL, TASTE
 from planner.objectives.taste import LATE
 from planner.snapshot import Snapshot
 
 ROUNDS: Final = 16
-"""Of rounding; most depots need one to three."""
+"""Of rounding; most depots need none, few more than two."""
 
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
@@ -49,8 +51,9 @@ _SCALE: Final = 100.0
 _FINE_SCALE: Final = 1000.0
 """Beside large weights: with 100 taste came out 0.3 % worse on 40 vehicles and 480 steps."""
 
-_LOW: Final = 0.1
-"""Of the minimum power: a mean of less is rounded down, whatever room there is."""
+_LOWS: Final = (0.1, 0.5, 1.0)
+"""Of the minimum power: a mean of less is rounded down, whatever room there is. The first is tried,
+the next where it leaves no solution: the vehicle may have no use for so much more."""
 
 _REST: Final = (0.0, 0.0)
 _MOST_TASTE: Final = 1e-4
@@ -145,22 +148,35 @@ class _Charging:
         return min((x for x in (found, again) if x is not None), key=_tiers, default=None)
 
     def _rounded(self, first: LinearAnswer) -> Charged | None:
-        columns, answer, prices = self._model.columns, first, self._prices(first)
+        answer, best = first, list[Charged]()
         for _ in range(ROUNDS):
-            x = repaired(columns, answer.x, prices.import_per_kwh)
+            found, places = self._mended(first, answer.x)
+            if found is not None:
+                best.append(found)
+            if (found is not None and found.exact) or not places:
+                break
+            rounded = self._resolved(places, answer.x)
+            if rounded is None:
+                break
+            answer = rounded
+        return min(best, key=_tiers, default=None)
+
+    def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
+        """What `x` charges where that can be made lawful, and where it could not without cost."""
+        columns, prices = self._model.columns, self._prices(first)
+        scope, dear = columns.scope, set[Place]()
+        for _ in range(2):
+            steps = {scope.parts[name][k].step for name, _, k in dear}
+            x = repaired(columns, x, prices.import_per_kwh, steps)
             draft = extract(columns, x)
             if draft is None:
-                return None
-            places = unlawful(columns.scope, draft)
+                return None, set()
+            draft = in_turn(scope, draft)
+            places = unlawful(scope, draft)
             if not places:
-                return self._charged(first, x, draft, prices)
-            if not self._round(places, answer.x):
-                return None
-            rounded = self._solve(self._cost)
-            if rounded is None:
-                return None
-            answer = rounded
-        return None
+                return self._charged(first, x, draft, prices), dear
+            dear = dear or places
+        return None, dear
 
     def _weighed(self, per_kwh: float) -> Floats:
         """Money, with as little of taste as may cost it nothing, and `per_kwh` of shortfall."""
@@ -208,7 +224,17 @@ class _Charging:
         model, time_s = self._model, self._deadline.left_s
         return solve_lp(model.columns, model.rows, cost, time_s=time_s, bounds=self._bounds)
 
-    def _round(self, places: Iterable[Place], x: Floats) -> bool:
+    def _resolved(self, places: Iterable[Place], x: Floats) -> LinearAnswer | None:
+        """The program with `places` rounded, more of them down where that leaves no solution."""
+        before = dict(self._bounds)
+        for low in _LOWS:
+            self._bounds = dict(before)
+            found = self._solve(self._cost) if self._round(places, x, low) else None
+            if found is not None:
+                return found
+        return None
+
+    def _round(self, places: Iterable[Place], x: Floats, low: float) -> bool:
         """Holds each mean below its minimum at the minimum or above, or at nothing where it is low
         or the step has no room for one more; False if there is none left to decide.
 
@@ -228,7 +254,7 @@ class _Charging:
             charges = share >= 1 - 1e-6 or held
             if 1e-9 < share < 1 - 1e-6:
                 fits = all(left_kw[i] >= least_kw for i in group.limits)
-                charges = held or (fits and share > _LOW)
+                charges = held or (fits and share > low)
                 self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
                 decided = True
             elif column not in self._bounds:

@@ -8,26 +8,32 @@ can go, and to look for them takes a thousandth of the time of another linear pr
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.drafts.curve import curve, flat_kwh
+from planner.constraints.energy import paid
+from planner.drafts.curve import curve
 from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
 
 _EPS_KW: Final = 1e-6
 _LEAST_KWH: Final = 1e-7
+_EPS_PRICE: Final = 1e-9
+_TRADES: Final = 3
+"""So many are tried at most where charge curves may not allow the first."""
 
 
-def repaired(columns: Columns, x: Floats, price: Floats) -> Floats:
+def repaired(columns: Columns, x: Floats, price: Floats, steps: Collection[int] = ()) -> Floats:
     """The solution `x` with as few overloads by bursts as moves within visits can leave.
 
-    Each visit charges what it did. `price` is that of a kWh by step: cheaper steps come first.
+    Each visit charges what it did. `price` is that of a kWh by step: cheaper steps come first, and
+    dearer ones only for what leaves one of `steps`.
     """
-    return _Repair(columns, x, price).run()
+    return _Repair(columns, x, price).run(steps)
 
 
 class _Repair:
@@ -55,15 +61,18 @@ class _Repair:
             [np.bincount(powers.step, drawn * mine, minlength=line.steps) for mine in self._below]
         )
 
-    def run(self) -> Floats:
-        over = self._load_kw > self._room_kw + _EPS_KW
-        for step in np.flatnonzero(over.any(axis=0)).tolist():
+    def run(self, dear_steps: Collection[int]) -> Floats:
+        over = (self._load_kw > self._room_kw + _EPS_KW).any(axis=0)
+        for step in np.flatnonzero(over).tolist():
+            if dear_steps and step not in dear_steps:
+                continue
             here = np.flatnonzero(self._powers.step == step)
             low = here[(self._kw[here] > 0) & (self._kw[here] < self._min_kw[here] - _EPS_KW)]
             for place in low[np.argsort(self._kw[low], kind="stable")].tolist():
-                broken = self._load_kw[:, step] > self._room_kw[:, step] + _EPS_KW
-                if (broken & self._below[:, place]).any():
-                    self._move(place)
+                if not self._broken(place).any():
+                    continue
+                if not self._move(place, dear=bool(dear_steps)) and not dear_steps:
+                    self._exchange(place)
         x = self._x.copy()
         x[self._powers.column] = self._kw
         return x
@@ -87,57 +96,142 @@ class _Repair:
         ]
         return np.cumsum(breaks)
 
-    def _move(self, place: int) -> None:
+    def _broken(self, place: int) -> NDArray[np.bool_]:
+        """Which of the limits above a place are broken in its step."""
+        step = self._powers.step[place]
+        over = self._load_kw[:, step] > self._room_kw[:, step] + _EPS_KW
+        return over & self._below[:, place]
+
+    def _move(self, place: int, *, dear: bool) -> bool:
         """All of the energy of a place to others of its visit, or nothing."""
         powers = self._powers
         kwh = self._kw[place] * powers.hours[place]
-        visit = np.flatnonzero(self._visit == self._visit[place])
-        if not self._is_flat(visit):
-            return
-        others = visit[powers.step[visit] != powers.step[place]]
+        others = self._others(place)
+        if not dear:
+            others = others[self._price[others] <= self._price[place] + _EPS_PRICE]
         order = np.lexsort((powers.start_s[others], self._price[others]))
+        others = others[order]
+        more_kwh = (self._tops_kw(others) - self._kw[others]) * powers.hours[others]
         moved: list[tuple[int, float]] = []
-        for other in others[order].tolist():
-            kw = self._top_kw(other)
-            more = min(kw - self._kw[other], kwh / powers.hours[other])
-            if more * powers.hours[other] > _LEAST_KWH:
-                moved.append((other, more))
-                kwh -= more * powers.hours[other]
+        for other, most_kwh in zip(others.tolist(), more_kwh.tolist(), strict=True):
+            more = min(most_kwh, kwh)
+            if more > _LEAST_KWH:
+                moved.append((other, more / powers.hours[other]))
+                kwh -= more
             if kwh <= _LEAST_KWH:
                 break
         if kwh > _LEAST_KWH:
-            return
-        self._set(place, 0.0)
-        for other, more in moved:
-            self._set(other, self._kw[other] + more)
+            return False
+        return self._try({place: 0.0} | {other: self._kw[other] + more for other, more in moved})
 
-    def _is_flat(self, visit: NDArray[np.int64]) -> bool:
-        """Whether the vehicle never comes to where its charge curve could bind in that visit."""
-        name, _, k = self._powers.places[visit[-1]]
-        vehicle = self._columns.scope.chosen.vehicles[name]
+    def _exchange(self, place: int) -> bool:
+        """Raises a place to its minimum: another one of that step gives what is lacking and takes
+        it at another time, when the first one gives as much. False where that would cost more."""
+        powers, kw, price = self._powers, self._kw, self._price
+        hours = powers.hours
+        lack_kwh = (self._min_kw[place] - kw[place]) * hours[place]
+        own = self._others(place)
+        own = own[self._may_give(own, lack_kwh)]
+        own = own[np.argsort(-price[own], kind="stable")]
+        here = np.flatnonzero((powers.step == powers.step[place]) & (hours == hours[place]))
+        here = here[self._below[self._broken(place)][:, here].all(axis=0)]
+        for giver in here[self._may_give(here, lack_kwh) & (here != place)].tolist():
+            others = self._others(giver)
+            for other, taker in self._trades(own, others, lack_kwh):
+                changes = {
+                    place: self._min_kw[place],
+                    other: kw[other] - lack_kwh / hours[other],
+                    giver: kw[giver] - lack_kwh / hours[giver],
+                    taker: kw[taker] + lack_kwh / hours[taker],
+                }
+                if self._try(changes):
+                    return True
+        return False
+
+    def _trades(
+        self, own: NDArray[np.int64], others: NDArray[np.int64], kwh: float
+    ) -> list[tuple[int, int]]:
+        """Which of `own` may give `kwh` and which of `others` may take it, at a price no higher:
+        where there is room anyway, or in the step in which it is given. The best few."""
+        if not len(own) or not len(others):
+            return []
+        step, price, hours = self._powers.step, self._price, self._powers.hours
+        free = hours[others] * (self._tops_kw(others) - self._kw[others]) >= kwh - _LEAST_KWH
+        same = step[own][:, np.newaxis] == step[others]
+        same &= self._fits_most(others, kwh) & (hours[own][:, np.newaxis] == hours[others])
+        same &= (
+            self._below[:, own][:, :, np.newaxis] >= self._below[:, others][:, np.newaxis]
+        ).all(axis=0)
+        saved = price[own][:, np.newaxis] - price[others]
+        found = np.argwhere((free | same) & (saved >= -_EPS_PRICE))
+        best = np.argsort(-saved[found[:, 0], found[:, 1]], kind="stable")[:_TRADES]
+        return [(int(own[i]), int(others[j])) for i, j in found[best].tolist()]
+
+    def _fits_most(self, places: NDArray[np.int64], kwh: float) -> NDArray[np.bool_]:
+        """Which charge already and have as much of their own power left."""
+        kw = self._kw[places]
+        more_kw = self._most_kw[places] - np.maximum(kw, self._min_kw[places])
+        fits: NDArray[np.bool_] = (kw > _EPS_KW) & (more_kw * self._powers.hours[places] >= kwh)
+        return fits
+
+    def _try(self, changes: Mapping[int, float]) -> bool:
+        """Sets the means of places; as they were where a charge curve does not allow them."""
+        before = {place: float(self._kw[place]) for place in changes}
+        for place, kw in changes.items():
+            self._set(place, kw)
+        if all(self._keeps_curve(place) for place in changes):
+            return True
+        for place, kw in before.items():
+            self._set(place, kw)
+        return False
+
+    def _may_give(self, places: NDArray[np.int64], kwh: float) -> NDArray[np.bool_]:
+        """Which are left with their minimum or nothing."""
+        left_kw = self._kw[places] - kwh / self._powers.hours[places]
+        least_kw = np.maximum(self._min_kw[places], self._kept_kw[places])
+        found: NDArray[np.bool_] = (left_kw >= least_kw) | (np.abs(left_kw) <= _EPS_KW)
+        return found
+
+    def _others(self, place: int) -> NDArray[np.int64]:
+        """The places of the same visit in other steps."""
+        here = self._powers.step == self._powers.step[place]
+        return np.flatnonzero((self._visit == self._visit[place]) & ~here)
+
+    def _keeps_curve(self, place: int) -> bool:
+        """Whether each power of a place's visit, bursts included, lies below the charge curve."""
+        visit = np.flatnonzero(self._visit == self._visit[place])
+        name, _, first = self._powers.places[visit[0]]
+        scope, columns = self._columns.scope, self._columns
+        vehicle = scope.chosen.vehicles[name]
         if not vehicle.charge_curve:
             return True
-        levels = self._columns.levels[name]
-        after = levels[bisect_right(levels, k)]
-        reached_kwh = self._x[self._columns["energy"][name, after]]
-        flat = flat_kwh(curve(vehicle), float(self._most_kw[visit].max()))
-        return bool(reached_kwh <= flat + _LEAST_KWH)
+        before = columns.levels[name][bisect_right(columns.levels[name], first) - 1]
+        start_kwh = sum(c * self._x[column] for column, c in paid(columns, name, before))
+        kw = self._kw[visit]
+        gained_kwh = vehicle.efficiency * np.cumsum(kw * self._powers.hours[visit])
+        pieces = curve(vehicle)
+        edges_kwh = [pieces[0].low_kwh, *(p.high_kwh for p in pieces)]
+        edges_kw = [pieces[0].kw(pieces[0].low_kwh), *(p.kw(p.high_kwh) for p in pieces)]
+        allowed_kw = np.interp(start_kwh + gained_kwh, edges_kwh, edges_kw)
+        drawn_kw = np.where(kw > _EPS_KW, np.maximum(kw, self._min_kw[visit]), 0.0)
+        return bool((drawn_kw <= allowed_kw + _EPS_KW).all())
 
-    def _top_kw(self, place: int) -> float:
-        """The highest mean that limits and its own power leave it."""
-        step, below = self._powers.step[place], self._below[:, place]
-        left = (self._room_kw[below, step] - self._load_kw[below, step]).min()
-        now_kw, min_kw, kept_kw = self._kw[place], self._min_kw[place], self._kept_kw[place]
-        if now_kw <= _EPS_KW:
-            top = left + kept_kw if left + kept_kw >= min_kw else 0.0
-        else:
-            top = max(now_kw, min_kw, kept_kw) + max(left, 0.0)
-            if left < -_EPS_KW:
-                top = now_kw
-        return float(min(top, self._most_kw[place]))
+    def _tops_kw(self, places: NDArray[np.int64]) -> Floats:
+        """The highest means that limits and their own powers leave them."""
+        step, below = self._powers.step[places], self._below[:, places]
+        left = np.where(below, (self._room_kw - self._load_kw)[:, step], np.inf).min(axis=0)
+        now_kw, min_kw, kept_kw = self._kw[places], self._min_kw[places], self._kept_kw[places]
+        idle = np.where(left + kept_kw >= min_kw, left + kept_kw, 0.0)
+        busy = np.maximum(np.maximum(now_kw, min_kw), kept_kw) + np.maximum(left, 0.0)
+        busy = np.where(left < -_EPS_KW, now_kw, busy)
+        top: Floats = np.minimum(np.where(now_kw <= _EPS_KW, idle, busy), self._most_kw[places])
+        return top
 
     def _set(self, place: int, kw: float) -> None:
-        at, step = np.array([place]), self._powers.step[place]
-        before, after = self._drawn(at, self._kw[at])[0], self._drawn(at, np.array([kw]))[0]
-        self._load_kw[self._below[:, place], step] += after - before
+        change = self._drawn_kw(place, kw) - self._drawn_kw(place, float(self._kw[place]))
+        self._load_kw[self._below[:, place], self._powers.step[place]] += change
         self._kw[place] = kw
+
+    def _drawn_kw(self, place: int, kw: float) -> float:
+        beyond_kw = max(kw, float(self._min_kw[place])) - float(self._kept_kw[place])
+        return max(0.0, beyond_kw) if kw > _EPS_KW else 0.0

@@ -49,7 +49,7 @@ def turned_back(state: State, first: Drive) -> dict[int, list[Drive]]:
     waiting = [first]
     while waiting:
         drive = waiting.pop()
-        driver, (v, again) = instance.names.index(drive.vehicle), back[drive.route]
+        driver, (v, again) = instance.vehicle[drive.vehicle], back[drive.route]
         rest = drives.get(driver, state.drives[driver])
         drives[driver] = [d for d in rest if d.route != drive.route]
         own = sorted((*drives.get(v, state.drives[v]), again), key=lambda d: d.depart_s)
@@ -81,7 +81,7 @@ def _able(state: State) -> dict[str, tuple[int, Drive]]:
     for drive in (d for own in state.drives for d in own):
         name, r = instance.remembered.get(drive.route), instance.number[drive.route]
         if name is not None and name != drive.vehicle:
-            for v, option in zip(instance.drivers[r], instance.options[r], strict=True):
+            for option in instance.options[r]:
                 if option.vehicle == name:
-                    found[drive.route] = v, option
+                    found[drive.route] = instance.vehicle[name], option
     return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from random import Random
 
 from planner.drafts.choices import Drive
+from planner.linear.clock import Deadline
 from planner.search.changes import is_kept
 from planner.search.instance import Instance
 from planner.search.kept import kept
+from planner.search.mend import mend
 from planner.search.moves import Builder
 from planner.search.state import State
 from planner.search.windows import Taste
@@ -16,24 +19,44 @@ from planner.search.windows import Taste
 _FEW_OPTIONS = 5_000
 """Pairs of a vehicle and a route: beyond, one order is all that an answer at once has time for."""
 
+_PATIENCE = 30
+"""So many vehicles are then looked at for a route: most of those that lack the energy are never
+reached. Where energy is scarce, with 300 vehicles and 700 routes, all of it takes 3 s of CPU, and
+without this and with the first order made to its end 11."""
+
+_INSERTING = 0.75
+"""Of the time that is left goes to giving out routes, if it must be cut short."""
+
 _EPS = 1e-3
 
 
-def constructed(instance: Instance) -> State:
-    """The best of a few orders; stops as soon as nothing is missing that could be had."""
+def constructed(instance: Instance, deadline: Deadline | None = None) -> State:
+    """The best of a few orders; stops as soon as nothing is missing that could be had. When time is
+    up, what has no place yet stays without one."""
+    deadline = deadline or Deadline.after(math.inf)
     if instance.stays:
         state = kept(instance)
         if is_kept(state):
             return state
-    if instance.chosen.given:
-        return _given(instance)
-    best = _kept(instance) if instance.before else None
+    state = _given(instance, deadline) if instance.chosen.given else _allocated(instance, deadline)
+    mend(state, deadline)
+    return state
+
+
+def _allocated(instance: Instance, deadline: Deadline) -> State:
+    best = _kept(instance, deadline) if instance.before else None
     few = sum(map(len, instance.options)) <= _FEW_OPTIONS
+    patience = len(instance.movers) if few else _PATIENCE
     for key, target in _ORDERS if few else _ORDERS[:2]:
-        if best is not None and _whole(best):
+        if best is not None and (_whole(best) or deadline.left_s <= 0):
             break
         state = State(instance)
-        _insert_all(state, sorted(state.bank, key=lambda r: key(instance, r)), target=target)
+        order = sorted(state.bank, key=lambda r: key(instance, r))
+        builder = Builder(state, Random(0), Taste(target=target), patience=patience)
+        # The next order is for depots in which not everything has a place.
+        whole = target and not few
+        if not _insert_all(builder, order, deadline, whole=whole):
+            continue
         if best is None or state.cost() < best.cost():
             best = state
     assert best is not None
@@ -42,7 +65,7 @@ def constructed(instance: Instance) -> State:
 
 def _whole(state: State) -> bool:
     fillings = [f for f in state.fillings if f is not None]
-    return not state.bank and sum(f.missing_kwh + f.short_kwh for f in fillings) <= _EPS
+    return not state.bank and sum(f.lacks_kwh for f in fillings) <= _EPS
 
 
 def _by_priority(instance: Instance, route: int) -> tuple[float, float]:
@@ -68,45 +91,59 @@ _ORDERS = (
 energy is scarce that is what other vehicles' routes need."""
 
 
-def _insert_all(state: State, routes: Sequence[int], *, target: bool = True) -> None:
-    builder = Builder(state, Random(0), Taste(target=target))
+def _insert_all(
+    builder: Builder, routes: Sequence[int], deadline: Deadline, *, whole: bool = False
+) -> bool:
+    """Routes, then charging for what is owed at the end; with `whole` False at the first route that
+    finds no vehicle."""
+    inserting = Deadline.after(_INSERTING * deadline.left_s)
     for route in routes:
-        builder.insert(route)
+        if inserting.left_s <= 0:
+            break
+        if not builder.insert(route) and whole:
+            return False
+    _refill_all(builder.state, deadline, whole=True)
+    return True
+
+
+def _refill_all(state: State, deadline: Deadline, *, whole: bool) -> None:
+    """The vehicle that must leave first is planned first."""
     builder = Builder(state, Random(0), Taste())
     for v in _by_urgency(state.drives):
-        builder.refill(v, whole=True)
+        if deadline.left_s <= 0:
+            break
+        builder.refill(v, whole=whole)
 
 
-def _given(instance: Instance) -> State:
-    """Charging alone: the vehicle that must leave first is planned first."""
+def _given(instance: Instance, deadline: Deadline) -> State:
+    """Charging alone."""
     state = State(instance)
-    builder = Builder(state, Random(0), Taste())
     for v, name in enumerate(instance.names):
-        state.drives[v] = list(instance.chosen.drives[name])
-    for v in _by_urgency(state.drives):
-        builder.refill(v, whole=False)
+        state.give(v, list(instance.chosen.drives[name]))
+    _refill_all(state, deadline, whole=False)
     return state
 
 
-def _kept(instance: Instance) -> State:
+def _kept(instance: Instance, deadline: Deadline) -> State:
     """What was allocated before and still holds, then the rest."""
     state = State(instance)
     builder = Builder(state, Random(0), Taste())
-    lawful = instance.lawful
+    before: list[list[Drive]] = [[] for _ in instance.names]
+    most, driving = instance.most_drivers, 0
     for v, name in enumerate(instance.names):
-        drives: list[Drive] = []
-        if not state.may_drive(v):
-            continue
+        if most is not None and driving >= most:
+            break
         for drive in instance.chosen.drives[name]:
-            if instance.before.get(drive.route) == name and lawful([*drives, drive]):
-                drives.append(drive)
-        if drives:
-            state.drives[v] = drives
-            state.bank -= {instance.number[d.route] for d in drives}
-    for v in _by_urgency(state.drives):
-        if state.drives[v]:
+            if instance.before.get(drive.route) == name and instance.lawful([*before[v], drive]):
+                before[v].append(drive)
+        driving += bool(before[v])
+    for v in _by_urgency(before):
+        if before[v] and deadline.left_s > 0:
+            state.give(v, before[v])
+            state.bank -= {instance.number[d.route] for d in before[v]}
             builder.refill(v, whole=True)
-    _insert_all(state, sorted(state.bank, key=lambda r: _by_priority(instance, r)))
+    order = sorted(state.bank, key=lambda r: _by_priority(instance, r))
+    _insert_all(Builder(state, Random(0), Taste()), order, deadline)
     return state
 
 

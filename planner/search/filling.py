@@ -45,6 +45,11 @@ class Filling:
         self._bookings = bookings if isinstance(bookings, list) else []
 
     @property
+    def lacks_kwh(self) -> float:
+        """At departures and at the end together."""
+        return self.missing_kwh + self.short_kwh
+
+    @property
     def bookings(self) -> list[Booking]:
         if self._taking is not None:
             self._bookings, self._taking = self._taking.bookings(), None

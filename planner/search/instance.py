@@ -20,6 +20,7 @@ from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.linear.scope import Group, groups_of
 from planner.snapshot import Snapshot, Vehicle
+from planner.uncollected import uncollected
 
 SWAP_COST = 0.01
 """A change against the plan in force, in money: what law 10 counts as none."""
@@ -96,6 +97,11 @@ class Check:
     margin_kwh: float = 0.0
 
 
+Wants = tuple[NDArray[np.int64], Floats, Floats]
+"""Of a route's options, in their order: the vehicles, what the route takes of each, and what each
+must have at departure, in kWh."""
+
+
 class Instance:
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices) -> None:
         self.snapshot, self.line, self.chosen = snapshot, line, chosen
@@ -109,6 +115,7 @@ class Instance:
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
         self.names = list(chosen.vehicles)
+        self.vehicle = {name: v for v, name in enumerate(self.names)}
         self.stays = snapshot.previous.stays if snapshot.previous else ()
         self._places = self._places_before()
         self.movers = [self._mover(v) for v in chosen.vehicles.values()]
@@ -121,14 +128,12 @@ class Instance:
         self.priority = [r.priority for r in chosen.routes]
         number = {r: i for i, r in enumerate(self.routes)}
         self.options: list[list[Drive]] = [[] for _ in self.routes]
-        """By route, as each vehicle that can would drive it."""
-        self.drivers: list[list[int]] = [[] for _ in self.routes]
-        """The vehicles of `options`: two lists of what is there already, no pair made anew."""
-        for v, name in enumerate(self.names):
-            for drive in chosen.drives[name]:
-                r = number[drive.route]
-                self.options[r].append(drive)
-                self.drivers[r].append(v)
+        """By route, as each vehicle that can would drive it, in the order of `names`."""
+        with uncollected():
+            for name in self.names:
+                for drive in chosen.drives[name]:
+                    self.options[number[drive.route]].append(drive)
+        self._wants: dict[int, Wants] = {}
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
         self.before = {a.route: a.vehicle for a in before}
@@ -139,6 +144,17 @@ class Instance:
         self.hopeless = sum(
             p for r, p in zip(self.routes, self.priority, strict=True) if r in chosen.hopeless
         )
+
+    def wants(self, route: int) -> Wants:
+        found = self._wants.get(route)
+        if found is None:
+            options = self.options[route]
+            found = self._wants[route] = (
+                np.array([self.vehicle[d.vehicle] for d in options], dtype=np.int64),
+                np.array([d.energy_kwh for d in options], dtype=np.float64),
+                np.array([d.need_kwh for d in options], dtype=np.float64),
+            )
+        return found
 
     def lawful(self, drives: Sequence[Drive]) -> bool:
         """Whether one vehicle may drive all, given in order of departure."""

@@ -44,11 +44,7 @@ def kept(instance: Instance) -> State:
 
 
 def _lacks(state: State) -> bool:
-    return bool(state.bank) or any(_short_kwh(f) > 0 for f in state.fillings if f is not None)
-
-
-def _short_kwh(filling: Filling) -> float:
-    return filling.missing_kwh + filling.short_kwh
+    return bool(state.bank) or any(f.lacks_kwh > 0 for f in state.fillings if f is not None)
 
 
 def _mended(plan: Standing, peak_kw: float) -> State:
@@ -57,7 +53,7 @@ def _mended(plan: Standing, peak_kw: float) -> State:
     instance = plan.instance
     state = State(instance, peak_kw=peak_kw)
     for v, drives in enumerate(plan.drives):
-        state.drives[v] = drives
+        state.give(v, drives)
         state.bank -= {instance.number[d.route] for d in drives}
     for v, visits in plan.visits.items():
         state.put(v, plan.drives[v], carried(instance, v, plan.drives[v], visits))
@@ -70,7 +66,7 @@ def _mended(plan: Standing, peak_kw: float) -> State:
         builder.insert(route)
     for v in order:
         filling = state.fillings[v]
-        if filling is None or _short_kwh(filling) > 0 or _stands_elsewhere(instance, v, filling):
+        if filling is None or filling.lacks_kwh > 0 or _stands_elsewhere(instance, v, filling):
             _charge(builder, v)
     return state
 
@@ -86,8 +82,8 @@ def _charge(builder: Builder, v: int) -> None:
         candidates.append(old)
     elif old is not None:
         # What is cheaper the exact charging tells better than one vehicle's filling.
-        shorter = _short_kwh(old) - _SAME_KWH
-        candidates = [old, *(f for f in candidates if _short_kwh(f) < shorter)]
+        shorter = old.lacks_kwh - _SAME_KWH
+        candidates = [old, *(f for f in candidates if f.lacks_kwh < shorter)]
     best: Filling | None = None
     for filling in candidates:
         if best is None or worth(filling) < worth(best) - _SAME_MONEY:

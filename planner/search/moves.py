@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop
+from collections.abc import Iterable
 from random import Random
 
 from planner.drafts.choices import Drive
@@ -13,9 +12,6 @@ from planner.search.windows import Taste
 
 _ABLE = 5
 """Of the vehicles that can drive a route so many are compared."""
-
-_MISJUDGED_KWH = 4.0
-"""By so much what a vehicle has to buy is misjudged where chance is wanted."""
 
 
 class Builder:
@@ -49,8 +45,9 @@ class Builder:
     def insert(self, route: int) -> bool:
         """To the vehicle to which it adds least, among the likeliest that can."""
         best: tuple[float, int, list[Drive], Filling] | None = None
+        likely = self.state.roster.likely(route, self.rng if self.blink else None)
         able = 0
-        for tries, (key, v, drive) in enumerate(self._likely(route)):
+        for tries, (key, v, drive) in enumerate(likely):
             if tries >= self.patience:
                 break
             if best is not None and able >= 2 and best[0] <= self.instance.cheapest * key:
@@ -83,42 +80,6 @@ class Builder:
         self.state.bank.discard(route)
         return True
 
-    def _likely(self, route: int) -> Iterator[tuple[float, int, Drive]]:
-        """The vehicles that are free then, those first that have to buy least for all they drive:
-        so many kWh more."""
-        state, found = self.state, []
-        end_s, movers = self.instance.line.end_s, self.instance.movers
-        noise = self.rng.gauss if self.blink else None
-        instance = self.instance
-        for v, drive in zip(instance.drivers[route], instance.options[route], strict=True):
-            mine = state.drives[v]
-            depart_s, return_s = drive.depart_s, drive.return_s
-            driven, target = 0.0, movers[v].target_kwh
-            for d in mine:
-                if d.depart_s < return_s and depart_s < d.return_s:
-                    break
-                if d.return_s <= end_s:
-                    driven += d.energy_kwh
-                else:
-                    target = 0.0
-            else:
-                before = driven + target
-                if return_s > end_s:
-                    after = driven + drive.need_kwh
-                else:
-                    after = max(before + drive.energy_kwh, driven + drive.need_kwh)
-                has = movers[v].energy_kwh
-                buys = (after - has if after > has else 0.0) - (
-                    before - has if before > has else 0.0
-                )
-                key = buys + 0.001 * (after - has) + 0.01 * len(mine)
-                if noise is not None:
-                    key += noise(0.0, _MISJUDGED_KWH)
-                found.append((key, v, drive))
-        heapify(found)
-        while found:
-            yield heappop(found)
-
     def refill(self, v: int, *, whole: bool) -> bool:
         """The vehicle's charging anew; routes that it can no longer drive go to the bank."""
         self.touch(v)
@@ -147,4 +108,4 @@ def _departs(drive: Drive) -> float:
 
 
 def worth(filling: Filling) -> float:
-    return KWH_COST * (filling.missing_kwh + filling.short_kwh) + filling.cost
+    return KWH_COST * filling.lacks_kwh + filling.cost

@@ -48,25 +48,26 @@ def _random_vehicles(state: State, rng: Random, size: int) -> list[int]:
 
 
 def _sharing(state: State, rng: Random, size: int) -> list[int]:
-    """Vehicles that charge at the same time: one that is short, or any, and those beside it."""
-    short = [
-        v
-        for v, f in enumerate(state.fillings)
-        if f is not None and f.missing_kwh + f.short_kwh > 1e-3
-    ]
+    """A vehicle that is short, or any, and those beside it."""
+    short = [v for v, f in enumerate(state.fillings) if f is not None and f.lacks_kwh > 1e-3]
     count = len(state.fillings)
     centre = rng.choice(short) if short and rng.random() < 0.7 else rng.randrange(count)
+    return [centre, *beside(state, rng, centre, size - 1)]
+
+
+def beside(state: State, rng: Random, centre: int, size: int) -> list[int]:
+    """Vehicles that charge while `centre` is there, those first that do so for long."""
     middle = state.fillings[centre]
     spans = middle.spans if middle is not None else ()
     steps = 0
     for s in spans:
         steps |= (1 << s.end_step) - (1 << s.first_step)
-    beside = []
+    found = []
     for v, filling in enumerate(state.fillings):
         if filling is None or v == centre:
             continue
         shared = sum((steps & ((1 << b.end) - (1 << b.hold))).bit_count() for b in filling.bookings)
         if shared:
-            beside.append((-shared * (0.3 + rng.random()), v))
-    beside.sort()
-    return [centre, *(v for _, v in beside[: size - 1])]
+            found.append((-shared * (0.3 + rng.random()), v))
+    found.sort()
+    return [v for _, v in found[:size]]

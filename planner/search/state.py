@@ -16,6 +16,7 @@ from planner.search.carried import carried
 from planner.search.filling import Filling, fill
 from planner.search.instance import Instance
 from planner.search.room import Room
+from planner.search.roster import Roster
 from planner.search.windows import Taste
 
 KWH_COST = 20.0
@@ -77,6 +78,7 @@ class State:
         self.battery_kw = battery_kw
         self.room = Room(instance, battery_kw, peak_kw)
         self.drives: list[list[Drive]] = [[] for _ in range(count)]
+        self.roster = Roster(instance)
         self.fillings: list[Filling | None] = [None] * count
         self.bank: set[int] = {
             r for r, options in enumerate(instance.options) if options and not instance.chosen.given
@@ -90,7 +92,7 @@ class State:
         short = money = 0.0
         for filling in self.fillings:
             if filling is not None:
-                short += filling.missing_kwh + filling.short_kwh
+                short += filling.lacks_kwh
                 money += filling.cost
         money += self._peak_cost() + WISH_COST * self._wishes()
         money += instance.swap_cost * self.swaps()
@@ -131,6 +133,12 @@ class State:
         most = self.instance.most_drivers
         return most is None or bool(self.drives[v]) or sum(map(bool, self.drives)) < most
 
+    def give(self, v: int, drives: list[Drive]) -> None:
+        """All that the vehicle drives, in order of departure; its filling stays as it is."""
+        if drives is not self.drives[v]:
+            self.drives[v] = drives
+            self.roster.give(v, drives)
+
     def clear(self, v: int) -> None:
         """The vehicle's filling is given back."""
         filling = self.fillings[v]
@@ -140,7 +148,7 @@ class State:
 
     def put(self, v: int, drives: list[Drive], filling: Filling | None) -> None:
         self.clear(v)
-        self.drives[v] = drives
+        self.give(v, drives)
         self.fillings[v] = filling
         if filling is not None:
             self.room.book(filling.bookings)

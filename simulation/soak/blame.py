@@ -86,7 +86,8 @@ class Blame:
         }
         stations = sorted({station for station, _ in beyond})
         told = stations or sorted(world.stations)
-        booked_kw = line.base_kw + sum(self._booked_on(line, place) for place in line.members)
+        booked_kw = line.base_kw
+        booked_kw += sum(self.booked_kw(place, line.phase) or 0.0 for place in line.members)
         self.breaches.append(
             Breach(
                 limit=line.name,
@@ -110,19 +111,16 @@ class Blame:
             breach.seconds = totals[breach.limit] - breach.over_s
             totals[breach.limit] = breach.over_s
 
-    def booked_kw(self, place: Place) -> float | None:
-        """What the daemon, or the one that died last, books at this instant."""
+    def booked_kw(self, place: Place, phase: int = 0) -> float | None:
+        """What the daemon, or the one that died last, books at this instant, as a whole (0) or on a
+        phase of the site."""
         beliefs, now = self._world.beliefs, self._world.clock.read()
         station = None if beliefs is None else beliefs.stations.get(place[0])
         evse = None if station is None else station.evses.get(place[1])
         if beliefs is None or station is None or evse is None:
             return None
-        return booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
-
-    def _booked_on(self, line: Line, place: Place) -> float:
-        """Of a connector's booking, what counts on this line."""
-        evse, booked_kw = self._evse(place), self.booked_kw(place)
-        return 0.0 if evse is None or booked_kw is None else draw(evse, booked_kw)[line.phase]
+        soon_kw = booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
+        return draw(evse, soon_kw)[phase]
 
     def _described(self, place: Place, kw: float) -> str:
         station = self._world.stations[place[0]]

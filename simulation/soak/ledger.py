@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from simulation.soak.carried import carried_kw
 from simulation.soak.outlet import Powers
 
 SITE = "site"
@@ -32,7 +33,8 @@ def on_phase(limit: str, phase: int) -> str:
 class Line:
     """One limit, and what is drawn below it. `over_s`: seconds above it, `worst_kw` by how much at
     most; `drawn_kwh` and `allowed_kwh` count only while there is demand for all that is allowed,
-    the latter with no more than what the limits below it could carry. `phase` 0 is the whole.
+    the latter with no more than what vehicles on their phases could take within the limits below it
+    (`carried.py`). `phase` 0 is the whole.
 
     `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
     excused by so much (`excused_kw`) for a while from its beginning at `since_s`, and
@@ -66,12 +68,16 @@ class Line:
         self.draw_kw = self.base_kw + sum(self.members.values())
         self.wanted_kw = self.base_kw + sum(self.wishes.values())
 
+    @property
+    def is_in_demand(self) -> bool:
+        return self.phase == 0 and self.wanted_kw >= self.limit_kw
+
     def integrate(self, seconds: float, carried_kw: float) -> None:
-        """`carried_kw` is what could be drawn below it within all other limits."""
+        """`carried_kw` is what could be drawn below it, with its base load."""
         if self.above_kw > TOLERANCE_KW:
             self.over_s += seconds
             self.worst_kw = max(self.worst_kw, self.above_kw)
-        if self.phase == 0 and self.wanted_kw >= self.limit_kw:
+        if self.is_in_demand:
             self.drawn_kwh += self.draw_kw * seconds / 3600
             self.allowed_kwh += min(self.limit_kw, carried_kw) * seconds / 3600
 
@@ -95,29 +101,35 @@ class Ledger:
                 name = on_phase(limit, phase)
                 self.lines[name] = Line(name=name, limit_kw=kw / 3, phase=phase)
         self._parents = parents
+        self._circuits = [name for name in limits_kw if not name.startswith(SITE)]
+        self._carried_kw: dict[str, float] = {}
         self._patience: dict[str, Callable[[], float]] = {}
         self._on_breach = on_breach
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
         for place, limits in parents.items():
-            for limit in limits:
-                self.lines[limit].members[place] = self.lines[limit].wishes[place] = 0.0
+            for line in (line for limit in limits for line in self._of(limit)):
+                line.members[place] = line.wishes[place] = 0.0
 
-    def draw(self, place: Place, kw: float, wanted_kw: float, phases: Powers) -> None:
-        """What is drawn at `place` from now on, also by phase, and what would be without any
+    def draw(self, place: Place, drawn_kw: Powers, wanted_kw: Powers) -> None:
+        """What is drawn at `place` on each phase from now on, and what would be without any
         limit."""
         self.advance()
         for limit in self._parents[place]:
-            self.lines[limit].members[place], self.lines[limit].wishes[place] = kw, wanted_kw
-            self._watch(self.lines[limit])
-            for phase, part_kw in zip(PHASES, phases, strict=True):
-                line = self.lines[on_phase(limit, phase)]
-                line.members[place] = part_kw
-                self._watch(line)
+            self._put(self.lines[limit], place, sum(drawn_kw), sum(wanted_kw))
+            for phase, kw, wish_kw in zip(PHASES, drawn_kw, wanted_kw, strict=True):
+                self._put(self.lines[on_phase(limit, phase)], place, kw, wish_kw)
+
+    def _put(self, line: Line, place: Place, kw: float, wanted_kw: float) -> None:
+        if line.wishes[place] != wanted_kw:
+            self._carried_kw.clear()
+        line.members[place], line.wishes[place] = kw, wanted_kw
+        self._watch(line)
 
     def base_load(self, kw: float) -> None:
         """Of the whole site, the same on each phase, and of no circuit."""
         self.advance()
+        self._carried_kw.clear()
         for line in self.lines.values():
             if line.name.startswith(SITE):
                 line.base_kw = kw / 3 if line.phase else kw
@@ -125,6 +137,7 @@ class Ledger:
 
     def limit(self, name: str, kw: float) -> None:
         self.advance()
+        self._carried_kw.clear()
         for limit, part_kw in ((name, kw), *((on_phase(name, n), kw / 3) for n in PHASES)):
             self.lines[limit].limit_kw = part_kw
             self._watch(self.lines[limit])
@@ -143,20 +156,22 @@ class Ledger:
         """Counts up to now."""
         now_s = self._loop.time()
         if now_s > self._at_s:
-            carried_kw = self._carried_kw()
             for line in self.lines.values():
-                whole = line.name.startswith(SITE)
-                most_kw = line.base_kw + carried_kw if whole else line.limit_kw
+                most_kw = line.base_kw + self.carried_kw(line.name) if line.is_in_demand else 0.0
                 line.integrate(now_s - self._at_s, most_kw)
             self._at_s = now_s
 
-    def _carried_kw(self) -> float:
-        """What vehicles want, as far as the circuits below the site carry it."""
-        wholes = [line for line in self.lines.values() if line.phase == 0]
-        circuits = [line for line in wholes if not line.name.startswith(SITE)]
-        below = {place for line in circuits for place in line.members}
-        loose_kw = sum(kw for place, kw in self.lines[SITE].wishes.items() if place not in below)
-        return loose_kw + sum(min(line.limit_kw, line.wanted_kw) for line in circuits)
+    def carried_kw(self, limit: str) -> float:
+        """What vehicles could take within `limit` and, where that is the site's, its circuits."""
+        if limit not in self._carried_kw:
+            below = self._circuits if limit.startswith(SITE) else []
+            lines = [line for name in (limit, *below) for line in self._of(name)]
+            self._carried_kw[limit] = carried_kw(lines)
+        return self._carried_kw[limit]
+
+    def _of(self, limit: str) -> list[Line]:
+        """The lines of a limit: as a whole, and on each phase."""
+        return [self.lines[limit], *(self.lines[on_phase(limit, phase)] for phase in PHASES)]
 
     def _watch(self, line: Line) -> None:
         """Powers that change at one instant make one change: it is looked at when that is over."""

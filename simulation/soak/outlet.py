@@ -54,9 +54,10 @@ class Session:
 
 
 class Outlet:
-    """Power is constant between the instants at which `on_power` is called, so that the register
-    runs exactly. `asks`: the share of what it could take that the vehicle asks for by itself;
-    `overdraws`: how many times what it may it really offers, while `metered_kw` is what it may."""
+    """What is drawn and wanted is constant between the instants at which `on_power` is called, so
+    that the register runs exactly. `asks`: the share of what it could take that the vehicle asks
+    for by itself; `overdraws`: how many times what it may it really offers, while `metered_kw` is
+    what it may."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Outlet:
         self.offered_kw = 0.0
         self.register_wh = 0.0
         self._on_power = on_power
+        self._wanted_kw = 0.0
         self._rotation = rotation
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
@@ -142,7 +144,7 @@ class Outlet:
     def switch_off(self) -> None:
         """The contactor opens: what the vehicle would do has no meaning any more."""
         self._coming.clear()
-        self.offered_kw = 0.0
+        self.offered_kw = self._wanted_kw = 0.0
         self._set(0.0, 0.0)
 
     def advance(self) -> None:
@@ -158,6 +160,9 @@ class Outlet:
                     self._set(0.0, 0.0)
 
     def _follow(self) -> None:
+        if self.wanted_kw != self._wanted_kw:
+            self._wanted_kw = self.wanted_kw
+            self._on_power(self)
         shown_kw = min(self.offered_kw, self.wanted_kw)
         wanted_kw = min(shown_kw * self.overdraws, self.wanted_kw)
         last = self._coming[-1][1:] if self._coming else (self.kw, self.metered_kw)

@@ -1,7 +1,9 @@
-"""A planner that thinks in virtual time, and wants something else every time.
+"""A planner that thinks in virtual time, with every limit used to the full.
 
-What it plans is worth nothing; that power moves from vehicle to vehicle all the time, with every
-limit used to the full, is what tries the budget. It may also be any of the real algorithms.
+What it plans is worth nothing. A restless one wants something else every time: that power moves
+from vehicle to vehicle all the time is what tries the budget. A steady one mostly keeps to what it
+wanted before, as plans for a real depot do, and is restless now and then. It may also be any of the
+real algorithms.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from planner.params import Params
 from planner.plan import Cost, Objective, Period, Plan, Stay
 from planner.snapshot import Connector, Snapshot, Vehicle
 
-RESTLESS = "restless"
+RESTLESS, STEADY = "restless", "steady"
+# Of the plans of a steady one, those that turn everything over.
+TURNED_SHARE = 0.2
 THINKS_S = (0.2, 6.0)
 PIECES = 3
 
 
 class VirtualPlanner:
-    """`algorithm`: `restless`, or a name that `planner.algorithms` knows. `fails` gives up, `wild`
-    plans past every limit, as nothing behind the audit may rely on it; `late_s` comes on top."""
+    """`algorithm`: `restless`, `steady`, or a name that `planner.algorithms` knows. `fails` gives
+    up, `wild` plans past every limit, as nothing behind the audit may rely on it; `late_s` comes on
+    top."""
 
     def __init__(self, rng: Random, algorithm: str) -> None:
         self.fails = self.wild = False
@@ -34,6 +39,7 @@ class VirtualPlanner:
         self.emit: Callable[[Event], Awaitable[None]] | None = None
         self._rng = rng
         self._algorithm = algorithm
+        self._ranks: dict[str, float] = {}
         self._thinking: asyncio.Task[None] | None = None
 
     async def start_planning(self, request: StartPlanning) -> None:
@@ -57,6 +63,11 @@ class VirtualPlanner:
     def _plan(self, request: StartPlanning) -> Plan:
         if self._algorithm == RESTLESS:
             return restless(request.snapshot, self._rng, wild=self.wild)
+        if self._algorithm == STEADY:
+            if self._rng.random() < TURNED_SHARE:
+                self._ranks.clear()
+                return restless(request.snapshot, self._rng, wild=self.wild)
+            return steady(request.snapshot, self._rng, self._ranks, wild=self.wild)
         from planner.solve import solve
 
         params = Params(algorithm=self._algorithm)
@@ -65,14 +76,42 @@ class VirtualPlanner:
 
 def restless(snapshot: Snapshot, rng: Random, *, wild: bool) -> Plan:
     """In each of a few pieces of the horizon all power goes to the vehicles in a random order."""
-    start, end = snapshot.taken_at, snapshot.end
+    start = snapshot.taken_at
     cuts = sorted(start + timedelta(seconds=rng.randrange(60, 3000)) for _ in range(PIECES - 1))
     standing = list(_standing(snapshot))
-    periods: dict[str, list[Period]] = {vehicle.id: [] for vehicle, _ in standing}
-    for begin, finish in pairwise([start, *cuts, end]):
+    pieces = []
+    for begin, finish in pairwise([start, *cuts, snapshot.end]):
         if finish <= begin:
             continue
-        for vehicle_id, kw in _share(snapshot, standing, begin, rng, wild=wild):
+        order = rng.sample(standing, len(standing))
+        evenly = rng.choice([True, False, False])
+        shared = _share(snapshot, order, begin, evenly=evenly, wild=wild)
+        pieces.append((begin, finish, shared))
+    return _plan(snapshot, RESTLESS, standing, pieces)
+
+
+def steady(snapshot: Snapshot, rng: Random, ranks: dict[str, float], *, wild: bool) -> Plan:
+    """All power goes to the vehicles in the order of their `ranks`, which who is new gets by
+    chance."""
+    standing = list(_standing(snapshot))
+    for vehicle, _ in standing:
+        ranks.setdefault(vehicle.id, rng.random())
+    order = sorted(standing, key=lambda item: ranks[item[0].id])
+    shared = _share(snapshot, order, snapshot.taken_at, evenly=False, wild=wild)
+    return _plan(snapshot, STEADY, standing, [(snapshot.taken_at, snapshot.end, shared)])
+
+
+def _plan(
+    snapshot: Snapshot,
+    algorithm: str,
+    standing: list[tuple[Vehicle, Connector]],
+    pieces: list[tuple[datetime, datetime, dict[str, float]]],
+) -> Plan:
+    """`pieces`: from when to when, and the kW by vehicle."""
+    start, end = snapshot.taken_at, snapshot.end
+    periods: dict[str, list[Period]] = {vehicle.id: [] for vehicle, _ in standing}
+    for begin, finish, shared in pieces:
+        for vehicle_id, kw in shared.items():
             periods[vehicle_id].append(Period(start=begin, end=finish, kw=kw))
     stays = tuple(
         _stay(vehicle, connector, start, end, tuple(periods[vehicle.id]))
@@ -81,7 +120,7 @@ def restless(snapshot: Snapshot, rng: Random, *, wild: bool) -> Plan:
     return Plan(
         revision=snapshot.revision,
         status="feasible",
-        algorithm=RESTLESS,
+        algorithm=algorithm,
         stays=stays,
         objective=Objective(),
         cost=Cost(),
@@ -99,13 +138,13 @@ def _standing(snapshot: Snapshot) -> Iterator[tuple[Vehicle, Connector]]:
 
 def _share(
     snapshot: Snapshot,
-    standing: list[tuple[Vehicle, Connector]],
+    order: list[tuple[Vehicle, Connector]],
     at: datetime,
-    rng: Random,
     *,
+    evenly: bool,
     wild: bool,
-) -> Iterator[tuple[str, float]]:
-    """(vehicle, kW) for all: as chance has it an equal part to each, and what is left of it, or
+) -> dict[str, float]:
+    """kW by vehicle, in this order: `evenly` an equal part to each, and what is left of it; else
     all to the first."""
     site = snapshot.site
     parents = {circuit.id: circuit.parent for circuit in snapshot.circuits}
@@ -114,10 +153,9 @@ def _share(
     for connector in snapshot.connectors:
         for name in _above(connector.circuit, parents):
             room[name] -= connector.kept_kw
-    order = rng.sample(standing, len(standing))
     fair_kw = room[SITE] / max(len(order), 1)
     has_kw = {vehicle.id: 0.0 for vehicle, _ in order}
-    for most_kw in rng.choice([(fair_kw, 1e9), (1e9,), (1e9,)]):
+    for most_kw in (fair_kw, 1e9) if evenly else (1e9,):
         for vehicle, connector in order:
             kept_kw, names = connector.kept_kw, list(_above(connector.circuit, parents))
             taken_kw = max(0.0, has_kw[vehicle.id] - kept_kw)
@@ -129,7 +167,7 @@ def _share(
             for name in names:
                 room[name] -= max(0.0, kw - kept_kw) - taken_kw
             has_kw[vehicle.id] = kw
-    yield from has_kw.items()
+    return has_kw
 
 
 def _above(circuit: str | None, parents: dict[str, str | None]) -> Iterator[str]:

@@ -198,7 +198,7 @@ class World:
         wanted_kw = outlet.wanted_kw if self.stations[station].powered else 0.0
         unseen_kw = outlet.kw - outlet.metered_kw
         self.unseen.put(place, unseen_kw, outlet.on_phases(unseen_kw), self._circuits[place])
-        self.ledger.draw(place, outlet.kw, wanted_kw, outlet.on_phases(outlet.kw))
+        self.ledger.draw(place, outlet.on_phases(outlet.kw), outlet.on_phases(wanted_kw))
         self.blame.look(place, outlet.metered_kw)
 
     def _daemon_ended(self, task: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from daemon.core.budget import SITE
 from daemon.core.events import SiteMetered
-from daemon.core.phases import draw, learn
+from daemon.core.phases import draw, flow, learn, most_kw
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, new_station
@@ -167,6 +168,20 @@ def test_fault_13_a_step_of_the_base_load_cuts_the_last_first_at_the_sample() ->
     assert world.bench.follows_kw("CP01") == pytest.approx(18.0, abs=0.07)
 
 
+def test_fault_13_what_a_vehicle_draws_since_a_raise_is_no_base_load() -> None:
+    """Fault 13: the register's mean over an interval that began before the raise says less."""
+    world = Site(Toy("CP01", tells_power=True), limit_kw=60.0)
+    toy, highest_kw = world.yard.toys["CP01"], 0.0
+    for kw in (7.0, 21.0):
+        toy.next_sample_s = world.yard.now_s + 40.0
+        charge(world.yard, kw)
+        for _ in range(100):
+            world.yard.run(1)
+            highest_kw = max(highest_kw, world.bench.depot.meter.base_kw[0])
+    assert world.import_kw == pytest.approx(BASE_KW + 21.0, abs=0.1)
+    assert highest_kw == pytest.approx(BASE_KW, abs=0.3)
+
+
 def test_fault_13_an_overload_that_lasts_has_all_fall_back_and_then_stop() -> None:
     """Fault 13: persistent overload: all to fallback, then to nothing."""
     world = three(fallback_kw=4.2)
@@ -230,12 +245,56 @@ def test_fault_15_phases_are_learned_from_their_currents_and_forgotten_on_eviden
     evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
     single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
     for _ in range(2):
-        learn(evse, single)
-    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
-    assert learn(evse, single)
-    assert draw(evse, 11.0)[1:] == pytest.approx((0.0, 3.67, 0.0), abs=0.01)
-    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0})
-    assert draw(evse, 11.0)[1:] == pytest.approx((3.67, 3.67, 3.67), abs=0.01)
+        learn(evse, single, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+    assert learn(evse, single, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((3.67, 0.0, 3.67, 0.0), abs=0.01)
+    assert most_kw(evse, [(3.0, 9.0, 2.0, 0.0)]) == pytest.approx(6.0)
+    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0}, 7.4)
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+
+
+@pytest.mark.parametrize("vehicle_kw", [11.0, 22.0, math.inf])
+def test_fault_15_a_vehicle_made_for_more_phases_may_have_them_back(vehicle_kw: float) -> None:
+    """Fault 15: a vehicle of three phases that has lost two, and a stranger."""
+    spec = EvseSpec(connector=1, rotation=(2, 3, 1))
+    evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
+    single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
+    assert not any(learn(evse, single, vehicle_kw) for _ in range(5))
+    assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
+    for _ in range(3):
+        learn(evse, single, 7.4)
+    assert draw(evse, 11.0)[0] == pytest.approx(3.67, abs=0.01)
+    assert learn(evse, {}, vehicle_kw), "the fleet tells that it can take more"
+    assert draw(evse, 11.0)[0] == 11.0
+
+
+def test_fault_15_the_fallback_of_a_single_phase_is_booked_for_the_vehicle_after_it() -> None:
+    """Fault 15: the next vehicle has three phases, and falls back before we hear of it."""
+    spec = EvseSpec(connector=1, rotation=(1, 2, 3))
+    evse = new_station(StationSpec(id="A", fallback_kw=6.0, evses=(spec,))).evses[1]
+    evse.phases_used = frozenset({1})
+    assert draw(evse, 22.0) == pytest.approx((22 / 3, 22 / 3, 2.0, 2.0))
+    assert draw(evse, 6.0) == pytest.approx((6.0, 2.0, 2.0, 2.0))
+    assert flow(evse, 6.0) == pytest.approx((2.0, 2.0, 0.0, 0.0)), "what is left is base load"
+
+
+def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> None:
+    """Fault 15: amperes are told per phase; what the vehicle leaves is lent to others."""
+    names = ("CP01", "CP02", "CP03")
+    world = Site(*(Toy(name, phases=1) for name in names), limit_kw=55.0)
+    for name, rotation in zip(names, ((1, 2, 3), (2, 3, 1), (3, 1, 2)), strict=True):
+        belief = world.bench.depot.vehicles[name.replace("CP", "V")]
+        assert belief.vehicle is not None
+        belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
+        evse = world.bench.depot.stations[name].evses[1]
+        evse.spec = replace(evse.spec, rotation=rotation)
+        evse.phases_used = frozenset({1})
+    charge(world.yard, 7.4, 7.4, 7.4)
+    world.yard.run(120)
+    assert [world.bench.follows_kw(name) for name in names] == pytest.approx([22.0] * 3, abs=0.07)
+    assert world.import_kw == pytest.approx(BASE_KW + 22.0, abs=0.2)
+    assert world.over_s == 0
 
 
 def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:

@@ -10,7 +10,7 @@ from planner.algorithms.greedy import greedy
 from planner.check import audit
 from planner.params import Params
 from planner.series import Series
-from planner.snapshot import Mode, Snapshot
+from planner.snapshot import Mode, Previous, Snapshot
 from tests.planner.depots import random_depot
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -33,6 +33,21 @@ def test_its_plans_break_no_law(family: str, mode: Mode) -> None:
         snapshot = depot(family, seed, mode)
         breaches = audit(snapshot, greedy(snapshot, Params(), 0.05, 0))
         assert breaches == [], f"{family} {mode} seed {seed}"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("mode", ["integrated", "charging"])
+def test_without_time_it_still_answers_with_a_plan_that_breaks_no_law(
+    family: str, mode: Mode
+) -> None:
+    snapshot = depot(family, 3, mode)
+    allocated = greedy(snapshot, Params(), 60.0, 0).allocations
+    for previous in (None, Previous(allocations=allocated)):
+        plan = greedy(replace(snapshot, previous=previous), Params(), 0.0, 0)
+        assert audit(replace(snapshot, previous=previous), plan) == []
+        assert plan.stays == ()
+        if mode == "integrated":
+            assert plan.allocations == ()
 
 
 def test_where_the_base_load_alone_exceeds_the_limit_nothing_is_charged_and_it_says_so() -> None:

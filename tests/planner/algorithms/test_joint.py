@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -57,8 +56,10 @@ def test_its_tiers_equal_an_exhaustive_search_where_connectors_keep_a_fallback(
     """The limits are tight enough for the fallbacks to cost some of these depots a route or
     energy; without minimum powers charging below a fallback is lawful too."""
     mode: Mode = "charging" if min_kw else "integrated"
-    shape: dict[str, Any] = {"hours": 3, "routes": 0} if min_kw else {"hours": 5, "routes": 3}
-    snapshot = tiny_depot(Random(seed), mode=mode, min_kw=min_kw, fallback_kw=4.0, **shape)
+    hours, routes = (3, 0) if min_kw else (5, 3)
+    snapshot = tiny_depot(
+        Random(seed), mode=mode, min_kw=min_kw, fallback_kw=4.0, hours=hours, routes=routes
+    )
     plan = joint(snapshot, EXACT, BUDGET_S, 0)
     assert_equal(snapshot, plan, exhaustive(snapshot))
 

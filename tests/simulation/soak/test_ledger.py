@@ -9,7 +9,7 @@ import pytest
 from simulation.soak.ledger import SITE, Ledger, Line
 from simulation.soak.loop import VirtualLoop
 
-A, B = ("CP01", 1), ("CP02", 1)
+A, B, C = ("CP01", 1), ("CP02", 1), ("CP03", 1)
 
 
 def balanced(kw: float) -> tuple[float, float, float]:
@@ -32,14 +32,14 @@ def test_seconds_above_a_limit_are_counted_to_the_instant_and_the_worst_is_kept(
             on_breach=broken,
         )
         ledger.base_load(5.0)
-        ledger.draw(A, 12.0, 22.0, balanced(12.0))
+        ledger.draw(A, balanced(12.0), balanced(22.0))
         await asyncio.sleep(10)
-        ledger.draw(B, 15.5, 22.0, balanced(15.5))
+        ledger.draw(B, balanced(15.5), balanced(22.0))
         await asyncio.sleep(2.5)
-        ledger.draw(A, 11.0, 22.0, balanced(11.0))
+        ledger.draw(A, balanced(11.0), balanced(22.0))
         await asyncio.sleep(10)
         ledger.limit(SITE, 31.0)
-        ledger.draw(B, 15.0, 22.0, balanced(15.0))
+        ledger.draw(B, balanced(15.0), balanced(22.0))
         await asyncio.sleep(10)
         ledger.advance()
         return ledger
@@ -58,10 +58,10 @@ def test_powers_that_change_at_one_instant_make_one_change(virtual_loop: Virtual
 
     async def swap() -> float:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,), B: (SITE,)}, on_breach=breaches.append)
-        ledger.draw(A, 20.0, 20.0, balanced(20.0))
+        ledger.draw(A, balanced(20.0), balanced(20.0))
         await asyncio.sleep(5)
-        ledger.draw(B, 20.0, 20.0, balanced(20.0))
-        ledger.draw(A, 0.0, 20.0, balanced(0.0))
+        ledger.draw(B, balanced(20.0), balanced(20.0))
+        ledger.draw(A, balanced(0.0), balanced(20.0))
         await asyncio.sleep(5)
         ledger.advance()
         return ledger.lines[SITE].over_s
@@ -75,9 +75,9 @@ def test_the_share_of_the_limit_counts_only_while_there_is_demand_for_all_of_it(
 ) -> None:
     async def hour() -> Line:
         ledger = Ledger({SITE: 20.0}, {A: (SITE,)}, on_breach=lambda line: None)
-        ledger.draw(A, 15.0, 40.0, balanced(15.0))
+        ledger.draw(A, balanced(15.0), balanced(40.0))
         await asyncio.sleep(1800)
-        ledger.draw(A, 1.0, 1.0, balanced(1.0))
+        ledger.draw(A, balanced(1.0), balanced(1.0))
         await asyncio.sleep(1800)
         ledger.advance()
         return ledger.lines[SITE]
@@ -93,8 +93,8 @@ def test_no_more_is_taken_to_be_allowed_than_the_limits_below_could_carry(
         parents = {A: ("feeder", SITE), B: (SITE,)}
         ledger = Ledger({SITE: 40.0, "feeder": 10.0}, parents, on_breach=lambda line: None)
         ledger.base_load(5.0)
-        ledger.draw(A, 9.0, 40.0, balanced(9.0))
-        ledger.draw(B, 13.0, 15.0, balanced(13.0))
+        ledger.draw(A, balanced(9.0), balanced(40.0))
+        ledger.draw(B, balanced(13.0), balanced(15.0))
         await asyncio.sleep(3600)
         ledger.advance()
         return ledger.lines[SITE]
@@ -104,12 +104,34 @@ def test_no_more_is_taken_to_be_allowed_than_the_limits_below_could_carry(
     assert line.drawn_kwh == pytest.approx(5 + 9 + 13)
 
 
+def test_no_more_is_taken_to_be_allowed_than_vehicles_on_their_phases_could_take(
+    virtual_loop: VirtualLoop,
+) -> None:
+    """A and B stand on the same phase of three, of which 10 kW are left with the base load; what
+    the third takes there is lost on all of its own."""
+
+    async def hour() -> Line:
+        parents = {A: (SITE,), B: (SITE,), C: (SITE,)}
+        ledger = Ledger({SITE: 36.0}, parents, on_breach=lambda line: None)
+        ledger.base_load(6.0)
+        ledger.draw(A, (7.0, 0.0, 0.0), (7.0, 0.0, 0.0))
+        ledger.draw(B, (3.0, 0.0, 0.0), (7.0, 0.0, 0.0))
+        ledger.draw(C, balanced(0.0), balanced(22.0))
+        await asyncio.sleep(3600)
+        ledger.advance()
+        return ledger.lines[SITE]
+
+    line = virtual_loop.run_until_complete(hour())
+    assert line.drawn_kwh == pytest.approx(16.0)
+    assert line.allowed_kwh == pytest.approx(6.0 + 22.0 + 10.0 - 22.0 / 3)
+
+
 def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> None:
     async def hour() -> Ledger:
         ledger = Ledger({SITE: 30.0}, {A: (SITE,), B: (SITE,)}, on_breach=lambda line: None)
-        ledger.draw(A, 7.0, 7.0, (0.0, 7.0, 0.0))
+        ledger.draw(A, (0.0, 7.0, 0.0), (0.0, 7.0, 0.0))
         await asyncio.sleep(10)
-        ledger.draw(B, 12.0, 12.0, (4.0, 4.0, 4.0))
+        ledger.draw(B, (4.0, 4.0, 4.0), (4.0, 4.0, 4.0))
         await asyncio.sleep(5)
         ledger.limit(SITE, 36.0)
         await asyncio.sleep(5)
@@ -130,12 +152,12 @@ def test_an_overload_that_nobody_can_know_of_is_excused_for_a_while(
         line = ledger.lines[SITE]
         ledger.unseen(SITE, 3.0, lambda: 10.0)
         await asyncio.sleep(100)
-        ledger.draw(A, 33.0, 33.0, balanced(33.0))
+        ledger.draw(A, balanced(33.0), balanced(33.0))
         await asyncio.sleep(14)
-        ledger.draw(A, 30.0, 30.0, balanced(30.0))
+        ledger.draw(A, balanced(30.0), balanced(30.0))
         ledger.advance()
         longer_s = line.over_s
-        ledger.draw(A, 34.0, 34.0, balanced(34.0))
+        ledger.draw(A, balanced(34.0), balanced(34.0))
         await asyncio.sleep(2)
         ledger.advance()
         return longer_s, line.over_s - longer_s

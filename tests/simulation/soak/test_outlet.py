@@ -32,6 +32,7 @@ async def test_a_vehicle_that_loses_phases_draws_on_the_last_one_what_it_did() -
     outlet.lose_phases(car)
     await asyncio.sleep(0.01)
     assert drawn == [
+        (0.0, 0.0, 0.0),  # what it wants is told at once
         pytest.approx((4.0, 4.0, 4.0)),
         pytest.approx((4.0, 0.0, 0.0)),
         pytest.approx((6.0, 0.0, 0.0)),
