@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
 from planner.check import audit
+from planner.codec import load_snapshot
 from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Mode, Snapshot
@@ -96,6 +98,19 @@ def test_a_depot_without_vehicles_is_planned_and_proved_too() -> None:
     solved = solve_with_report(snapshot, Params(), BUDGET_S, 0)
     assert (solved.plan.algorithm, solved.plan.status) == ("joint", "optimal")
     assert solved.steps_down == ()
+
+
+def test_the_example_is_proved_and_of_plans_as_cheap_it_is_one_that_charges_at_once(
+    real_data: Path,
+) -> None:
+    """The solver's own proof begins some of it hours after the price has fallen."""
+    text = (real_data.parent / "examples" / "small.json").read_text(encoding="utf-8")
+    snapshot = load_snapshot(text)
+    plan = joint(snapshot, Params(iterations=201), BUDGET_S, 0)
+    assert plan.status == "optimal"
+    fallen = snapshot.site.import_price_per_kwh.points[1].at
+    begins = [min(p.start for p in stay.periods) for stay in plan.stays]
+    assert [at for at in begins if at < snapshot.routes[2].depart] == [fallen] * 3
 
 
 @pytest.mark.parametrize("seed", range(20, 23))
