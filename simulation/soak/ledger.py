@@ -72,12 +72,13 @@ class Line:
     def is_in_demand(self) -> bool:
         return self.phase == 0 and self.wanted_kw >= self.limit_kw
 
-    def integrate(self, seconds: float, carried_kw: float) -> None:
-        """`carried_kw` is what could be drawn below it, with its base load."""
+    def integrate(self, seconds: float, carried_kw: float | None) -> None:
+        """`carried_kw` is what could be drawn below it, with its base load; None while there is no
+        demand for all that is allowed, or nobody who could lend it."""
         if self.above_kw > TOLERANCE_KW:
             self.over_s += seconds
             self.worst_kw = max(self.worst_kw, self.above_kw)
-        if self.is_in_demand:
+        if carried_kw is not None:
             self.drawn_kwh += self.draw_kw * seconds / 3600
             self.allowed_kwh += min(self.limit_kw, carried_kw) * seconds / 3600
 
@@ -103,6 +104,7 @@ class Ledger:
         self._parents = parents
         self._circuits = [name for name in limits_kw if not name.startswith(SITE)]
         self._carried_kw: dict[str, float] = {}
+        self._has_machine = True
         self._patience: dict[str, Callable[[], float]] = {}
         self._on_breach = on_breach
         self._loop = asyncio.get_running_loop()
@@ -157,9 +159,16 @@ class Ledger:
         now_s = self._loop.time()
         if now_s > self._at_s:
             for line in self.lines.values():
-                most_kw = line.base_kw + self.carried_kw(line.name) if line.is_in_demand else 0.0
-                line.integrate(now_s - self._at_s, most_kw)
+                carried_kw = None
+                if line.is_in_demand and self._has_machine:
+                    carried_kw = line.base_kw + self.carried_kw(line.name)
+                line.integrate(now_s - self._at_s, carried_kw)
             self._at_s = now_s
+
+    def machine(self, has_power: bool) -> None:
+        """Whether there is a machine on which anything could decide who draws how much."""
+        self.advance()
+        self._has_machine = has_power
 
     def carried_kw(self, limit: str) -> float:
         """What vehicles could take within `limit` and, where that is the site's, its circuits."""

@@ -94,6 +94,7 @@ class World:
             self._defect(error)
             return False
         self.beliefs = self.daemon.controller.depot
+        self.ledger.machine(True)
         self.daemon.main.add_done_callback(self._daemon_ended)
         self.traffic.tell_all()
         return True
@@ -130,6 +131,7 @@ class World:
         if daemon is None:
             return
         self.journal.write("daemon", "killed")
+        self.ledger.machine(reset)
         for station in self.stations.values():
             cable = station.talk.cable
             if cable is not None and reset:

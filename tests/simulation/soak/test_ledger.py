@@ -126,6 +126,24 @@ def test_no_more_is_taken_to_be_allowed_than_vehicles_on_their_phases_could_take
     assert line.allowed_kwh == pytest.approx(6.0 + 22.0 + 10.0 - 22.0 / 3)
 
 
+def test_what_is_drawn_while_no_machine_has_power_is_no_share_of_the_limit(
+    virtual_loop: VirtualLoop,
+) -> None:
+    async def hour() -> Line:
+        ledger = Ledger({SITE: 20.0}, {A: (SITE,)}, on_breach=lambda line: None)
+        ledger.draw(A, balanced(21.0), balanced(40.0))
+        await asyncio.sleep(1800)
+        ledger.machine(False)
+        ledger.draw(A, balanced(22.0), balanced(40.0))
+        await asyncio.sleep(1800)
+        ledger.machine(True)
+        return ledger.lines[SITE]
+
+    line = virtual_loop.run_until_complete(hour())
+    assert line.drawn_kwh / line.allowed_kwh == pytest.approx(21.0 / 20.0)
+    assert line.over_s == pytest.approx(3600), "the limit holds all the time"
+
+
 def test_a_third_of_a_limit_holds_on_each_phase(virtual_loop: VirtualLoop) -> None:
     async def hour() -> Ledger:
         ledger = Ledger({SITE: 30.0}, {A: (SITE,), B: (SITE,)}, on_breach=lambda line: None)
