@@ -55,7 +55,10 @@ def take_samples(
         # Of several readings without a usable time the last one told is the newest.
         overtaken = doubt == "time" and i + 1 < len(groups)
         if register is not None and not overtaken:
-            yield from _take_register(depot, station, evse, register, taken_at, now, past=past)
+            shown_kw = power / 1000 if power is not None and evse.told_power else None
+            yield from _take_register(
+                depot, station, evse, register, shown_kw, taken_at, now, past=past
+            )
 
 
 def keep_samples(
@@ -118,11 +121,13 @@ def _take_register(
     station: Station,
     evse: Evse,
     register_wh: float,
+    power_kw: float | None,
     taken_at: datetime,
     now: Now,
     *,
     past: bool,
 ) -> Iterator[Effect]:
+    """`power_kw` is what it draws at this instant; None where only the register tells."""
     before = evse.reading
     if before is not None and taken_at <= before.at:
         return  # an old sample told late: kept, but it moves nothing
@@ -139,7 +144,8 @@ def _take_register(
         return  # another meter, or one that began anew: the next reading counts from here
     hours = (taken_at - before.at) / timedelta(hours=1)
     if not past:
-        evse.power_kw = metered_kwh / hours
+        # A mean that is older than a raise would make a base load of what is drawn since.
+        evse.power_kw = metered_kwh / hours if power_kw is None else power_kw
     vehicle = depot.vehicle_at(evse)
     if vehicle is not None:
         belief = depot.vehicles[vehicle]

@@ -101,9 +101,14 @@ class Words:
         full = self._full(visit, just_before)
         if full is not None:
             return f"waits behind {full} until {clock}"
-        if len(cheap) < len(waited):
+        begins = f"begins at {clock}" + (f", when {last}" if last else "")
+        if cheap[-1] < len(waited) - 1:
             return f"waits for cheaper hours from {clock}"
-        return f"has time, begins at {clock}" + (f", when {last}" if last else "")
+        if len(cheap) < len(waited):
+            dear = np.setdiff1d(np.arange(len(waited)), cheap)
+            since = self._clock((waited.start + int(dear[-1]) + 1) * line.step_s)
+            return f"waits for cheaper hours from {since}, then has time, {begins}"
+        return f"has time, {begins}"
 
     def _last_holder(self, visit: Visit, from_s: float, until_s: float) -> str | None:
         """Who leaves the visit's own connector just before charging begins."""

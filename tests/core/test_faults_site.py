@@ -171,6 +171,20 @@ def test_fault_13_a_step_of_the_base_load_cuts_the_last_first_at_the_sample() ->
     assert world.bench.follows_kw("CP01") == pytest.approx(18.0, abs=0.07)
 
 
+def test_fault_13_what_a_vehicle_draws_since_a_raise_is_no_base_load() -> None:
+    """Fault 13: the register's mean over an interval that began before the raise says less."""
+    world = Site(Toy("CP01", tells_power=True), limit_kw=60.0)
+    toy, highest_kw = world.yard.toys["CP01"], 0.0
+    for kw in (7.0, 21.0):
+        toy.next_sample_s = world.yard.now_s + 40.0
+        charge(world.yard, kw)
+        for _ in range(100):
+            world.yard.run(1)
+            highest_kw = max(highest_kw, world.bench.depot.meter.base_kw[0])
+    assert world.import_kw == pytest.approx(BASE_KW + 21.0, abs=0.1)
+    assert highest_kw == pytest.approx(BASE_KW, abs=0.3)
+
+
 def test_fault_13_what_a_charger_metered_before_a_cut_hides_no_other_load() -> None:
     """Fault 13: what it told before its last order had settled says nothing of what it draws."""
     bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
-from daemon.core import budget, diff, dispatch, keeping, links, profiles, site_metering
+from daemon.core import budget, diff, dispatch, keeping, links, phases, profiles, site_metering
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
@@ -246,6 +246,12 @@ BUGS: tuple[Bug, ...] = (
             property(lambda self: 0.001 if self.unit == "W" else self.voltage_v / 1000),
         ),
         setup=setup(),
+    ),
+    Bug(
+        name="phases by the meter alone",
+        rule="a vehicle is booked on fewer phases only where it is not made for more",
+        broken=lambda: patch.object(phases, "_suffice", lambda evse, seen, vehicle_kw: True),
+        setup=setup("one-phase", seed=55, rate=12.0),
     ),
     Bug(
         name="no base load",
