@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from daemon.core.depot import LimitOverride
-from daemon.core.effects import Send
-from daemon.core.events import StationConnected
+from daemon.core.effects import Reply, Send
+from daemon.core.events import StationCalled, StationConnected, StationLost
 from daemon.core.keeps import Keeps
 from planner.snapshot import Allocation, Route
 from protocol.ocpp.commands import (
@@ -154,6 +154,20 @@ def test_a_site_that_is_not_armed_charges_nobody_whatever_is_planned_or_ordered(
     told = [profile for command in bench.live(30) if (profile := tx_profile(command)) is not None]
     assert all(profile_kw(profile, bench.utc) == 0.0 for profile in told)
     assert [bench.follows_kw(name) for name in ("CP01", "CP02")] == [0.0, 0.0]
+
+
+@pytest.mark.fault(33)
+def test_what_an_old_socket_tells_after_its_replacement_changes_nothing() -> None:
+    bench = plugged(1)
+    old = bench.session("CP01")
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=bench.sessions, version=Version.V201))
+    bench.apply(StationLost(station="CP01", session=old, reason="replaced"))
+    assert bench.session("CP01") == bench.sessions
+    ended = TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    effects = bench.apply(StationCalled(station="CP01", session=old, call_id="c", event=ended))
+    assert not [effect for effect in effects if isinstance(effect, Reply)]
+    assert bench.depot.stations["CP01"].evses[1].transaction is not None
 
 
 @pytest.mark.fault(5)

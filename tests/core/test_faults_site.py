@@ -387,5 +387,7 @@ def test_fault_20_an_order_above_the_ceiling_changes_no_booking() -> None:
     from daemon.core.depot import LimitOverride
 
     world = three()
+    world.bench.depot.tell_series("import_limit_kw", Series.constant(400.0), None)
+    assert world.bench.depot.limit_kw()[0].at(world.bench.utc) == 60.0
     world.bench.depot.override = LimitOverride(import_limit_kw=500.0, until=None)
     assert world.bench.depot.limit_kw()[0].at(world.bench.utc) == 60.0
