@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.typing import FilteringBoundLogger
 
+import daemon.app
 from config.settings import Settings
 from daemon import upkeep
 from daemon.adapters.clock import SystemClock
@@ -27,7 +29,11 @@ from tests.adapters.brokers import log_to
 from tests.waiting import until
 
 
-def app(tmp_path: Path, notifier: Notifier | None = None) -> App:
+def app(
+    tmp_path: Path,
+    notifier: Notifier | None = None,
+    log: FilteringBoundLogger | None = None,
+) -> App:
     sections: dict[str, Any] = {
         "store": {"directory": tmp_path},
         "mqtt": {"url": "off"},
@@ -37,7 +43,7 @@ def app(tmp_path: Path, notifier: Notifier | None = None) -> App:
     return App(
         settings=Settings(**sections),
         clock=SystemClock(),
-        log=log_to([]),
+        log=log or log_to([]),
         rng=random.Random(0),
         notifier=notifier or Notifier({}),
     )
@@ -79,6 +85,26 @@ async def test_whichever_task_dies_the_daemon_ends_and_says_which(
 
 async def _no_process(self: PlannerProcess) -> Any:
     return None
+
+
+@pytest.mark.fault(74)
+async def test_a_part_that_does_not_stop_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(self: Controller) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(daemon.app, "STOP_S", 0.2)
+    monkeypatch.setattr(PlannerProcess, "_spawn", _no_process)
+    monkeypatch.setattr(Controller, "drained", never)
+    said: list[dict[str, object]] = []
+    made = app(tmp_path, log=log_to(said))
+    async with asyncio.timeout(60):
+        running = asyncio.create_task(made.run())
+        await made.started.wait()
+        made.stop.set()
+        await running
+    assert "stop_forced" in [line["event"] for line in said]
 
 
 @pytest.mark.fault(71)

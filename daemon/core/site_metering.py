@@ -12,7 +12,7 @@ from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, flow, told_kw
-from daemon.core.site_meter import LEAPS
+from daemon.core.site_meter import LEAPS, SiteMeter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
 # The base load counts with its highest measurement of this time: what was cut is not given back
@@ -45,7 +45,7 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _watch_leaps(depot, event, now)
     meter.heard_s, meter.at = now.monotonic_s, event.at
     meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
-    meter.bases.append((now.monotonic_s, _base(depot, event, now)))
+    _hold(meter, _base(depot, event, now), now.monotonic_s)
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
     before = meter.base_kw
@@ -56,6 +56,16 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)
     yield from watch(depot, now)
+
+
+def _hold(meter: SiteMeter, base: Draw, now_s: float) -> None:
+    """One entry a second, the highest of it, however often the meter tells."""
+    if meter.bases and now_s < meter.bases[-1][0] + 1.0:
+        since_s, highest = meter.bases.pop()
+        a, b, c, d = (max(values) for values in zip(highest, base, strict=True))
+        meter.bases.append((since_s, (a, b, c, d)))
+    else:
+        meter.bases.append((now_s, base))
 
 
 def watch(depot: Depot, now: Now) -> Iterator[Effect]:

@@ -16,14 +16,22 @@ from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.snapshot import Snapshot
 
-CONSTRUCTING: Final = 0.7
+_CONSTRUCTING: Final = 0.7
 """Of the budget; reasons and the audit take the rest of it where there are many vehicles."""
+
+_LEAST_S: Final = 0.5
+"""What it takes anyway: in less a small depot's plan would depend on what else the machine does."""
+
+
+def constructing(budget_s: float) -> Deadline:
+    """When the first plan is to be there, whole or not."""
+    return Deadline.after(max(_LEAST_S, _CONSTRUCTING * budget_s))
 
 
 def greedy(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """Deterministic as long as the budget does not bind, so `seed` is only passed on. Where it
     does, routes that are not given out by then are not driven."""
-    deadline = Deadline.after(CONSTRUCTING * budget_s)
+    deadline = constructing(budget_s)
     line = timeline(snapshot)
     chosen = choices(snapshot, line)
     draft = greedy_draft(snapshot, line, chosen, deadline)

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from planner.algorithms.at_hand import UNSERVED, AtHand, better, finish
-from planner.algorithms.greedy import CONSTRUCTING
+from planner.algorithms.at_hand import KWH, UNSERVED, AtHand, better, finish
+from planner.algorithms.baselines import least_short
+from planner.algorithms.greedy import constructing
 from planner.algorithms.lp import cheaper
 from planner.drafts.assemble import bound_of
 from planner.drafts.choices import choices
@@ -36,6 +37,7 @@ from planner.linear.tiers import (
     solve_tiers,
     steadied,
 )
+from planner.objectives import ALLOWED
 from planner.params import Params
 from planner.plan import Objective, Plan
 from planner.search.construct import constructed
@@ -132,13 +134,16 @@ class _Run:
         counted = params.iterations is not None
         self._deadline = Deadline.after(math.inf if counted else budget_s)
         self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
-        cut = Deadline.after(math.inf if counted else CONSTRUCTING * budget_s)
+        first = constructing(math.inf if counted else budget_s)
         line = timeline(snapshot)
         chosen = choices(snapshot, line)
         self._instance = Instance(snapshot, line, chosen)
-        self._greedy = constructed(self._instance, cut).draft()
+        self._greedy = constructed(self._instance, first).draft()
+        self._cut_short = first.left_s <= 0
+        """Greedy's plan depends on time: no number of steps would lead to it again."""
         hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
         self._best = _Best(hand, hand.tiers(hand.draft))
+        self._first = self._greedy
         self._charging_s = _CHARGING_S * len(hand.chosen.vehicles) * hand.line.steps
         """What the exact charging took the last time."""
         self._charged = Deadline.after(0.0)
@@ -147,13 +152,19 @@ class _Run:
         self._proof: Solved | None = None
 
     def search(self) -> Iterator[Plan]:
-        """Greedy's plan, then blocks of steps until time is up, nothing more is found, or all asked
-        for are made."""
+        """Greedy's plan, where it lacks energy a baseline's charging, then blocks of steps until
+        time is up, nothing more is found, or all asked for are made."""
         most = self._params.iterations
         yield self.plan()
+        if self._cut_short:
+            return
         self._whole = self._whole_model()
+        if self._best.given:
+            self._first = least_short(self._best.hand, self._params)
         if self._first_exact():
-            self._charge(self._greedy, 0)
+            if self._lacking(self._first):
+                self._charge(self._greedy, 0)
+            self._charge(self._first, 0)
             yield self.plan()
         if self._whole is not None:
             most = _SMALL_STEPS if most is None else min(most, _SMALL_STEPS)
@@ -166,9 +177,13 @@ class _Run:
         if self._whole is not None and self._params.iterations in (None, _SMALL_STEPS + 1):
             self._prove(self._whole)
 
+    def _lacking(self, draft: Draft) -> bool:
+        """Whether greedy's connectors may have what another draft lacks."""
+        return draft is not self._greedy and self._best.hand.tiers(draft).shortfall_kwh > KWH
+
     def _first_exact(self) -> bool:
-        """Whether greedy's charging is solved before any step is made."""
-        if self._whole is not None or self._from_exact:
+        """Whether the first draft's charging is solved before any step is made."""
+        if self._whole is not None or self._from_exact or self._first is not self._greedy:
             return True
         if self._params.iterations is not None:
             return self._params.iterations == 0
@@ -208,7 +223,7 @@ class _Run:
         return site.peak_price_per_kw > 0 or site.battery is not None
 
     def _start(self) -> State:
-        draft = self._best.hand.draft if self._from_exact else self._greedy
+        draft = self._best.hand.draft if self._from_exact else self._first
         return State.of(self._instance, draft)
 
     def _block(self, search: Search, steps: int) -> bool:
@@ -260,8 +275,23 @@ class _Run:
             return
         self._proof = found
         if _optimal(found, trial.reached.money):
+            self._sweeten(trial, found)
             trial.iterations, trial.told = _SMALL_STEPS + 1, None
             self._best = trial
+
+    def _sweeten(self, proved: _Best, found: Solved) -> None:
+        """The proof leaves taste to chance: of charging as cheap, what is sooner. It has all the
+        time it wants, a few milliseconds, so that it can be made again."""
+        given = self._snapshot, proved.hand.line, proved.hand.chosen, proved.hand.draft
+        exact = charge(*given, Deadline.after(math.inf))
+        if exact is None:
+            return
+        reached, before = proved.hand.tiers(exact.draft), proved.reached
+        as_good = not better(
+            replace(before, money=before.money + ALLOWED, taste=0.0), replace(reached, taste=0.0)
+        )
+        if as_good and reached.taste < before.taste and _optimal(found, reached.money):
+            proved.hand, proved.reached = replace(proved.hand, draft=exact.draft), reached
 
     def plan(self) -> Plan:
         best = self._best

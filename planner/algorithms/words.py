@@ -26,6 +26,7 @@ class Words:
 
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft) -> None:
         self._snapshot, self._line, self._chosen, self._draft = snapshot, line, chosen, draft
+        self._reached: dict[str, dict[float, float]] = {}
 
     def unserved(self, route: str) -> str:
         return self._reasons.reason(route)
@@ -101,9 +102,14 @@ class Words:
         full = self._full(visit, just_before)
         if full is not None:
             return f"waits behind {full} until {clock}"
-        if len(cheap) < len(waited):
+        begins = f"begins at {clock}" + (f", when {last}" if last else "")
+        if cheap[-1] < len(waited) - 1:
             return f"waits for cheaper hours from {clock}"
-        return f"has time, begins at {clock}" + (f", when {last}" if last else "")
+        if len(cheap) < len(waited):
+            dear = np.setdiff1d(np.arange(len(waited)), cheap)
+            since = self._clock((waited.start + int(dear[-1]) + 1) * line.step_s)
+            return f"waits for cheaper hours from {since}, then has time, {begins}"
+        return f"has time, {begins}"
 
     def _last_holder(self, visit: Visit, from_s: float, until_s: float) -> str | None:
         """Who leaves the visit's own connector just before charging begins."""
@@ -162,7 +168,7 @@ class Words:
         most_kw = min(connector.max_kw, vehicle.max_charge_kw)
         for charge in visit.charges[:-1] if self._ends_with_enough(visit) else visit.charges:
             if charge.kw < 0.95 * most_kw:
-                reached_kwh = self._reached_kwh[vehicle.id, charge.start_s]
+                reached_kwh = self._reached_kwh(vehicle.id)[charge.start_s]
                 if charge.kw < 0.95 * min(most_kw, kw_at(pieces, reached_kwh)):
                     yield charge
 
@@ -175,17 +181,13 @@ class Words:
             lack_kwh = drive.need_kwh - dict(trace.departures)[drive]
         return lack_kwh <= MISSING_KWH
 
-    @cached_property
-    def _reached_kwh(self) -> dict[tuple[str, float], float]:
-        """The energy at the end of each charge, by vehicle and the charge's start."""
-        starts: dict[str, list[float]] = {}
-        for visit in self._draft.visits:
-            starts.setdefault(visit.vehicle, []).extend(c.start_s for c in visit.charges)
-        return {
-            (name, start_s): kwh
-            for name, found in starts.items()
-            for start_s, kwh in zip(sorted(found), self.traces[name].charged, strict=True)
-        }
+    def _reached_kwh(self, vehicle: str) -> dict[float, float]:
+        """The energy at the end of each charge of a vehicle, by the charge's start."""
+        if vehicle not in self._reached:
+            visits = (x for x in self._draft.visits if x.vehicle == vehicle)
+            starts = sorted(c.start_s for x in visits for c in x.charges)
+            self._reached[vehicle] = dict(zip(starts, self.traces[vehicle].charged, strict=True))
+        return self._reached[vehicle]
 
     def _connector(self, visit: Visit) -> Connector:
         assert visit.socket is not None

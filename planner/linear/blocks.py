@@ -36,8 +36,11 @@ from planner.objectives import ALLOWED
 from planner.plan import Objective
 from planner.snapshot import Snapshot, Vehicle
 
-_PAIRS: Final = 6000
-"""Classes times routes: more take longer than they tighten."""
+FEW_PAIRS: Final = 1000
+MANY_PAIRS: Final = 6000
+"""Classes times routes. With few, 80 vehicles and 120 routes take 0.1 s of a processor and the
+bound is 836.1, with many 2.2 s and 844.6; 320 and 480 take 0.4 and 3 s, and both say 3244.8. More
+take longer than they tighten."""
 
 _BLOCKS: Final = 18
 """Hours of a usual horizon, within which prices seldom change: twice as many gave the same bound in
@@ -76,10 +79,10 @@ class _Way:
 
 
 def blocks_model(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective
+    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, pairs: int = MANY_PAIRS
 ) -> tuple[Ranges, Rows]:
-    """For modes in which routes are to be allocated."""
-    return _Blocks(snapshot, line, chosen, at).build()
+    """For modes in which routes are to be allocated; about `pairs` of a class and a route."""
+    return _Blocks(snapshot, line, chosen, at).build(pairs)
 
 
 class _Blocks:
@@ -93,8 +96,8 @@ class _Blocks:
         self._short: list[Term] = []
         self._by_route: dict[str, list[int]] = {}
 
-    def build(self) -> tuple[Ranges, Rows]:
-        for members in _classes(self._chosen, len(self._chosen.routes)):
+    def build(self, pairs: int) -> tuple[Ranges, Rows]:
+        for members in _classes(self._chosen, pairs):
             self._class(members)
         self._tiers()
         self._site()
@@ -247,9 +250,9 @@ class _Blocks:
         return [(into, 1.0), (out, -1.0)]
 
 
-def _classes(chosen: Choices, routes: int) -> list[list[Vehicle]]:
+def _classes(chosen: Choices, pairs: int) -> list[list[Vehicle]]:
     """Vehicles of a type and like in what they lack, few enough to keep the program small."""
-    most = max(1, _PAIRS // max(routes, 1))
+    most = max(1, pairs // max(len(chosen.routes), 1))
     size = math.ceil(len(chosen.vehicles) / most)
     by_type: dict[str, list[Vehicle]] = {}
     for vehicle in chosen.vehicles.values():

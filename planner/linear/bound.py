@@ -10,7 +10,7 @@ import numpy as np
 
 from planner.drafts.choices import Choices, choices
 from planner.drafts.timeline import Timeline, timeline
-from planner.linear.blocks import blocks_model, most_kw
+from planner.linear.blocks import FEW_PAIRS, MANY_PAIRS, blocks_model, most_kw
 from planner.linear.clock import Deadline
 from planner.linear.model import Model
 from planner.linear.scopes import open_scope
@@ -39,9 +39,13 @@ def money_bound(
     if chosen.given:
         return _given(snapshot, at, deadline)
     best = -math.inf
-    columns, rows = blocks_model(snapshot, line, chosen, at)
-    found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
-    best = best if found is None else found.objective
+    # The small program first: at 80 vehicles and more it is what ten seconds have time for.
+    few = len(chosen.vehicles) * len(chosen.routes) <= FEW_PAIRS
+    for pairs in (FEW_PAIRS,) if few else (FEW_PAIRS, MANY_PAIRS):
+        if deadline.left_s > 0:
+            columns, rows = blocks_model(snapshot, line, chosen, at, pairs)
+            found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
+            best = best if found is None else max(best, found.objective)
     if deadline.left_s > 0 and _size(snapshot, line, chosen) <= _WHOLE:
         straight = _without_curves(snapshot)
         scope = open_scope(straight, line, choices(straight, line), fixed=False)

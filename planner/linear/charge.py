@@ -167,7 +167,8 @@ class _Charging:
         scope, dear = columns.scope, set[Place]()
         for _ in range(2):
             steps = {scope.parts[name][k].step for name, _, k in dear}
-            x = repaired(columns, x, prices.import_per_kwh, steps)
+            if any(group.min_kw > 0 for group in scope.groups):
+                x = repaired(columns, x, prices.import_per_kwh, steps)
             draft = extract(columns, x)
             if draft is None:
                 return None, set()

@@ -13,6 +13,9 @@ from planner.search.windows import Taste
 _TRIES = 40
 """Some 5 ms each. Where a plan can be without shortfall ten to twenty do."""
 
+_IN_VAIN = 8
+"""So many in a row that help nothing end it: mostly the energy is not there."""
+
 _BESIDE = (2, 1, 3, 0)
 """So many others give their charging back in a try, in turn."""
 
@@ -25,7 +28,7 @@ def mend(state: State, deadline: Deadline) -> None:
     rng, cost, failed = Random(0), state.cost(), 0
     for number in range(_TRIES):
         short = _short(state)
-        if not short or deadline.left_s <= 0:
+        if not short or failed == _IN_VAIN or deadline.left_s <= 0:
             break
         bank = set(state.bank)
         builder = Builder(state, rng, Taste(turned=number % 2 > 0))

@@ -21,7 +21,7 @@ from daemon.core.events import (
 from daemon.core.instant import Now
 from daemon.core.keeping import new_depot
 from daemon.core.planning import set_targets
-from daemon.core.records import Record
+from daemon.core.records import Fact, Memory, Record, SnapshotRecord, TransactionRecord
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec, VehicleSpec
 from daemon.core.snapshot import take
 from planner.plan import Cost, Objective, Period, Plan, Stay
@@ -180,6 +180,22 @@ class Bench:
         for station in self.depot.stations:
             told += self.answer_all(station)
         return told
+
+    def memory(self) -> Memory:
+        """What a store holds of all that was saved."""
+        facts: dict[tuple[str, str], Fact] = {}
+        transactions: dict[str, TransactionRecord] = {}
+        for record in self.saved:
+            if isinstance(record, Fact):
+                facts[record.kind, record.key] = record
+            elif isinstance(record, TransactionRecord):
+                transactions[record.id] = record
+        revisions = [r.revision for r in self.saved if isinstance(r, SnapshotRecord)]
+        return Memory(
+            facts=tuple(f for f in facts.values() if f.value is not None),
+            transactions=tuple(transactions.values()),
+            last_revision=max(revisions, default=0),
+        )
 
     def booked_kw(self, station: str) -> float:
         """The most that its first connector may draw soon."""

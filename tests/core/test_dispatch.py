@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from daemon.core.depot import LimitOverride
-from daemon.core.effects import Send
-from daemon.core.events import StationConnected
+from daemon.core.effects import Reply, Send
+from daemon.core.events import StationCalled, StationConnected, StationLost
 from daemon.core.keeps import Keeps
 from planner.snapshot import Allocation, Route
 from protocol.ocpp.commands import (
@@ -138,6 +138,36 @@ def test_a_lower_limit_cuts_who_leaves_last_first_and_who_is_to_charge_now_never
     bench.depot.stations["CP03"].evses[1].override = "charge_now"
     bench.live(60)
     assert [round(bench.follows_kw(f"CP0{n}")) for n in (1, 2, 3)] == [0, 0, 22]
+
+
+@pytest.mark.fault(2)
+def test_a_site_that_is_not_armed_charges_nobody_whatever_is_planned_or_ordered() -> None:
+    spec = site(2, limit_kw=30.0)
+    stations = tuple(replace(station, fallback_kw=20.0) for station in spec.stations)
+    bench = Bench.of(replace(spec, stations=stations))
+    assert bench.depot.unarmed is not None
+    for n in (1, 2):
+        bench.connect(f"CP0{n}")
+        bench.plug_in(f"CP0{n}", f"V0{n}")
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    told = [profile for command in bench.live(30) if (profile := tx_profile(command)) is not None]
+    assert all(profile_kw(profile, bench.utc) == 0.0 for profile in told)
+    assert [bench.follows_kw(name) for name in ("CP01", "CP02")] == [0.0, 0.0]
+
+
+@pytest.mark.fault(33)
+def test_what_an_old_socket_tells_after_its_replacement_changes_nothing() -> None:
+    bench = plugged(1)
+    old = bench.session("CP01")
+    bench.sessions += 1
+    bench.apply(StationConnected(station="CP01", session=bench.sessions, version=Version.V201))
+    bench.apply(StationLost(station="CP01", session=old, reason="replaced"))
+    assert bench.session("CP01") == bench.sessions
+    ended = TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    effects = bench.apply(StationCalled(station="CP01", session=old, call_id="c", event=ended))
+    assert not [effect for effect in effects if isinstance(effect, Reply)]
+    assert bench.depot.stations["CP01"].evses[1].transaction is not None
 
 
 @pytest.mark.fault(5)
@@ -280,7 +310,7 @@ def test_while_a_limit_cannot_hold_who_refuses_is_asked_again_and_at_last_stoppe
             asked_at.append(bench.monotonic_s)
             bench.answer(send, Answered(status="Rejected"))
         bench.wait(1.0)
-    assert max(b - a for a, b in pairwise(asked_at)) <= 11
+    assert max(b - a for a, b in pairwise([*asked_at, bench.monotonic_s])) <= 12
     assert bench.alerts().count("station_not_controllable") == 1
     assert bench.alerts().count("limit_cannot_hold") == 1
     assert "limit_holds" not in bench.alerts()

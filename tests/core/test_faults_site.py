@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,8 @@ from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, new_station
 from planner.series import Series
 from protocol.ocpp.commands import RequestStopTransaction
+from protocol.ocpp.events import MeterValuesReported
+from protocol.ocpp.model import Measurand, MeterSample
 from tests.core.bench import Bench, site
 from tests.core.test_faults_stations import charge
 from tests.core.yard import Toy, Yard
@@ -182,6 +185,74 @@ def test_fault_13_what_a_vehicle_draws_since_a_raise_is_no_base_load() -> None:
     assert highest_kw == pytest.approx(BASE_KW, abs=0.3)
 
 
+def test_fault_13_what_a_charger_metered_before_a_cut_hides_no_other_load() -> None:
+    """Fault 13: what it told before its last order had settled says nothing of what it draws."""
+    bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    bench.follow({("V01", "CP01"): [20.0] * 8})
+    for second in range(30):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=20.0 + second % 2 / 100, at=bench.utc))
+    power = MeterSample(measurand=Measurand.POWER_IMPORT, value=20_000.0, at=bench.utc)
+    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id=None, samples=(power,)))
+    bench.follow({("V01", "CP01"): [7.0] * 8})
+    for second in range(14):
+        bench.live(1)
+        # 13 kW that nobody declared come as the vehicle follows.
+        bench.apply(SiteMetered(import_kw=20.0 + second % 2 / 100, at=bench.utc))
+    assert bench.depot.meter.base_kw[0] == pytest.approx(13.0, abs=0.1)
+
+
+def test_fault_13_what_a_charger_draws_beyond_its_order_counts_as_base_load() -> None:
+    """Fault 13: a little too much is no disobedience; base load and bookings still come to no less
+    than the site's meter shows."""
+    bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    bench.follow({("V01", "CP01"): [15.0] * 8})
+    for second in range(15):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=10.0 + second / 100, at=bench.utc))
+    for register_wh in (1100.0, 1100.0 + 16_400 / 60):
+        bench.live(60)
+        told = MeterSample(
+            measurand=Measurand.ENERGY_IMPORT_REGISTER, value=register_wh, at=bench.utc
+        )
+        bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id=None, samples=(told,)))
+    bench.depot.meter.bases.clear()
+    bench.live(1)
+    bench.apply(SiteMetered(import_kw=16.4, at=bench.utc))
+    assert bench.depot.meter.base_kw[0] + bench.booked_kw("CP01") == pytest.approx(16.4)
+
+
+@pytest.mark.parametrize("newer_s", [-60.0, 0.0, 1.0])
+def test_fault_12_a_sample_that_is_repeated_or_old_is_none(newer_s: float) -> None:
+    """Fault 12: site meter stale: samples come, and none of them is of this moment."""
+    bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
+    bench.apply(SiteMetered(import_kw=10.0, at=bench.utc))
+    at = bench.utc + timedelta(seconds=newer_s)
+    bench.live(7)
+    for second in range(3):
+        bench.apply(SiteMetered(import_kw=5.0 + second, at=at))
+    assert bench.depot.meter.import_kw == 10.0
+    assert bench.depot.meter.is_blind
+
+
+def test_fault_12_a_meter_that_tells_a_thousand_samples_a_second_is_held_in_few() -> None:
+    """Fault 12: nothing grows with what is told, and the highest of the time counts."""
+    bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
+    for n in range(3000):
+        bench.utc += timedelta(milliseconds=1)
+        bench.monotonic_s += 0.001
+        kw = 30.0 if n == 1500 else 20.0 + n % 7 / 100
+        bench.apply(SiteMetered(import_kw=kw, at=bench.utc))
+    assert len(bench.depot.meter.bases) <= 4
+    assert bench.depot.meter.base_kw[0] == 30.0
+
+
 def test_fault_13_an_overload_that_lasts_has_all_fall_back_and_then_stop() -> None:
     """Fault 13: persistent overload: all to fallback, then to nothing."""
     world = three(fallback_kw=4.2)
@@ -298,7 +369,7 @@ def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> Non
 
 
 def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:
-    """Fault 15: imbalance. The sum is within the limit, one phase is not."""
+    """Fault 15: the sum is within the limit, one phase is not."""
     world = three(limit_kw=66.0)
     charge(world.yard, 20.0, 20.0, 20.0)
     world.samples = False
@@ -316,5 +387,7 @@ def test_fault_20_an_order_above_the_ceiling_changes_no_booking() -> None:
     from daemon.core.depot import LimitOverride
 
     world = three()
+    world.bench.depot.tell_series("import_limit_kw", Series.constant(400.0), None)
+    assert world.bench.depot.limit_kw()[0].at(world.bench.utc) == 60.0
     world.bench.depot.override = LimitOverride(import_limit_kw=500.0, until=None)
     assert world.bench.depot.limit_kw()[0].at(world.bench.utc) == 60.0

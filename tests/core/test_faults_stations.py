@@ -62,6 +62,28 @@ def test_fault_01_killed_with_high_leases_every_charger_falls_back_within_the_le
     assert [toy.power_kw(world.now_s) for toy in world.toys.values()] == pytest.approx([4.14] * 3)
 
 
+@pytest.mark.parametrize("away_s", [1.0, 40.0, 200.0])
+@pytest.mark.parametrize("keeps", "AB")
+def test_fault_75_after_a_restart_under_load_none_draws_more_than_is_booked(
+    keeps: str, away_s: float
+) -> None:
+    """Fault 75: nobody is heard yet, and all come back at once."""
+    world = yard(*(Toy(f"CP0{n}", keeps=keeps) for n in (1, 2, 3)), limit_kw=60.0, fallback_kw=4.2)
+    charge(world, 22.0, 16.0, 16.0)
+    world.restart(away_s)
+
+    def look(world: Yard) -> None:
+        assert world.total_kw <= 60.01
+        for name, toy in world.toys.items():
+            assert toy.power_kw(world.now_s) <= world.bench.booked_kw(name) + 0.01, name
+
+    world.on_second = look
+    world.run(100)
+    assert all(world.bench.depot.stations[name].online for name in world.toys)
+    charge(world, 16.0, 22.0, 16.0)
+    assert world.total_kw > 40.0
+
+
 def _holds(world: Yard, limit_kw: float) -> None:
     assert world.total_kw <= limit_kw + 0.01
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.core.budget import SITE, limits_above
 from daemon.core.depot import LimitOverride
 from daemon.core.events import SiteMetered
 from daemon.core.site import EvseSpec, StationSpec
@@ -84,6 +85,13 @@ def test_a_limit_that_is_exceeded_later_has_patience_and_an_alert_of_its_own() -
     assert metered(bench, 20, 40.0) == ["CP02"]
     told = [alert.text for alert in bench.depot.alerts if alert.kind == "limit_cannot_hold"]
     assert ["b by 2.0 kW" in text for text in told] == [False, True]
+
+
+def test_a_connector_stands_under_its_circuit_all_circuits_above_it_and_the_site() -> None:
+    parents = {"yard": "feeder", "feeder": "main", "main": None, "other": None}
+    assert limits_above(parents, "yard") == ("yard", "feeder", "main", SITE)
+    assert limits_above(parents, "other") == ("other", SITE)
+    assert limits_above(parents, None) == (SITE,)
 
 
 @pytest.mark.fault(13)

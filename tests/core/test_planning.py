@@ -11,7 +11,6 @@ from daemon.core.apply import next_due_s
 from daemon.core.effects import Note, StartPlanning
 from daemon.core.events import PlanFailed, PlanReady
 from daemon.core.keeping import restore
-from daemon.core.records import Fact, Memory, SnapshotRecord, TransactionRecord
 from daemon.core.trigger import Trigger
 from planner.plan import Cost, Objective, Plan
 from planner.snapshot import Allocation, Snapshot
@@ -154,20 +153,7 @@ def test_a_restart_knows_everything_that_was_kept() -> None:
     bench.answer_all("CP01")
     order(bench, "set_limit", import_limit_kw=12)
     tell(bench, RouteMessage(topic="fleet/routes/R1", id="R1", values=route_values()))
-    facts: dict[tuple[str, str], Fact] = {}
-    transactions: dict[str, TransactionRecord] = {}
-    for record in bench.saved:
-        if isinstance(record, Fact):
-            facts[record.kind, record.key] = record
-        elif isinstance(record, TransactionRecord):
-            transactions[record.id] = record
-    revisions = [r.revision for r in bench.saved if isinstance(r, SnapshotRecord)]
-    memory = Memory(
-        facts=tuple(f for f in facts.values() if f.value is not None),
-        transactions=tuple(transactions.values()),
-        last_revision=max(revisions, default=0),
-    )
-    again = restore(bench.depot.site, memory)
+    again = restore(bench.depot.site, bench.memory())
     before, after = bench.depot.stations["CP01"].evses[1], again.stations["CP01"].evses[1]
     assert after.transaction == before.transaction
     assert [x.kw for x in after.leases()] == [x.kw for x in before.leases()] != []

@@ -14,6 +14,7 @@ from itertools import count
 
 from daemon.core.effects import Send
 from daemon.core.events import CommandAnswered, StationCalled, StationConnected, StationLost
+from daemon.core.keeping import restore
 from daemon.core.site import SiteSpec
 from protocol.ocpp.commands import (
     Answered,
@@ -184,6 +185,20 @@ class Yard:
         self.call(
             toy, MeterValuesReported(evse_id=1, transaction_id=transaction, samples=tuple(samples))
         )
+
+    def restart(self, away_s: float) -> None:
+        """The daemon dies and comes back on what it had saved; all stations lose their links, and
+        come back at once."""
+        self.dead = True
+        for toy in self.toys.values():
+            self.lose(toy.name, 0.0, reboots=self.rng.random() < 0.5)
+        self._due.clear()
+        self.run(away_s)
+        before = self.bench
+        again = restore(before.depot.site, before.memory())
+        self.bench = Bench(depot=again, utc=before.utc, monotonic_s=before.monotonic_s)
+        self.bench.saved = before.saved
+        self._seen, self.dead = 0, False
 
     def lose(self, name: str, away_s: float, *, reboots: bool = False) -> None:
         toy = self.toys[name]

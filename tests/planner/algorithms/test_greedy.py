@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from planner.algorithms.greedy import greedy
+from planner.algorithms.at_hand import AtHand, finish
+from planner.algorithms.greedy import greedy, greedy_draft
 from planner.check import audit
+from planner.drafts.choices import choices
+from planner.drafts.timeline import timeline
+from planner.linear.clock import Deadline
 from planner.params import Params
 from planner.series import Series
 from planner.snapshot import Mode, Previous, Snapshot
@@ -43,8 +47,13 @@ def test_without_time_it_still_answers_with_a_plan_that_breaks_no_law(
     snapshot = depot(family, 3, mode)
     allocated = greedy(snapshot, Params(), 60.0, 0).allocations
     for previous in (None, Previous(allocations=allocated)):
-        plan = greedy(replace(snapshot, previous=previous), Params(), 0.0, 0)
-        assert audit(replace(snapshot, previous=previous), plan) == []
+        again = replace(snapshot, previous=previous)
+        line = timeline(again)
+        chosen = choices(again, line)
+        draft = greedy_draft(again, line, chosen, Deadline.after(0.0))
+        hand = AtHand(snapshot=again, line=line, chosen=chosen, draft=draft)
+        plan = finish(hand, draft, algorithm="greedy", seed=0)
+        assert audit(again, plan) == []
         assert plan.stays == ()
         if mode == "integrated":
             assert plan.allocations == ()

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from planner.algorithms import ALGORITHMS
 from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
 from planner.check import audit
+from planner.codec import load_snapshot
 from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Mode, Snapshot
@@ -97,6 +100,19 @@ def test_a_depot_without_vehicles_is_planned_and_proved_too() -> None:
     assert solved.steps_down == ()
 
 
+def test_the_example_is_proved_and_of_plans_as_cheap_it_is_one_that_charges_at_once(
+    real_data: Path,
+) -> None:
+    """The solver's own proof begins some of it hours after the price has fallen."""
+    text = (real_data.parent / "examples" / "small.json").read_text(encoding="utf-8")
+    snapshot = load_snapshot(text)
+    plan = joint(snapshot, Params(iterations=201), BUDGET_S, 0)
+    assert plan.status == "optimal"
+    fallen = snapshot.site.import_price_per_kwh.points[1].at
+    begins = [min(p.start for p in stay.periods) for stay in plan.stays]
+    assert [at for at in begins if at < snapshot.routes[2].depart] == [fallen] * 3
+
+
 @pytest.mark.parametrize("seed", range(20, 23))
 def test_its_bound_is_not_above_what_a_search_of_everything_finds(seed: int) -> None:
     snapshot = tiny_depot(Random(seed))
@@ -117,3 +133,21 @@ def test_a_problem_too_large_for_the_whole_model_still_gets_a_bound() -> None:
     assert audit(snapshot, plan) == []
     assert plan.bound is not None
     assert plan.bound.money <= plan.objective.money
+
+
+def test_where_allocations_are_given_no_baseline_serves_more_or_lacks_less() -> None:
+    """Depots of which greedy leaves some shorter than a baseline does, all rules hard."""
+    helped = 0
+    for seed in range(12):
+        snapshot = random_depot(
+            Random(seed), mode="charging", vehicles=8, routes=8, connectors=4, hours=8, tight=0.15
+        )
+        plan = joint(snapshot, Params(iterations=20), BUDGET_S, 0)
+        assert audit(snapshot, plan) == [], f"seed {seed}"
+        first = greedy(snapshot, Params(), BUDGET_S, 0).objective
+        for name in ("edf", "llf", "fair", "uncontrolled", "greedy"):
+            other = ALGORITHMS[name](snapshot, Params(), BUDGET_S, 0).objective
+            assert plan.objective.unserved <= other.unserved + 1e-6, f"seed {seed}, {name}"
+            assert plan.objective.shortfall_kwh <= other.shortfall_kwh + 0.01, f"seed {seed}"
+            helped += other.shortfall_kwh < first.shortfall_kwh - 0.01
+    assert helped > 0

@@ -19,7 +19,7 @@ from planner.algorithms.words import Words
 from planner.check import audit
 from planner.drafts.assemble import load_kw
 from planner.drafts.choices import choices
-from planner.drafts.draft import Draft, Visit
+from planner.drafts.draft import Charge, Draft, Visit
 from planner.drafts.timeline import Timeline, timeline
 from planner.params import Params
 from planner.plan import Plan
@@ -251,6 +251,26 @@ def test_a_stay_that_waits_for_the_price_names_both_prices() -> None:
     )
 
 
+def test_a_stay_that_begins_some_time_after_the_price_has_fallen_says_when_it_fell() -> None:
+    snapshot = depot(vehicles=(vehicle("V1", 10, target=40),))
+    line = timeline(snapshot)
+    chosen = choices(snapshot, line)
+    # Dear until 22:00, six hours after the start.
+    visit = Visit(
+        vehicle="V1",
+        first=True,
+        start_s=0.0,
+        end_s=line.end_s,
+        socket=("CP1", 1),
+        charges=[Charge(1800.0 * i, 1800.0 * (i + 1), 20.0) for i in (15, 16, 17)],
+    )
+    words = Words(snapshot, line, chosen, Draft(drives={"V1": []}, visits=[visit]))
+    assert words.stay(visit) == (
+        "waits for cheaper hours from 22:00 UTC, then has time, begins at 23:30 UTC; "
+        "has 40 of 40 kWh wanted at the end"
+    )
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_what_a_stay_says_is_true_of_its_plan(seed: int) -> None:
     snapshot = random_depot(Random(seed), vehicles=6, routes=6, connectors=3, tight=0.3)
@@ -272,6 +292,12 @@ def judge(said: str, visit: Visit, draft: Draft, line: Timeline) -> None:
         dearest = max(line.import_price[line.step_at(c.start_s)] for c in visit.charges)
         assert float(found[1]) == pytest.approx(dearest)
         assert dearest < float(found[2]) <= min(line.import_price[s] for s in waited) + 1e-9
+    if found := re.match(r"waits for cheaper hours from (\d\d):(\d\d) UTC", said):
+        since = line.taken_at.replace(hour=int(found[1]), minute=int(found[2]))
+        since += timedelta(days=since < line.taken_at)
+        fell = line.step_at(line.seconds(since))
+        assert line.import_price[fell - 1] > line.import_price[fell]
+        assert line.seconds(since) <= first.start_s + line.step_s
     if found := re.match(r"limited by (.*) to (\S+) kW until", said):
         name = "site" if found[1] == "the site's import limit" else found[1]
         limit = next(x for x in line.limits if x.name == name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
+import numpy as np
 import pytest
 
 from planner.algorithms import ALGORITHMS
@@ -12,6 +13,7 @@ from planner.algorithms.at_hand import AtHand
 from planner.linear import blocks
 from planner.linear.bound import money_bound
 from planner.linear.clock import Deadline
+from planner.linear.solver import solve_lp
 from planner.params import Params
 from planner.plan import Objective
 from planner.snapshot import Snapshot
@@ -49,6 +51,16 @@ def test_it_is_not_above_the_optimum_of_tiny_depots_and_comes_near() -> None:
         assert low <= best.money + 1e-4, f"seed {seed}"
         gaps.append((best.money - low) / abs(best.money))
     assert sum(gaps) / len(gaps) < 0.1
+
+
+def test_with_all_vehicles_of_a_type_in_one_class_it_is_not_above_the_optimum() -> None:
+    for seed in SEEDS:
+        snapshot, best = optimum(seed)
+        hand = AtHand.greedy(snapshot)
+        columns, rows = blocks.blocks_model(snapshot, hand.line, hand.chosen, best, pairs=1)
+        found = solve_lp(columns, rows, np.array(columns.cost), time_s=20.0)
+        assert found is not None, f"seed {seed}"
+        assert 0 < found.objective <= best.money + 1e-4, f"seed {seed}"
 
 
 @pytest.mark.parametrize("mode", ["integrated", "allocation", "charging"])
