@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from daemon.commands import Refused
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -35,12 +37,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(file: Path | None, *, as_json: bool) -> int:
     """1 where the daemon would let nothing charge. Raises SettingsError for settings that cannot be
-    used at all."""
+    used at all, Refused for an algorithm that nobody has."""
     from config.sources import load
     from daemon.core.arming import refusal, worst_cases
     from daemon.site_of import site_of
+    from planner.algorithms.plugins import find
 
     settings = load(file, os.environ)
+    try:
+        find(settings.planner.algorithm)
+    except ValueError as error:
+        raise Refused(f"{file or 'defaults'}: planner.algorithm: {error}") from error
     site, refused = worst_cases(site_of(settings))[0], refusal(site_of(settings))
     if as_json:
         summary = {

@@ -40,6 +40,7 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
         *_clock(now),
         *_worst_cases(settings),
         *_vehicles(settings),
+        _algorithm(settings.planner.algorithm),
         *_ports(settings),
         _store(settings.store),
         _broker(settings),
@@ -96,6 +97,16 @@ def _vehicles(settings: Settings) -> Iterator[Finding]:
         status: Literal["ok", "fails"] = "fails" if settings.mqtt.url == "off" else "ok"
         text = f"is not planned before MQTT tells its {', '.join(missing)}"
         yield Finding(f"vehicle {vehicle.id}", status, text)
+
+
+def _algorithm(name: str) -> Finding:
+    from planner.algorithms.plugins import find
+
+    try:
+        find(name)
+    except ValueError as error:
+        return Finding("planner.algorithm", "fails", str(error))
+    return Finding("planner.algorithm", "ok", f"{name} is there")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -56,6 +56,7 @@ class Depot:
     itself; `revision` is the newest snapshot's, `planning` the one being planned on, `candidate`
     the best plan for it yet. `known_until` holds the end of each of `series` that has one.
     `incomplete`: the keys that nobody has told of a vehicle that is therefore not planned.
+    `told_lacking`: what plans left undone and was told, since the last that lacked nothing.
     `unarmed`: why nothing may charge. `over_since_s`: the limits that what cannot be lowered
     exceeds, and since when. `kinds`: what was learned of each kind of station. `store_trouble` is
     why nothing can be kept, None while it can; `memory_lost` is why this run knows nothing of the
@@ -70,6 +71,7 @@ class Depot:
     series: dict[str, Series] = field(default_factory=dict)
     known_until: dict[str, datetime] = field(default_factory=dict)
     incomplete: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    told_lacking: set[str] = field(default_factory=set)
     override: LimitOverride | None = None
     pins: dict[str, str] = field(default_factory=dict)
     replies: OrderedDict[str, Json] = field(default_factory=OrderedDict)

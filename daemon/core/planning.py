@@ -14,6 +14,7 @@ from daemon.core.depot import Applied, Depot
 from daemon.core.effects import Effect, Note, Publish, Save, StartPlanning
 from daemon.core.events import PlanFailed, PlanReady
 from daemon.core.instant import Now
+from daemon.core.lacking import tell_lacking
 from daemon.core.records import PlanRecord, SnapshotRecord
 from daemon.core.snapshot import take
 from daemon.core.station import Evse
@@ -135,6 +136,7 @@ def _follow(depot: Depot, snapshot: Snapshot, plan: Plan, now: Now) -> Iterator[
         )
     )
     yield Note(name="plan_applied", fields=_summary(plan))
+    yield from tell_lacking(depot, plan, now)
     yield publish_plan(plan)
 
 

@@ -33,6 +33,18 @@ def test_the_check_answers_in_json_too(capsys: pytest.CaptureFixture[str]) -> No
     assert answer["worst_case_kw"] <= answer["import_limit_kw"]
 
 
+def test_an_algorithm_that_nobody_has_is_refused_with_those_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "depot.toml"
+    file.write_text('[planner]\nalgorithm = "jiont"\n')
+    assert main(["config", "check", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"{file}: planner.algorithm: wants one of" in said
+    assert "joint" in said
+    assert "'jiont'" in said
+
+
 def test_a_missing_file_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", str(tmp_path / "nowhere.toml")]) == 2
     assert "nowhere.toml: cannot be read" in capsys.readouterr().err

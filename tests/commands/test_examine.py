@@ -87,6 +87,14 @@ def test_a_vehicle_that_lacks_keys_is_told_with_the_keys(
     assert "vehicle V08" not in found
 
 
+@pytest.mark.parametrize(("name", "status"), [("lp", "ok"), ("jiont", "fails")])
+def test_an_algorithm_that_nobody_has_fails(tmp_path: Path, name: str, status: str) -> None:
+    found = findings(tmp_path, planner={"algorithm": name})["planner.algorithm"]
+
+    assert found.status == status
+    assert name in found.text
+
+
 def test_a_folder_that_takes_no_files_fails(tmp_path: Path) -> None:
     # A file where a folder should be stops root too, unlike permissions.
     (tmp_path / "state").write_text("")
