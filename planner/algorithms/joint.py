@@ -24,8 +24,9 @@ from planner.drafts.choices import choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import timeline
 from planner.linear.bound import money_bound
-from planner.linear.charge import charge
+from planner.linear.charge import Charged, charge
 from planner.linear.clock import Deadline
+from planner.linear.handover import handed_over
 from planner.linear.model import Model
 from planner.linear.scope import Scope
 from planner.linear.scopes import open_scope
@@ -71,6 +72,10 @@ _SOON: Final = 0.05
 
 _CHARGING_PAUSE: Final = 2.0
 """So many times what the exact charging takes is searched before it comes again."""
+
+_HANDED_OVER: Final = 12_000
+"""Vehicles times steps up to which connectors are handed over within steps: that doubles what the
+exact charging takes, for 0.3 to 0.6 % less money where these are few."""
 
 _TOLD_S: Final = 1.0
 _TOLD_PAUSE: Final = 10.0
@@ -238,18 +243,35 @@ class _Run:
         """The exact charging of a draft, or the draft; whether that is the best so far. What time
         has cut short counts for nothing: it could not be made again."""
         started = Deadline.after(0.0)
-        hand, best = self._best.hand, self._best
-        found = charge(self._snapshot, hand.line, hand.chosen, draft, self._deadline)
+        best = self._best
+        found = self._exactly(draft, sooner=steps > 0)
         self._charging_s, self._charged = -started.left_s, Deadline.after(0.0)
         if self._deadline.left_s <= 0:
             return False
-        beaten = found is not None and best.offer(found.draft)
-        if found is None or not found.exact:
+        beaten = False
+        for each in found:
+            beaten = best.offer(each.draft) or beaten
+        if not found or not found[0].exact:
             # Its rounding may cost a tier more than what the search does anyway.
             beaten = best.offer(draft) or beaten
         if beaten or steps == 0:
             best.iterations = steps
         return beaten
+
+    def _exactly(self, draft: Draft, *, sooner: bool) -> list[Charged]:
+        """The exact charging; with `sooner` also that with connectors handed over within steps. Not
+        for what a search goes on from: it books them for whole steps."""
+        hand, chosen, deadline = self._best.hand, self._best.hand.chosen, self._deadline
+        found = charge(self._snapshot, hand.line, chosen, draft, deadline)
+        if found is None:
+            return []
+        if not sooner or len(chosen.vehicles) * hand.line.steps > _HANDED_OVER:
+            return [found]
+        other = handed_over(self._snapshot, chosen, draft, found.draft)
+        if other is None:
+            return [found]
+        again = charge(self._snapshot, hand.line, chosen, other, deadline, stretched=False)
+        return [found] if again is None else [found, again]
 
     def _whole_model(self) -> Model | None:
         """The whole model where it is small enough to be solved."""

@@ -101,14 +101,16 @@ def charge(
     *,
     max_gap: float = 0.001,
     fairly: bool = False,
+    stretched: bool = True,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
     The runs of charge curves that bend upwards are as in `draft`. None where no charging fits,
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
-    the smallest share of what was asked for above the tiers.
+    the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
+    until the next one begins at its connector; else it has the connector as long as it is there.
     """
-    scope = placed_scope(snapshot, line, chosen, draft, thrifty=True)
+    scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
     return _Charging(Model(scope), draft, deadline, max_gap, fairly=fairly).run()
 
 

@@ -64,11 +64,18 @@ def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bo
 
 
 def placed_scope(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft, *, thrifty: bool = False
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    draft: Draft,
+    *,
+    thrifty: bool = False,
+    stretched: bool = True,
 ) -> Scope:
     """Routes and connectors are as in `draft`; only the charging is left to decide.
 
-    Visits that share a connector keep their order; the time between two belongs to the earlier one.
+    Visits that share a connector keep their order; the time between two belongs to the earlier one,
+    or to nobody where the visits are not `stretched`: then each has its connector all the time.
     Steps are cut only where a vehicle may charge. With `thrifty` nobody charges more than is of use
     to its routes and its target, unless a price is negative: an aim beside the tiers may want that.
     """
@@ -76,7 +83,7 @@ def placed_scope(
     chosen = replace(chosen, drives=driven)
     groups = groups_of(snapshot, line)
     group_of = {s: i for i, g in enumerate(groups) for s in g.sockets}
-    placed = _stretched(draft.visits, chosen.vehicles)
+    placed = _stretched(draft.visits, chosen.vehicles) if stretched else draft.visits
     windows: dict[str, list[tuple[Visit, int]]] = {name: [] for name in chosen.vehicles}
     for visit in placed:
         assert visit.socket is not None
