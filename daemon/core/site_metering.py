@@ -141,15 +141,16 @@ def _watch_leaps(depot: Depot, event: SiteMetered, now: Now) -> None:
 
 
 def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
-    """What the site draws besides charging: the meter less all chargers."""
+    """What the site draws besides charging: the meter less all chargers. A meter that tells the sum
+    alone says nothing of phases: what is left of it is spread evenly, as what is declared is."""
     fresh_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
     charging = [_drawn(depot, station, evse, now, fresh_from) for station, evse in depot.evses()]
     a, b, c, d = (sum(part) for part in zip((0.0,) * 4, *charging, strict=True))
-    if event.phases_a is not None:
-        kw = [amperes * depot.site.voltage_v / 1000 for amperes in event.phases_a]
-    else:
-        kw = [event.import_kw / 3] * 3
-    return (event.import_kw - a, kw[0] - b, kw[1] - c, kw[2] - d)
+    base_kw = event.import_kw - a
+    if event.phases_a is None:
+        return (base_kw, base_kw / 3, base_kw / 3, base_kw / 3)
+    kw = [amperes * depot.site.voltage_v / 1000 for amperes in event.phases_a]
+    return (base_kw, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
 def _drawn(depot: Depot, station: Station, evse: Evse, now: Now, fresh_from: datetime) -> Draw:

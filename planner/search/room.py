@@ -13,7 +13,7 @@ import numpy as np
 
 from planner.drafts.draft import Charge
 from planner.drafts.timeline import Floats
-from planner.search.instance import Instance, Span
+from planner.search.instance import Instance, Mover, Span
 
 _EPS_KW = 1e-6
 
@@ -120,6 +120,15 @@ class Room:
             self._lowest[chain] = lowest
         fallback_kw = self._instance.groups[group].fallback_kw
         return np.where(lowest > -_EPS_KW, lowest + fallback_kw, lowest) if fallback_kw else lowest
+
+    def free_for(self, mover: Mover) -> Floats:
+        """At most what a vehicle could draw in each step if every connector were free."""
+        if not mover.fits[0]:
+            return np.zeros(self._instance.line.steps)
+        free = [self.free_at(fit.group) for fit in mover.fits[0]]
+        kw: Floats = np.minimum(np.maximum.reduce(free), mover.best_kw)
+        kw[kw < min(fit.least_kw for fit in mover.fits[0])] = 0.0
+        return kw
 
     def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
         """The longest run of steps within `[first, end)` in which nobody holds the connector."""

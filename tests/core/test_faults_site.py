@@ -382,6 +382,26 @@ def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:
     assert bench.follows_kw("CP03") < before - 5.0
 
 
+def test_fault_15_a_meter_of_the_sum_alone_shows_no_load_on_phases_nobody_charges_on() -> None:
+    """Fault 15: three vehicles on the site's first phase, and a load that nobody declared."""
+    names = ("CP01", "CP02", "CP03")
+    world = Site(*(Toy(name, phases=1) for name in names), limit_kw=90.0)
+    for name in names:
+        belief = world.bench.depot.vehicles[name.replace("CP", "V")]
+        assert belief.vehicle is not None
+        belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
+        evse = world.bench.depot.stations[name].evses[1]
+        evse.spec = replace(evse.spec, rotation=(1, 2, 3))
+        evse.phases_used = frozenset({1})
+    charge(world.yard, 7.4, 7.4, 7.4)
+    world.yard.run(120)
+    world.base_kw += 6.0
+    world.yard.run(20)
+    whole_kw, *each_kw = world.bench.depot.meter.base_kw
+    assert whole_kw == pytest.approx(BASE_KW + 6.0, abs=0.2)
+    assert each_kw == pytest.approx([whole_kw / 3] * 3, abs=0.01)
+
+
 def test_fault_20_an_order_above_the_ceiling_changes_no_booking() -> None:
     """Fault 20: MQTT orders above the limit are clamped to it."""
     from daemon.core.depot import LimitOverride
