@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from planner.algorithms.at_hand import KWH, UNSERVED, AtHand, better, finish
+from planner.algorithms.at_hand import KWH, AtHand, finish
 from planner.algorithms.baselines import least_short
+from planner.algorithms.best import Best
 from planner.algorithms.greedy import constructing
-from planner.algorithms.lp import cheaper
+from planner.algorithms.proof import is_optimal, prove, whole_model
 from planner.drafts.assemble import bound_of
 from planner.drafts.choices import choices
 from planner.drafts.draft import Draft
@@ -28,33 +29,15 @@ from planner.linear.charge import Charged, charge
 from planner.linear.clock import Deadline
 from planner.linear.handover import handed_over
 from planner.linear.model import Model
-from planner.linear.scope import Scope
-from planner.linear.scopes import open_scope
-from planner.linear.tiers import (
-    ROUNDS,
-    Known,
-    Solved,
-    refined,
-    solve_tiers,
-    steadied,
-)
-from planner.objectives import ALLOWED
+from planner.linear.tiers import Solved
 from planner.params import Params
-from planner.plan import Objective, Plan
+from planner.plan import Plan
 from planner.search.construct import constructed
 from planner.search.instance import Instance
 from planner.search.search import Search
 from planner.search.state import State
 from planner.snapshot import Snapshot
 
-WHOLE_INTEGERS: Final = 1200
-"""Up to here the whole model is worth trying: about four vehicles and five routes of 24 steps take
-1 to 10 s, ten vehicles and twelve routes of 72 steps (3,000) find nothing in 10 s."""
-
-GIVEN_INTEGERS: Final = 5000
-"""The same for charging alone, where routes are no question."""
-
-_OPTIMAL_GAP: Final = 0.001
 _BLOCK: Final = 100
 _SMALL_STEPS: Final = 200
 """So many steps are made before a problem is solved whole."""
@@ -97,42 +80,6 @@ def iter_joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -
     yield run.decided()
 
 
-@dataclass(slots=True)
-class _Best:
-    """The best draft so far, in `hand`, what it reaches, and the steps that led to it; None is
-    greedy's. `told` is the plan it means, once that was asked for."""
-
-    hand: AtHand
-    reached: Objective
-    iterations: int | None = None
-    told: Plan | None = None
-
-    @property
-    def given(self) -> bool:
-        return self.hand.chosen.given
-
-    @property
-    def served(self) -> bool:
-        return self.given or self.reached.unserved <= self.hand.hopeless + UNSERVED
-
-    @property
-    def known(self) -> Known:
-        return Known(
-            unserved=self.reached.unserved,
-            unserved_proved=self.served,
-            shortfall_kwh=self.reached.shortfall_kwh,
-        )
-
-    def offer(self, draft: Draft | None) -> bool:
-        if draft is not None:
-            reached = self.hand.tiers(draft)
-            if better(reached, self.reached):
-                self.hand, self.reached = replace(self.hand, draft=draft), reached
-                self.told = None
-                return True
-        return False
-
-
 class _Run:
     def __init__(self, snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> None:
         self._snapshot, self._params, self._seed = snapshot, params, seed
@@ -147,7 +94,7 @@ class _Run:
         self._cut_short = first.left_s <= 0
         """Greedy's plan depends on time: no number of steps would lead to it again."""
         hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
-        self._best = _Best(hand, hand.tiers(hand.draft))
+        self._best = Best(hand, hand.tiers(hand.draft))
         self._first = self._greedy
         self._charging_s = _CHARGING_S * len(hand.chosen.vehicles) * hand.line.steps
         """What the exact charging took the last time."""
@@ -163,7 +110,7 @@ class _Run:
         yield self.plan()
         if self._cut_short:
             return
-        self._whole = self._whole_model()
+        self._whole = whole_model(self._snapshot, self._best)
         if self._best.given:
             self._first = least_short(self._best.hand, self._params)
         if self._first_exact():
@@ -180,7 +127,9 @@ class _Run:
                 yield self.plan()
                 told = Deadline.after(max(_TOLD_S, -_TOLD_PAUSE * started.left_s))
         if self._whole is not None and self._params.iterations in (None, _SMALL_STEPS + 1):
-            self._prove(self._whole)
+            self._proof, best = prove(self._best, self._whole, self._params, self._until)
+            if best is not self._best:
+                self._best, best.iterations = best, _SMALL_STEPS + 1
 
     def _lacking(self, draft: Draft) -> bool:
         """Whether greedy's connectors may have what another draft lacks."""
@@ -273,48 +222,6 @@ class _Run:
         again = charge(self._snapshot, hand.line, chosen, other, deadline, stretched=False)
         return [found] if again is None else [found, again]
 
-    def _whole_model(self) -> Model | None:
-        """The whole model where it is small enough to be solved."""
-        chosen = self._best.hand.chosen
-        options = sum(map(len, chosen.drives.values()))
-        if options + len(chosen.vehicles) * self._instance.line.steps > 2 * GIVEN_INTEGERS:
-            return None
-        model = self._model()
-        most = GIVEN_INTEGERS if chosen.given else WHOLE_INTEGERS
-        return model if sum(model.columns.integral) <= most else None
-
-    def _model(self) -> Model:
-        hand = self._best.hand
-        return Model(open_scope(self._snapshot, hand.line, hand.chosen, fixed=self._best.given))
-
-    def _prove(self, whole: Model) -> None:
-        """Solves the whole model; only a proved plan is taken, for any other depends on time."""
-        small = sum(whole.columns.integral) <= WHOLE_INTEGERS
-        gap = self._params.max_gap / 2 if small else self._params.max_gap
-        trial = replace(self._best)
-        found = _rounds(trial, whole.columns.scope, self._params, self._until, gap)
-        if found is None:
-            return
-        self._proof = found
-        if _optimal(found, trial.reached.money):
-            self._sweeten(trial, found)
-            trial.iterations, trial.told = _SMALL_STEPS + 1, None
-            self._best = trial
-
-    def _sweeten(self, proved: _Best, found: Solved) -> None:
-        """The proof leaves taste to chance: of charging as cheap, what is sooner. It has all the
-        time it wants, a few milliseconds, so that it can be made again."""
-        given = self._snapshot, proved.hand.line, proved.hand.chosen, proved.hand.draft
-        exact = charge(*given, Deadline.after(math.inf))
-        if exact is None:
-            return
-        reached, before = proved.hand.tiers(exact.draft), proved.reached
-        as_good = not better(
-            replace(before, money=before.money + ALLOWED, taste=0.0), replace(reached, taste=0.0)
-        )
-        if as_good and reached.taste < before.taste and _optimal(found, reached.money):
-            proved.hand, proved.reached = replace(proved.hand, draft=exact.draft), reached
-
     def plan(self) -> Plan:
         best = self._best
         if best.told is None:
@@ -336,37 +243,6 @@ class _Run:
         plan = self.plan()
         if math.isfinite(bound):
             plan = replace(plan, bound=bound_of(plan.objective.money, bound))
-        if found is not None and _optimal(found, plan.objective.money):
+        if found is not None and is_optimal(found, plan.objective.money):
             return replace(plan, status="optimal")
         return plan
-
-
-def _optimal(found: Solved, money: float) -> bool:
-    """Whether nothing is better in the upper tiers, and nothing much cheaper (law 10)."""
-    return found.proved and money - found.bound_money <= _OPTIMAL_GAP * abs(money)
-
-
-def _rounds(
-    best: _Best, scope: Scope, params: Params, deadline: Deadline, gap: float
-) -> Solved | None:
-    """Solves `scope` with ever more binaries for minimum powers until no burst breaks a limit.
-    Until then a draft counts with its charging repaired. Returns the last that was solved."""
-    last: Solved | None = None
-    for number in range(ROUNDS):
-        found = solve_tiers(scope, deadline, max_gap=gap, known=best.known)
-        # Steadiness is asked for by no law, so only a model without it bounds all plans.
-        if last is None or not scope.steady:
-            last = found
-        if found.draft is None:
-            break
-        finer = refined(scope, found.draft, number)
-        if finer is None:
-            best.offer(found.draft)
-            finer = steadied(scope, found.draft, number)
-        else:
-            soon = Deadline.after(max(deadline.left_s / 4, 0.5))
-            best.offer(cheaper(replace(best.hand, draft=found.draft), params, soon))
-        if finer is None or deadline.left_s <= 0:
-            break
-        scope = finer
-    return last
