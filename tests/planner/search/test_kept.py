@@ -55,8 +55,8 @@ def instance_of(snapshot: Snapshot) -> Instance:
 
 
 def charging(plan: Plan) -> list[Stay]:
-    """The stays without their words."""
-    return [replace(s, why="") for s in plan.stays]
+    """The stays without their words; an energy is the same sum in whatever order it was made."""
+    return [replace(s, why="", energy_kwh=round(s.energy_kwh, 9)) for s in plan.stays]
 
 
 def unplugged(snapshot: Snapshot) -> tuple[Vehicle, ...]:
