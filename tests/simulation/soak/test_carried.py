@@ -26,6 +26,7 @@ def test_what_is_carried_is_what_a_solver_finds(seed: int) -> None:
         b_ub=[max(0.0, line.limit_kw - line.base_kw) for line in lines],
         bounds=(0.0, 1.0),
     )
+    assert solved.fun is not None, f"seed {seed}"
     assert carried_kw(lines) == pytest.approx(-solved.fun, abs=1e-6), f"seed {seed}"
 
 
