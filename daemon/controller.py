@@ -151,11 +151,13 @@ class Controller:
 
     async def _next_events(self) -> list[Event]:
         """What waits, at least one; none when something falls due before any comes."""
-        try:
-            async with asyncio.timeout(self._wait_s()):
-                events = [await self._queue.get()]
-        except TimeoutError:
-            return []
+        events: list[Event] = []
+        if self._queue.empty():
+            try:
+                async with asyncio.timeout(self._wait_s()):
+                    events.append(await self._queue.get())
+            except TimeoutError:
+                return []
         while len(events) < BATCH and not self._queue.empty():
             events.append(self._queue.get_nowait())
         return events
