@@ -99,6 +99,13 @@ def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
     return most
 
 
+def unevenness(evse: Evse) -> float:
+    """How many times as much room the vehicle that stands there takes on its fullest phase as one
+    that loads all three alike: 1 to 3."""
+    whole, *each = shares(evse)
+    return 3 * max(each) / whole
+
+
 def drawn_kw(evse: Evse, told_kw: float) -> float:
     """What the vehicle that stands there takes at most when so much is told."""
     return told_kw * shares(evse)[0]

@@ -82,7 +82,8 @@ class Evse:
     at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
     told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
-    not obey. `capabilities` are its station's."""
+    not obey; a fallback that it did not take is told again at `fallback_due_s`, for the
+    `fallback_retries`th time. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -114,6 +115,8 @@ class Evse:
     silence: Silence | None = None
     readbacks: int = 0
     unheard: int = 0
+    fallback_due_s: float | None = None
+    fallback_retries: int = 0
     phases_used: frozenset[int] | None = None
     phase_seen: frozenset[int] = frozenset()
     phase_samples: int = 0

@@ -185,6 +185,20 @@ def test_fault_13_what_a_vehicle_draws_since_a_raise_is_no_base_load() -> None:
     assert highest_kw == pytest.approx(BASE_KW, abs=0.3)
 
 
+def test_fault_13_a_vehicle_that_takes_more_by_itself_is_no_base_load_for_long() -> None:
+    """Fault 13: it took less than it was lent, and its charger's last word is half a minute old."""
+    world = Site(Toy("CP01", tells_power=True, appetite_kw=5.0), Toy("CP02"), limit_kw=60.0)
+    charge(world.yard, 20.0, 20.0)
+    world.yard.run(90)
+    toy = world.yard.toys["CP01"]
+    toy.next_sample_s = world.yard.now_s + 30.0
+    toy.appetite_kw = 1000.0
+    world.yard.run(6)
+    assert world.import_kw == pytest.approx(BASE_KW + 40.0, abs=0.3)
+    assert world.bench.depot.meter.base_kw[0] == pytest.approx(BASE_KW, abs=1.0)
+    assert world.bench.follows_kw("CP02") == pytest.approx(20.0, abs=0.07)
+
+
 def test_fault_13_what_a_charger_metered_before_a_cut_hides_no_other_load() -> None:
     """Fault 13: what it told before its last order had settled says nothing of what it draws."""
     bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
