@@ -151,13 +151,11 @@ class Controller:
 
     async def _next_events(self) -> list[Event]:
         """What waits, at least one; none when something falls due before any comes."""
-        events: list[Event] = []
-        if self._queue.empty():
-            try:
-                async with asyncio.timeout(self._wait_s()):
-                    events.append(await self._queue.get())
-            except TimeoutError:
-                return []
+        try:
+            async with asyncio.timeout(self._wait_s()):
+                events = [await self._queue.get()]
+        except TimeoutError:
+            return []
         while len(events) < BATCH and not self._queue.empty():
             events.append(self._queue.get_nowait())
         return events
