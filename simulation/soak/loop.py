@@ -141,9 +141,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _turn(self) -> None:
         """Makes all calls that are due, those that they ask for in the next turn."""
+        self._forget_cancelled()
         timers, calls = self._timers, self._next
         if not calls and not self._stops:
-            self._forget_cancelled()
             if not timers:
                 raise NothingToDo("no task is ready and no timer is set")
             wait_s = timers[0][0] - self._now_s
@@ -153,10 +153,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         while timers and timers[0][0] < end_s:
             _, call = heappop(timers)
             call.is_timed = False
-            if call.is_cancelled:
-                self.cancelled_timers -= 1
-            else:
-                calls.append(call)
+            calls.append(call)
         for _ in range(len(calls)):
             call = calls.popleft()
             if not call.is_cancelled:
