@@ -64,12 +64,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A link that broke while a transaction ran: what was held then, and until when it was lent."""
+    """A link that broke while a transaction ran: what was held then, until when it was lent, and
+    what of each kW that it is told its vehicle takes, by the phases it was seen on."""
 
     since: datetime
     kw: float
     lent_until: datetime
     until: datetime | None = None
+    share: float = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
