@@ -70,6 +70,16 @@ def draw(evse: Evse, kw: float) -> Draw:
     return (a, b, c, d)
 
 
+def lopsided(evse: Evse, drawn: Draw) -> Draw:
+    """Of what is drawn that by which the phases may differ: nothing of a vehicle on all of them, of
+    one whose phases are not known yet, or of direct current."""
+    used = evse.phases_used or frozenset(range(1, evse.spec.phases + 1))
+    if len(used) in (0, 3):
+        return (0.0, 0.0, 0.0, 0.0)
+    _, first, second, third = drawn
+    return (0.0, first, second, third)
+
+
 def flow(evse: Evse, kw: float) -> Draw:
     """The same with the vehicle that stands there."""
     return _on_wires(evse, kw, shares(evse))

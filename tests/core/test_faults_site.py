@@ -382,6 +382,32 @@ def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> Non
     assert world.over_s == 0
 
 
+@pytest.mark.parametrize(
+    "rotations", [[None] * 3, [(1, 2, 3)] * 3, [(1, 2, 3), (2, 3, 1), (3, 1, 2)]]
+)
+def test_fault_15_phases_differ_by_no_more_than_the_settings_allow(
+    rotations: list[tuple[int, ...] | None],
+) -> None:
+    """Fault 15: 20 A on any phase, where it is known which one that is; else together."""
+    names = ("CP01", "CP02", "CP03")
+    world = Site(*(Toy(name, phases=1) for name in names), limit_kw=90.0)
+    depot = world.bench.depot
+    depot.site = replace(depot.site, imbalance_limit_a=20.0)
+    for name, rotation in zip(names, rotations, strict=True):
+        belief = depot.vehicles[name.replace("CP", "V")]
+        assert belief.vehicle is not None
+        belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
+        evse = depot.stations[name].evses[1]
+        evse.spec = replace(evse.spec, rotation=rotation)
+        evse.phases_used = frozenset({1})
+    charge(world.yard, 7.0, 7.0, 7.0)
+    world.yard.run(60)
+    drawn_kw = [toy.power_kw(world.yard.now_s) for toy in world.yard.toys.values()]
+    apart = len(set(rotations)) == 3
+    assert max(drawn_kw) == pytest.approx(20 * 0.23, abs=0.05)
+    assert sum(drawn_kw) == pytest.approx((3 if apart else 1) * 20 * 0.23, abs=0.15)
+
+
 def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:
     """Fault 15: the sum is within the limit, one phase is not."""
     world = three(limit_kw=66.0)
