@@ -94,7 +94,8 @@ class _Run:
         self._cut_short = first.left_s <= 0
         """Greedy's plan depends on time: no number of steps would lead to it again."""
         hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
-        self._best = Best(hand, hand.tiers(hand.draft))
+        told = finish(hand, hand.draft, algorithm="greedy", seed=seed)
+        self._best = Best(hand, told.objective, told=told)
         self._first = self._greedy
         self._charging_s = _CHARGING_S * len(hand.chosen.vehicles) * hand.line.steps
         """What the exact charging took the last time."""
