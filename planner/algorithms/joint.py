@@ -62,7 +62,8 @@ exact charging takes, for 0.3 to 0.6 % less money where these are few."""
 
 _TOLD_S: Final = 1.0
 _TOLD_PAUSE: Final = 10.0
-"""Better plans are told no more often than each second, and than ten times what telling takes."""
+"""The first better plan is told at once, others no more often than each second, and than ten times
+what telling takes."""
 
 
 def joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
