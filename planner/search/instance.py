@@ -47,9 +47,10 @@ class Fit:
 class Mover:
     """A vehicle: `energy_kwh` is what it has, `target_kwh` what it owes if it is there at the end.
 
-    `fits` has the weakest first, equal ones in either order; `own` is the socket it is plugged in
-    at, `stuck` says that this cannot be controlled. `places`: from when to when the plan in force
-    has it at which socket.
+    `fits` has the weakest first, equal ones in either order, `best_kw` and `least_kw` are their
+    highest and least power, and `above` has one of their groups for each chain of limits; `own` is
+    the socket it is plugged in at, `stuck` says that this cannot be controlled. `places`: from when
+    to when the plan in force has it at which socket.
     """
 
     vehicle: Vehicle
@@ -61,6 +62,8 @@ class Mover:
     own: int | None
     stuck: bool
     best_kw: float
+    least_kw: float
+    above: tuple[int, ...]
     places: tuple[tuple[float, float, int], ...] = ()
 
     def usual(self, span: Span) -> int | None:
@@ -114,6 +117,7 @@ class Instance:
         plugged = {plugged_at(v) for v in snapshot.vehicles}
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
+        self._spans: dict[tuple[float, float, bool], Span] = {}
         self.names = list(chosen.vehicles)
         self.vehicle = {name: v for v, name in enumerate(self.names)}
         self.stays = snapshot.previous.stays if snapshot.previous else ()
@@ -181,8 +185,14 @@ class Instance:
             own=self.position.get(own) if own is not None else None,
             stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
+            least_kw=min((f.least_kw for f in fits), default=0.0),
+            above=tuple(self._above(fits)),
             places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
+
+    def _above(self, fits: Sequence[Fit]) -> Iterable[int]:
+        groups = {f.group: self.groups[f.group] for f in fits}
+        return {(g.limits, g.fallback_kw): i for i, g in groups.items()}.values()
 
     def _places_before(self) -> dict[str, list[tuple[float, float, int]]]:
         """Stays at connectors that may not be planned with count for nothing."""
@@ -219,6 +229,13 @@ class Instance:
         return found
 
     def _span(self, start_s: float, end_s: float, first: bool) -> Span:
+        key = start_s, end_s, first
+        found = self._spans.get(key)
+        if found is None:
+            found = self._spans[key] = self._made_span(*key)
+        return found
+
+    def _made_span(self, start_s: float, end_s: float, first: bool) -> Span:
         step_s = self.line.step_s
         a, b = int((start_s + _EPS) // step_s), math.ceil((end_s - _EPS) / step_s)
         late_s, early_s = start_s - a * step_s, b * step_s - end_s

@@ -79,19 +79,20 @@ class Room:
         self._holds: list[list[tuple[int, int]]] = [[] for _ in instance.sockets]
         self._lowest: dict[tuple[int, ...], Floats] = {}
 
-    def _take(self, b: Booking, sign: int) -> None:
+    def _change(self, b: Booking, change: np.ufunc) -> None:
         """Of each limit what lies above the fallback that is kept there anyway."""
         group = self._instance.group_of[b.socket]
         fallback_kw = self._instance.groups[group].fallback_kw
         kw = np.maximum(b.kw - fallback_kw, 0.0) if fallback_kw else b.kw
         for i in self._instance.chains[group]:
-            self.free_kw[i][b.first : b.end] -= sign * kw
+            free_kw = self.free_kw[i][b.first : b.end]
+            change(free_kw, kw, out=free_kw)
 
     def book(self, bookings: Sequence[Booking]) -> None:
         for b in bookings:
             self._holds[b.socket].append((b.hold, b.end))
             self.busy[b.socket] |= (1 << b.end) - (1 << b.hold)
-            self._take(b, 1)
+            self._change(b, np.subtract)
         if bookings:
             self._lowest.clear()
 
@@ -103,7 +104,7 @@ class Room:
             for hold, end in holds:
                 busy |= (1 << end) - (1 << hold)
             self.busy[b.socket] = busy
-            self._take(b, -1)
+            self._change(b, np.add)
         if bookings:
             self._lowest.clear()
 
@@ -123,11 +124,11 @@ class Room:
 
     def free_for(self, mover: Mover) -> Floats:
         """At most what a vehicle could draw in each step if every connector were free."""
-        if not mover.fits[0]:
+        if not mover.above:
             return np.zeros(self._instance.line.steps)
-        free = [self.free_at(fit.group) for fit in mover.fits[0]]
+        free = [self.free_at(group) for group in mover.above]
         kw: Floats = np.minimum(np.maximum.reduce(free), mover.best_kw)
-        kw[kw < min(fit.least_kw for fit in mover.fits[0])] = 0.0
+        kw *= kw >= mover.least_kw
         return kw
 
     def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
