@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +88,7 @@ class Span:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """By the end of the spans before `spans` so much must have been charged, as battery energy;
     `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes,
     `margin_kwh` what to charge beyond, where the battery holds it."""
@@ -98,6 +98,14 @@ class Check:
     due: bool
     draws_kwh: float = 0.0
     margin_kwh: float = 0.0
+
+
+class Duty(NamedTuple):
+    """What a vehicle drives, when it is at the depot, and what it must have charged by when."""
+
+    drives: Sequence[Drive]
+    spans: Sequence[Span]
+    checks: Sequence[Check]
 
 
 Wants = tuple[NDArray[np.int64], Floats, Floats]
@@ -114,6 +122,9 @@ class Instance:
         self.group_of = [i for i, g in enumerate(self.groups) for _ in g.sockets]
         self.members = [tuple(self.position[s] for s in g.sockets) for g in self.groups]
         self.chains = [g.limits for g in self.groups]
+        above = [(g.limits, g.fallback_kw) for g in self.groups]
+        self.alike = [above.index(a) for a in above]
+        """By group, the first one for which the limits leave as much."""
         plugged = {plugged_at(v) for v in snapshot.vehicles}
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
@@ -186,13 +197,9 @@ class Instance:
             stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
             least_kw=min((f.least_kw for f in fits), default=0.0),
-            above=tuple(self._above(fits)),
+            above=tuple(sorted({self.alike[f.group] for f in fits})),
             places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
-
-    def _above(self, fits: Sequence[Fit]) -> Iterable[int]:
-        groups = {f.group: self.groups[f.group] for f in fits}
-        return {(g.limits, g.fallback_kw): i for i, g in groups.items()}.values()
 
     def _places_before(self) -> dict[str, list[tuple[float, float, int]]]:
         """Stays at connectors that may not be planned with count for nothing."""
@@ -214,6 +221,10 @@ class Instance:
             for fit in mover.fits[0]:
                 users[fit.group] += 1
         return [n > len(g.sockets) for n, g in zip(users, self.groups, strict=True)]
+
+    def duty(self, mover: Mover, drives: Sequence[Drive]) -> Duty:
+        spans = self.spans(mover, drives)
+        return Duty(drives, spans, self.checks(mover, drives, spans))
 
     def spans(self, mover: Mover, drives: Sequence[Drive]) -> list[Span]:
         """The vehicle's visits within the horizon, in order (law 5); `drives` are by departure."""

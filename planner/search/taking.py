@@ -50,9 +50,7 @@ class Taking:
         else:
             self._kwh = self._price = np.zeros(0)
             rank = np.zeros(0, dtype=np.int64)
-        usable = self._kwh > _EPS
-        order = np.argsort(rank, kind="stable")
-        self._order = order[usable[order]]
+        self._order = np.argsort(rank, kind="stable")
         self._took = np.zeros(len(self._kwh))
         self._returns = sorted((d.return_s, d.energy_kwh) for d in drives)
         self._starts_s = [spans[w.span].start_s for w in windows]
