@@ -123,7 +123,7 @@ class _Run:
             yield self.plan()
         if self._whole is not None:
             most = _SMALL_STEPS if most is None else min(most, _SMALL_STEPS)
-        told = Deadline.after(_TOLD_S)
+        told = Deadline.after(0.0)
         for _ in self._blocks(most):
             if told.left_s <= 0:
                 started = Deadline.after(0.0)
@@ -214,7 +214,8 @@ class _Run:
         """The exact charging; with `sooner` also that with connectors handed over within steps. Not
         for what a search goes on from: it books them for whole steps."""
         hand, chosen, deadline = self._best.hand, self._best.hand.chosen, self._deadline
-        found = charge(self._snapshot, hand.line, chosen, draft, deadline)
+        in_force = not sooner and bool(self._instance.stays)
+        found = charge(self._snapshot, hand.line, chosen, draft, deadline, as_drawn=in_force)
         if found is None:
             return []
         if not sooner or len(chosen.vehicles) * hand.line.steps > _HANDED_OVER:

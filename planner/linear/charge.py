@@ -30,7 +30,7 @@ from planner.linear.bursts import unlawful, wider
 from planner.linear.clock import Deadline
 from planner.linear.columns import Columns
 from planner.linear.extract import extract
-from planner.linear.hints import curve_hints
+from planner.linear.hints import charging_bounds, curve_hints
 from planner.linear.model import Model
 from planner.linear.repair import repaired
 from planner.linear.scope import Place
@@ -44,6 +44,10 @@ from planner.snapshot import Snapshot
 
 ROUNDS: Final = 16
 """Of rounding; most depots need none, few more than two."""
+
+_FEW_ROUNDS: Final = 4
+"""Before it is begun as drawn: with 40 vehicles and too little energy that ends in three rounds
+more, where all sixteen from the optimum end nowhere."""
 
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
@@ -107,6 +111,7 @@ def charge(
     max_gap: float = 0.001,
     fairly: bool = False,
     stretched: bool = True,
+    as_drawn: bool = False,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
@@ -114,9 +119,12 @@ def charge(
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
     the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
     until the next one begins at its connector; else it has the connector as long as it is there.
+    `as_drawn` is for a draft that is nearly as it should be: where rounding does not end soon, what
+    charges in it does so still.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
-    return _Charging(Model(scope), draft, deadline, max_gap, fairly=fairly).run()
+    model = Model(scope)
+    return _Charging(model, draft, deadline, max_gap, fairly=fairly, as_drawn=as_drawn).run()
 
 
 class _Charging:
@@ -124,9 +132,17 @@ class _Charging:
     `_cost` the shortfall weighs enough to be made least first."""
 
     def __init__(
-        self, model: Model, draft: Draft, deadline: Deadline, max_gap: float, *, fairly: bool
+        self,
+        model: Model,
+        draft: Draft,
+        deadline: Deadline,
+        max_gap: float,
+        *,
+        fairly: bool,
+        as_drawn: bool,
     ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
+        self._draft, self._as_drawn = draft, as_drawn
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
@@ -139,31 +155,40 @@ class _Charging:
 
     def run(self) -> Charged | None:
         """Rounded in ever wider rounds, which are few. Where that has cost something it is tried
-        once more with other weights, which lead to another of the optima - which of them round well
-        is luck -, then by rounding no more than what breaks a law, which takes many rounds."""
+        once more from another of the optima - as drawn, or with other weights: which of them round
+        well is luck -, then by rounding no more than what breaks a law, which takes many rounds."""
         free = {c for c, flag in enumerate(self._model.columns.integral) if flag}
         first = None if free - self._bounds.keys() else self._first()
         if first is None:
             return None
-        bounds = dict(self._bounds)
-        rounds = found = self._rounds(first, widening=True)
-        if self._outweighs and not _is_exact(found):
+        bounds, start = dict(self._bounds), first
+        most = _FEW_ROUNDS if self._as_drawn else ROUNDS
+        rounds = found = self._rounds(first, first, most, widening=True)
+        if self._as_drawn and not _is_exact(found):
+            self._bounds = dict(bounds)
+            drawn = self._drawn_still()
+            if drawn is not None:
+                found = found + self._rounds(first, drawn, ROUNDS, widening=False)
+        elif self._outweighs and not _is_exact(found):
             self._bounds, self._scale = dict(bounds), _SCALE
             self._cost = self._weighed(_SHORT_PER_KWH)
             other = self._least_kept(float(self._short @ first.x))
             if other is not None:
-                first, rounds = other, self._rounds(other, widening=True)
+                start, rounds = other, self._rounds(other, other, ROUNDS, widening=True)
                 found = found + rounds
-        if len(rounds) > _NARROW and not _is_exact(found):
+        if len(rounds) > _NARROW and not (self._as_drawn or _is_exact(found)):
             self._bounds = bounds
-            found = found + self._rounds(first, widening=False)
+            found = found + self._rounds(start, start, ROUNDS, widening=False)
         return min((each for each in found if each is not None), key=_tiers, default=None)
 
-    def _rounds(self, first: LinearAnswer, *, widening: bool) -> list[Charged | None]:
-        """What each round makes of `first`; the first `_NARROW` are the same with `widening`."""
-        answer: LinearAnswer | None = first
+    def _rounds(
+        self, first: LinearAnswer, start: LinearAnswer, most: int, *, widening: bool
+    ) -> list[Charged | None]:
+        """What each round makes of `start`, beside the optimum `first`; the first `_NARROW` are the
+        same with `widening`."""
+        answer: LinearAnswer | None = start
         rounds: list[Charged | None] = []
-        while answer is not None and len(rounds) < ROUNDS:
+        while answer is not None and len(rounds) < most:
             found, places = self._mended(first, answer.x)
             rounds.append(found)
             if _is_exact([found]) or not places:
@@ -172,6 +197,12 @@ class _Charging:
             wide = wider(self._model.columns.scope, places, number)
             answer = self._resolved(wide, answer.x) or self._resolved(places, answer.x)
         return rounds
+
+    def _drawn_still(self) -> LinearAnswer | None:
+        """The optimum in which what charges in the draft does so still, at the minimum power or
+        above: little is then left below it."""
+        self._bounds = {**charging_bounds(self._model.columns, self._draft), **self._bounds}
+        return self._solve(self._cost)
 
     def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
         """What `x` charges where that can be made lawful, and where it could not without cost."""
