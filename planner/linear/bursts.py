@@ -90,8 +90,8 @@ def unlawful(scope: Scope, draft: Draft) -> set[Place]:
 
 
 def wider(scope: Scope, places: set[Place], number: int) -> set[Place]:
-    """What to refine in round `number`: a burst that is forbidden in one step moves to the next as
-    cheap one, so from the second round on it is forbidden to the vehicle, then to all."""
+    """What to refine in round `number`: what is forbidden in one step moves to the next as cheap
+    one, so from the second round on it is forbidden to the vehicle, then to all."""
     if not places or number == 0:
         return places
     names = {name for name, _, _ in places}
