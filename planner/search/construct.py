@@ -53,12 +53,14 @@ def _allocated(instance: Instance, deadline: Deadline) -> State:
         state = State(instance)
         order = sorted(state.bank, key=lambda r: key(instance, r))
         builder = Builder(state, Random(0), Taste(target=target), patience=patience)
-        # The next order is for depots in which not everything has a place.
+        # The next order is for depots in which energy is scarce.
         whole = target and not few
         if not _insert_all(builder, order, deadline, whole=whole):
             continue
         if best is None or state.cost() < best.cost():
             best = state
+        if not few:
+            break
     assert best is not None
     return best
 
@@ -94,13 +96,14 @@ energy is scarce that is what other vehicles' routes need."""
 def _insert_all(
     builder: Builder, routes: Sequence[int], deadline: Deadline, *, whole: bool = False
 ) -> bool:
-    """Routes, then charging for what is owed at the end; with `whole` False at the first route that
-    finds no vehicle."""
+    """Routes, then charging for what is owed at the end; with `whole` False at the first route for
+    which no vehicle has the energy. One that finds every vehicle busy would find it so in any order
+    of charging."""
     inserting = Deadline.after(_INSERTING * deadline.left_s)
     for route in routes:
         if inserting.left_s <= 0:
             break
-        if not builder.insert(route) and whole:
+        if not builder.insert(route) and builder.short and whole:
             return False
     _refill_all(builder.state, deadline, whole=True)
     return True

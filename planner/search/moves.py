@@ -31,6 +31,8 @@ class Builder:
         self.rng, self.taste, self.blink = rng, taste, blink
         self.touched: dict[int, tuple[list[Drive], Filling | None]] = {}
         """The vehicles that were changed, as they were before."""
+        self.short = False
+        """Whether a vehicle lacked the energy for the last route that was put in."""
 
     def touch(self, v: int) -> None:
         if v not in self.touched:
@@ -46,7 +48,7 @@ class Builder:
         """To the vehicle to which it adds least, among the likeliest that can."""
         best: tuple[float, int, list[Drive], Filling] | None = None
         likely = self.state.roster.likely(route, self.rng if self.blink else None)
-        able = 0
+        able, self.short = 0, False
         for tries, (key, v, drive) in enumerate(likely):
             if tries >= self.patience:
                 break
@@ -61,6 +63,7 @@ class Builder:
                 continue
             filling = self.state.tried(v, drives, self.taste)
             if filling is None:
+                self.short = True
                 continue
             old = self.state.fillings[v]
             added = worth(filling) - (worth(old) if old is not None else 0.0)

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from benchmarks.families import depot
+from planner.search.construct import constructed
+from tests.planner.search.test_search import instance_of
+
+
+def test_more_routes_than_vehicles_are_no_reason_to_charge_for_departures_alone() -> None:
+    """75 vehicles, 81 routes at the same time: six find everybody busy, energy is there for all."""
+    instance = instance_of(depot("overnight-peak", 75, 125, 0))
+    state = constructed(instance)
+    assert len(state.bank) == len(instance.routes) - len(instance.names)
+    assert sum(f.lacks_kwh for f in state.fillings if f is not None) == 0
