@@ -33,7 +33,7 @@ def whole_model(snapshot: Snapshot, best: Best) -> Model | None:
     """The whole model where it is small enough to be solved."""
     hand = best.hand
     chosen = hand.chosen
-    options = sum(map(len, chosen.drives.values()))
+    options = sum(map(len, chosen.options.values()))
     if options + len(chosen.vehicles) * hand.line.steps > 2 * GIVEN_INTEGERS:
         return None
     model = Model(open_scope(snapshot, hand.line, chosen, fixed=best.given))
