@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from planner.drafts.curve import concave_runs, curve
 from planner.drafts.draft import Charge, Draft, charges_of
 from planner.linear.columns import Columns
 from planner.linear.scope import Part
+
+_KW: Final = 1e-5
+"""Powers of a plan in force are a rounded time's energy away from what they were."""
 
 
 def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
@@ -37,6 +41,18 @@ def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
             for i, column in choices.items():
                 found[column] = float(i == (now if now is not None else max(choices)))
             energy_kwh = reached
+    return found
+
+
+def charging_bounds(columns: Columns, draft: Draft) -> dict[int, tuple[float, float]]:
+    """The minimum power at least where the draft has that, for connectors that have one."""
+    scope, found = columns.scope, dict[int, tuple[float, float]]()
+    charges = charges_of(draft.visits)
+    for (name, g, k), column in columns["kw"].items():
+        min_kw, most_kw, part = scope.groups[g].min_kw, columns.upper[column], scope.parts[name][k]
+        kw = _kwh(charges.get(name, ()), part) / part.hours
+        if 0 < min_kw <= most_kw and kw >= min_kw - _KW:
+            found[column] = min_kw, most_kw
     return found
 
 

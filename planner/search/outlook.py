@@ -32,11 +32,11 @@ class Outlook:
         self._hours, self._drawn_kw = np.zeros(shape), np.zeros(shape)
         self._stale = set(range(len(movers)))
         self._best_kw = np.array([m.best_kw for m in movers], dtype=np.float64)
-        least_kw = (min((f.least_kw for f in m.fits[0]), default=0.0) for m in movers)
-        self._least_kw = np.fromiter(least_kw, np.float64)
+        self._least_kw = np.array([m.least_kw for m in movers], dtype=np.float64)
         kinds: dict[tuple[int, ...], int] = {}
-        groups = [tuple(f.group for f in m.fits[0]) for m in movers]
-        self._kind = np.array([kinds.setdefault(g, len(kinds)) for g in groups], dtype=np.int64)
+        self._kind = np.array(
+            [kinds.setdefault(m.above, len(kinds)) for m in movers], dtype=np.int64
+        )
         self._groups = list(kinds)
 
     def change(self, v: int) -> None:
