@@ -62,7 +62,7 @@ def _allocated(instance: Instance, deadline: Deadline) -> State:
             break
         state = State(instance)
         order = sorted(state.bank, key=lambda r: key(instance, r))
-        taste = Taste(target=target, sparing=not target)
+        taste = Taste(target=target, sparing=not (target or few))
         builder = Builder(state, Random(0), taste, patience=patience)
         # The next order is for depots in which energy is scarce.
         whole = target and not few

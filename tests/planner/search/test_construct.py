@@ -15,5 +15,5 @@ def test_more_routes_than_vehicles_are_no_reason_to_charge_for_departures_alone(
 
 def test_where_energy_is_scarce_every_route_has_a_vehicle_all_the_same() -> None:
     """A step's power is booked for all of it, so who is there for a part leaves it to others."""
-    state = constructed(instance_of(depot("more-routes-than-energy", 40, 60, 0)))
+    state = constructed(instance_of(depot("more-routes-than-energy", 100, 150, 0)))
     assert not state.bank
