@@ -35,7 +35,7 @@ def whole_model(snapshot: Snapshot, best: Best) -> Model | None:
     40 vehicles and 60 routes they take 2 to 4 s."""
     hand = best.hand
     chosen = hand.chosen
-    options = sum(map(len, chosen.drives.values()))
+    options = sum(map(len, chosen.options.values()))
     if options + len(chosen.vehicles) * hand.line.steps > 2 * GIVEN_INTEGERS:
         return None
     most = GIVEN_INTEGERS if chosen.given else WHOLE_INTEGERS

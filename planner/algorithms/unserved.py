@@ -71,11 +71,7 @@ class Reasons:
         self._rates: dict[str, tuple[float, float, float, float]] = {}
         self._pins = {r.id: r.vehicle for r in snapshot.routes if r.vehicle is not None}
         driven = {d.route for drives in draft.drives.values() for d in drives}
-        self._options: dict[str, list[Drive]] = {}
-        for drives in chosen.drives.values():
-            for drive in drives:
-                if drive.route not in driven:
-                    self._options.setdefault(drive.route, []).append(drive)
+        self._options = {r: list(o) for r, o in chosen.options.items() if r not in driven}
 
     def reason(self, route: str) -> str:
         if route in self._chosen.hopeless:

@@ -6,30 +6,17 @@ Law 2 of the contract. In `charging` mode the allocations are given and nothing 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import repeat
-from typing import NamedTuple
 
+import numpy as np
+
+from planner.drafts.options import Drive as Drive
+from planner.drafts.options import Options, Possible
 from planner.drafts.timeline import SECOND, Timeline
 from planner.snapshot import Route, Rules, Snapshot, Vehicle
-from planner.uncollected import uncollected
-
-
-class Drive(NamedTuple):
-    """A route as one vehicle would drive it; `need_kwh` is wanted at departure (law 3).
-
-    A large depot has 150,000 of them; a tuple is made in a quarter of a frozen dataclass's time.
-    """
-
-    route: str
-    vehicle: str
-    depart_s: float
-    return_s: float
-    energy_kwh: float
-    need_kwh: float
-    priority: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +32,15 @@ class Choices:
     drives: Mapping[str, tuple[Drive, ...]]
     hopeless: Mapping[str, str]
 
-    def of_route(self, route: str) -> list[Drive]:
-        return [d for drives in self.drives.values() for d in drives if d.route == route]
+    @property
+    def options(self) -> Mapping[str, Sequence[Drive]]:
+        """By route, as each vehicle that can would drive it, in the order of the vehicles."""
+        if isinstance(self.drives, Possible):
+            return self.drives.by_route
+        found: dict[str, list[Drive]] = {r.id: [] for r in self.routes}
+        for drive in (d for drives in self.drives.values() for d in drives):
+            found[drive.route].append(drive)
+        return found
 
 
 def choices(snapshot: Snapshot, line: Timeline) -> Choices:
@@ -56,25 +50,78 @@ def choices(snapshot: Snapshot, line: Timeline) -> Choices:
     routes.sort(key=lambda r: (r.depart, r.id))
     given = snapshot.mode == "charging"
     vehicles = {v.id: v for v in snapshot.vehicles if v.in_service}
-    drives: dict[str, list[Drive]] = {v: [] for v in vehicles}
     hopeless: dict[str, str] = {}
-    with uncollected():
-        for route in routes:
-            if given:
-                found, reason = _given(route, snapshot, vehicles)
-            else:
-                found, reason = _possible(route, snapshot, vehicles)
-            if not found:
-                hopeless[route.id] = reason
-            for drive in _drives(route, found, snapshot.rules, line):
-                drives[drive.vehicle].append(drive)
-        return Choices(
-            given=given,
-            routes=tuple(routes),
-            vehicles=vehicles,
-            drives={v: tuple(d) for v, d in drives.items()},
-            hopeless=hopeless,
-        )
+    by_route: dict[str, Options] = {}
+    fleet = _Fleet(snapshot, vehicles)
+    for route in routes:
+        able, reason = fleet.able(route)
+        if not able.vehicles:
+            hopeless[route.id] = reason
+        by_route[route.id] = able.options(route, fleet.names, snapshot.rules, line)
+    return Choices(
+        given=given,
+        routes=tuple(routes),
+        vehicles=vehicles,
+        drives=Possible(fleet.names, by_route),
+        hopeless=hopeless,
+    )
+
+
+class _Able:
+    """The vehicles that can drive a route."""
+
+    def __init__(self, vehicles: Sequence[Vehicle], position: Mapping[str, int]) -> None:
+        self.vehicles = vehicles
+        self.which = np.array([position[v.id] for v in vehicles], dtype=np.int64)
+        reserves = np.array([v.reserve_kwh for v in vehicles], dtype=np.float64)
+        self._reserves_kwh, self._kind = np.unique(reserves, return_inverse=True)
+
+    def options(self, route: Route, names: Sequence[str], rules: Rules, line: Timeline) -> Options:
+        ends = line.seconds(route.depart), line.seconds(route.return_), route.priority
+        if isinstance(route.energy_kwh, dict):
+            kwh = [route.energy_for(v.id) or 0.0 for v in self.vehicles]
+            pairs = zip(kwh, self.vehicles, strict=True)
+            need_kwh = np.array([rules.need_kwh(x, v.reserve_kwh) for x, v in pairs])
+            energy_kwh = np.array(kwh, dtype=np.float64)
+        else:
+            one_kwh = route.energy_kwh or 0.0
+            energy_kwh = np.full(len(self.vehicles), one_kwh)
+            needs = [rules.need_kwh(one_kwh, x) for x in self._reserves_kwh.tolist()]
+            need_kwh = np.array(needs, dtype=np.float64)[self._kind]
+        return Options(route.id, ends, names, self.which, energy_kwh, need_kwh)
+
+
+class _Fleet:
+    """The vehicles in service; those that can drive one route are kept for the next like it."""
+
+    def __init__(self, snapshot: Snapshot, vehicles: Mapping[str, Vehicle]) -> None:
+        self._snapshot, self._vehicles, self.names = snapshot, vehicles, list(vehicles)
+        self._position = {name: i for i, name in enumerate(self.names)}
+        self._available = sorted(v.available_from for v in vehicles.values())
+        self._alike: dict[Hashable, _Able] = {}
+
+    def able(self, route: Route) -> tuple[_Able, str]:
+        """The vehicles that could drive `route`, else the law that leaves none."""
+        if self._snapshot.mode == "charging":
+            found, reason = _given(route, self._snapshot, self._vehicles)
+            return _Able(found, self._position), reason
+        key = self._key(route)
+        if key is not None and key in self._alike:
+            return self._alike[key], ""
+        found, reason = _possible(route, self._snapshot, self._vehicles)
+        able = _Able(found, self._position)
+        if key is not None and found:
+            self._alike[key] = able
+        return able, reason
+
+    def _key(self, route: Route) -> Hashable | None:
+        """Equal for routes that the same vehicles can drive; None where a vehicle is judged by its
+        name."""
+        named = route.vehicle is not None or not isinstance(route.energy_kwh, float)
+        if named or list(_operators(route, self._snapshot)):
+            return None
+        back = bisect_right(self._available, route.depart)
+        return tuple(route.vehicle_types), back, route.return_ - route.depart
 
 
 def clash(a: Drive, b: Drive, rules: Rules) -> bool:
@@ -143,28 +190,6 @@ def rests(before: Drive, after: Drive, rules: Rules) -> bool:
     if rules.rest_hours is None:
         return False
     return after.depart_s >= before.return_s + rules.rest_hours * 3600 - 1e-6
-
-
-def _drives(
-    route: Route, vehicles: Sequence[Vehicle], rules: Rules, line: Timeline
-) -> Iterable[Drive]:
-    depart_s, return_s = line.seconds(route.depart), line.seconds(route.return_)
-    if isinstance(route.energy_kwh, dict):
-        energies_kwh = [route.energy_for(v.id) or 0.0 for v in vehicles]
-    else:
-        energies_kwh = [route.energy_kwh or 0.0] * len(vehicles)
-    kinds = [(kwh, v.reserve_kwh) for kwh, v in zip(energies_kwh, vehicles, strict=True)]
-    needs_kwh = {kind: rules.need_kwh(*kind) for kind in set(kinds)}
-    return map(
-        Drive,
-        repeat(route.id),
-        [v.id for v in vehicles],
-        repeat(depart_s),
-        repeat(return_s),
-        energies_kwh,
-        map(needs_kwh.__getitem__, kinds),
-        repeat(route.priority),
-    )
 
 
 def _given(

@@ -98,4 +98,5 @@ def _without_curves(snapshot: Snapshot) -> Snapshot:
 def _size(snapshot: Snapshot, line: Timeline, chosen: Choices) -> int:
     """About how many columns the whole model has."""
     kinds = len({(c.circuit, c.min_kw, c.max_kw, c.plugs) for c in snapshot.connectors})
-    return sum((line.steps + 2 * len(drives)) * kinds for drives in chosen.drives.values())
+    options = sum(map(len, chosen.options.values()))
+    return (line.steps * len(chosen.drives) + 2 * options) * kinds

@@ -81,7 +81,7 @@ def _able(state: State) -> dict[str, tuple[int, Drive]]:
     for drive in (d for own in state.drives for d in own):
         name, r = instance.remembered.get(drive.route), instance.number[drive.route]
         if name is not None and name != drive.vehicle:
-            for option in instance.options[r]:
+            for option in instance.options[r] if name in instance.vehicle else ():
                 if option.vehicle == name:
                     found[drive.route] = instance.vehicle[name], option
     return found

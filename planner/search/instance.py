@@ -18,10 +18,10 @@ from planner.constraints import ABOUT_ROUTES, swaps
 from planner.drafts.choices import Choices, Drive, lawful, most_drivers, remembered
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
+from planner.drafts.options import Options
 from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.linear.scope import Group, groups_of
 from planner.snapshot import Snapshot, Vehicle
-from planner.uncollected import uncollected
 
 SWAP_COST = 0.01
 """A change against the plan in force, in money: what law 10 counts as none."""
@@ -142,12 +142,9 @@ class Instance:
         self.routes = [r.id for r in chosen.routes]
         self.priority = [r.priority for r in chosen.routes]
         number = {r: i for i, r in enumerate(self.routes)}
-        self.options: list[list[Drive]] = [[] for _ in self.routes]
+        possible = chosen.options
+        self.options: list[Sequence[Drive]] = [possible[r] for r in self.routes]
         """By route, as each vehicle that can would drive it, in the order of `names`."""
-        with uncollected():
-            for name in self.names:
-                for drive in chosen.drives[name]:
-                    self.options[number[drive.route]].append(drive)
         self._wants: dict[int, Wants] = {}
         self.number = number
         before = snapshot.previous.allocations if snapshot.previous else ()
@@ -164,6 +161,8 @@ class Instance:
         found = self._wants.get(route)
         if found is None:
             options = self.options[route]
+            if isinstance(options, Options):
+                return options.which, options.energy_kwh, options.need_kwh
             found = self._wants[route] = (
                 np.array([self.vehicle[d.vehicle] for d in options], dtype=np.int64),
                 np.array([d.energy_kwh for d in options], dtype=np.float64),

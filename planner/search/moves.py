@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from random import Random
 
 from planner.drafts.choices import Drive
@@ -31,6 +32,8 @@ class Builder:
         self.rng, self.taste, self.blink = rng, taste, blink
         self.touched: dict[int, tuple[list[Drive], Filling | None]] = {}
         """The vehicles that were changed, as they were before."""
+        self.short = False
+        """Whether a vehicle lacked the energy for the last route that was put in."""
 
     def touch(self, v: int) -> None:
         if v not in self.touched:
@@ -45,22 +48,28 @@ class Builder:
     def insert(self, route: int) -> bool:
         """To the vehicle to which it adds least, among the likeliest that can."""
         best: tuple[float, int, list[Drive], Filling] | None = None
-        likely = self.state.roster.likely(route, self.rng if self.blink else None)
-        able = 0
-        for tries, (key, v, drive) in enumerate(likely):
-            if tries >= self.patience:
-                break
+        rng = self.rng if self.blink else None
+        likely = list(islice(self.state.roster.likely(route, rng), self.patience))
+        # Where energy is short for one route and vehicle it mostly is for the next.
+        doomed = self.state.doomed(likely) if self.short else None
+        able, self.short = 0, False
+        for key, v, drive in likely:
             if best is not None and able >= 2 and best[0] <= self.instance.cheapest * key:
                 break
             if self.blink and self.rng.random() < self.blink:
+                continue
+            if self.short and doomed is not None and v in doomed:
                 continue
             if not self.state.may_drive(v):
                 continue
             drives = sorted((*self.state.drives[v], drive), key=_departs)
             if not self.instance.lawful(drives):
                 continue
-            filling = self.state.tried(v, drives, self.taste)
+            hopeless = doomed is not None and v in doomed
+            filling = None if hopeless else self.state.tried(v, drives, self.taste)
             if filling is None:
+                self.short = True
+                doomed = self.state.doomed(likely) if doomed is None else doomed
                 continue
             old = self.state.fillings[v]
             added = worth(filling) - (worth(old) if old is not None else 0.0)

@@ -23,6 +23,9 @@ _LEFT = 4
 _PATIENCE = 15
 """So many vehicles are looked at for a route in one step."""
 
+_SPARING = 0.7
+"""The chance that steps are left to others where something is lacking."""
+
 _WARMTH = 0.0005
 """A worse plan is taken with a chance of 1/e when it is worse by this share of the money."""
 
@@ -42,6 +45,7 @@ class Search:
         if warmth is None:
             warmth = _LATER_WARMTH if is_kept(state) else _WARMTH
         self._warmth = warmth * abs(state.money())
+        self._scarce = bool(state.bank) or any(f.lacks_kwh > 1e-3 for f in state.fillings if f)
         self._best = state.copy()
         self._told = True
         self.steps = 0
@@ -70,6 +74,7 @@ class Search:
             eager=rng.random() < 0.1,
             turned=rng.random() < 0.5,
             target=rng.random() < 0.7,
+            sparing=self._scarce and rng.random() < _SPARING,
         )
         builder = Builder(state, rng, taste, blink=_BLINK, patience=_PATIENCE)
         bank = set(state.bank)

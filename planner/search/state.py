@@ -15,6 +15,7 @@ from planner.drafts.timeline import Floats
 from planner.search.carried import carried
 from planner.search.filling import Filling, fill, is_hopeless
 from planner.search.instance import Instance
+from planner.search.outlook import Outlook
 from planner.search.room import Room
 from planner.search.roster import Roster
 from planner.search.windows import Taste
@@ -78,7 +79,7 @@ class State:
         self.battery_kw = battery_kw
         self.room = Room(instance, battery_kw, peak_kw)
         self.drives: list[list[Drive]] = [[] for _ in range(count)]
-        self.roster = Roster(instance)
+        self.roster, self.outlook = Roster(instance), Outlook(instance)
         self.fillings: list[Filling | None] = [None] * count
         self.bank: set[int] = {
             r for r, options in enumerate(instance.options) if options and not instance.chosen.given
@@ -138,6 +139,7 @@ class State:
         if drives is not self.drives[v]:
             self.drives[v] = drives
             self.roster.give(v, drives)
+            self.outlook.change(v)
 
     def clear(self, v: int) -> None:
         """The vehicle's filling is given back."""
@@ -145,6 +147,7 @@ class State:
         if filling is not None:
             self.room.release(filling.bookings)
             self.fillings[v] = None
+            self.outlook.change(v)
 
     def put(self, v: int, drives: list[Drive], filling: Filling | None) -> None:
         self.clear(v)
@@ -152,6 +155,13 @@ class State:
         self.fillings[v] = filling
         if filling is not None:
             self.room.book(filling.bookings)
+            self.outlook.change(v)
+
+    def doomed(self, options: Sequence[tuple[float, int, Drive]]) -> set[int]:
+        """Of the vehicles that are likely for a route those that would surely lack energy for it,
+        or for what they drive already."""
+        pairs = [(v, drive) for _, v, drive in options]
+        return self.outlook.doomed(self.room, self.drives, self.fillings, pairs)
 
     def tried(
         self, v: int, drives: Sequence[Drive], taste: Taste, *, whole: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.drafts.choices import Drive
 from planner.drafts.curve import highest_kw, kw_at
@@ -50,7 +51,12 @@ class Taking:
         else:
             self._kwh = self._price = np.zeros(0)
             rank = np.zeros(0, dtype=np.int64)
-        self._order = np.argsort(rank, kind="stable")
+        self._order = self._owed_order = np.argsort(rank, kind="stable")
+        """Which positions are taken first; for what is owed at the end perhaps fewer."""
+        if taste.sparing and windows:
+            full = self._kwh >= self._step_kwh() - _EPS
+            self._owed_order = self._order[full[self._order]]
+            self._order = np.concatenate((self._owed_order, self._order[~full[self._order]]))
         self._took = np.zeros(len(self._kwh))
         self._returns = sorted((d.return_s, d.energy_kwh) for d in drives)
         self._starts_s = [spans[w.span].start_s for w in windows]
@@ -64,7 +70,8 @@ class Taking:
             self._needs.append(need - lifted)
             if not check.due and not self._taste.target:
                 continue
-            lack = self._add(end, self._needs[-1] / vehicle.efficiency)
+            order = self._order if check.due else self._owed_order
+            lack = self._add(end, self._needs[-1] / vehicle.efficiency, order)
             if lack > 0 and check.due:
                 charged = vehicle.efficiency * float(_sum(self._took[:end]))
                 lift = check.draws_kwh - (vehicle.energy_kwh + charged - drawn)
@@ -73,13 +80,18 @@ class Taking:
                     drawn -= lift
             drawn += check.draws_kwh
 
-    def _add(self, end: int, kwh: float) -> float:
+    def _step_kwh(self) -> Floats:
+        """What each position would give if the vehicle were there for the whole step."""
+        kwh: Floats = np.concatenate([w.kw for w in self._windows]) * self._instance.line.step_h
+        return kwh
+
+    def _add(self, end: int, kwh: float, order: NDArray[np.int64]) -> float:
         """Takes until the positions before `end` hold `kwh`; returns what is still lacking."""
         took = self._took
         lack = kwh - float(_sum(took[:end]))
         if lack <= 0:
             return 0.0
-        order = self._order if end == len(took) else self._order[self._order < end]
+        order = order if end == len(took) else order[order < end]
         if not len(order):
             return lack
         left = self._kwh[order] - took[order]
@@ -142,7 +154,8 @@ class Taking:
                 end = self._ends[check.spans]
                 lack = need / efficiency - float(self._took[:end].sum())
                 if lack > 1e-5:
-                    order = self._order[self._order < end]
+                    order = self._order if check.due else self._owed_order
+                    order = order[order < end]
                     left = self._kwh[order] - wish[order]
                     more = order[left > _EPS]
                     if len(more):

@@ -20,7 +20,9 @@ class Taste:
     """`hour_cost`: what an hour at a scarce connector is worth; `moving` lets a vehicle leave the
     connector at which it is plugged in; `eager` charges at once; `turned` looks at equal
     connectors in the other order. Without `target` nothing is charged for what is owed at the end,
-    which leaves more for other vehicles' departures. `habit` sends a visit to the
+    which leaves more for other vehicles' departures. `sparing` leaves steps in which the vehicle is
+    there for a part only to others, unless a departure needs them: a step's power is booked for all
+    of it. `habit` sends a visit to the
     connector that the plan in force has for it."""
 
     hour_cost: float = 0.1
@@ -29,6 +31,7 @@ class Taste:
     turned: bool = False
     target: bool = True
     habit: bool = False
+    sparing: bool = False
 
 
 @dataclass(slots=True)
