@@ -189,8 +189,8 @@ class Scope:
         """The largest sets of `cells` whose parts share an instant."""
         edges: list[tuple[float, int, Cell]] = []
         for name, k in cells:
-            part = self.parts[name][k]
-            edges += [(part.start_s, 1, (name, k)), (part.end_s, 0, (name, k))]
+            points = self.points[name]
+            edges += [(points[k], 1, (name, k)), (points[k + 1], 0, (name, k))]
         active: dict[Cell, None] = {}
         found: list[list[Cell]] = []
         grown = False
