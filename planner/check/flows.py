@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from planner.check.facts import HOUR, Facts
 from planner.plan import Stay
@@ -49,8 +50,7 @@ class Profile:
         return levels
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """Constant powers over `[start, end)`, within step number `step`. `beyond_kw` is what of the
     charging lies above its connectors' fallbacks."""
 
@@ -132,14 +132,13 @@ def charging_profile(facts: Facts, stays: Iterable[Stay]) -> Profile:
 
 def beyond_profile(facts: Facts, stays: Iterable[Stay]) -> Profile:
     """What each period takes of the limits beside what is kept there for the connector."""
-    profile = Profile()
+    profile, (begin, *_, end) = Profile(), facts.grid
     for stay in stays:
         place = facts.connectors.get(stay.key)
         kept_kw = place.kept_kw if place is not None and place.controllable else 0.0
         for period in stay.periods:
-            start = max(period.start, facts.snapshot.taken_at)
             beyond_kw = max(0.0, period.kw - kept_kw)
-            profile.add(start, min(period.end, facts.snapshot.end), beyond_kw)
+            profile.add(max(period.start, begin), min(period.end, end), beyond_kw)
     return profile
 
 

@@ -43,4 +43,5 @@ def _drawn_kwh(charges: Sequence[Charge], points: Sequence[float]) -> Floats:
     """What the charges, which are in order of time, have drawn by each of the points."""
     edges_s = [0.0, *(s for charge in charges for s in (charge.start_s, charge.end_s))]
     gained_kwh = [0.0, *(kwh for charge in charges for kwh in (0.0, charge.kwh))]
-    return np.interp(points, edges_s, np.cumsum(gained_kwh))
+    drawn_kwh: Floats = np.interp(points, edges_s, np.cumsum(gained_kwh))
+    return drawn_kwh

@@ -202,7 +202,8 @@ class _Repair:
         """The places of the same visit in other steps."""
         visit = self._visits[place]
         elsewhere = self._powers.step[visit] != self._powers.step[place]
-        return visit.start + np.flatnonzero(elsewhere)
+        found: NDArray[np.int64] = visit.start + np.flatnonzero(elsewhere)
+        return found
 
     def _keeps_curve(self, place: int) -> bool:
         """Whether each power of a place's visit, bursts included, lies below the charge curve."""

@@ -258,7 +258,7 @@ def cut_points(
     return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
 
 
-def distinct(instants: Iterable[float]) -> tuple[float, ...]:
+def distinct(instants: Sequence[float]) -> tuple[float, ...]:
     """In order, without those that differ by rounding only."""
-    at_s = np.sort(np.fromiter(instants, np.float64))
+    at_s = np.sort(np.array(instants))
     return tuple(at_s[np.diff(at_s, prepend=-np.inf) > 1e-6].tolist())
