@@ -80,9 +80,11 @@ def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
         return sorted(found)
     pieces = curve(vehicle)
     flat: dict[float, float] = {}
-    for k, (step, groups) in enumerate(zip(parts.step.tolist(), scope.where[name], strict=True)):
+    held = scope.groups_held(name)
+    most_kw = {g: scope.most_by_step_kw(name, g)[parts.step].tolist() for g in held}
+    for k, groups in enumerate(scope.where[name]):
         for g in groups:
-            kw = scope.most_kw(name, g, step)
+            kw = most_kw[g][k]
             if kw not in flat:
                 flat[kw] = flat_kwh(pieces, kw)
             capped = name in scope.holders and most[k + 1] > scope.cap_kwh[name, g] + 1e-9

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -83,17 +82,14 @@ class _Repair:
         beyond_kw = np.maximum(kw, self._min_kw[places]) - self._kept_kw[places]
         return np.where(kw > _EPS_KW, np.maximum(beyond_kw, 0.0), 0.0)
 
-    @cached_property
-    def _visits(self) -> list[slice]:
-        """For each power where those of its visit are: all of them follow each other."""
-        powers, found = self._powers, list[slice]()
-        for name, span in powers.spans.items():
-            returns = sorted(self._columns.scope.drops_kwh(name))
-            since = np.searchsorted(returns, powers.part[span], side="right")
-            begins = np.flatnonzero(np.diff(since, prepend=-1)) + span.start
-            for first, end in pairwise((*begins.tolist(), span.stop)):
-                found += [slice(first, end)] * (end - first)
-        return found
+    def _visit(self, place: int) -> slice:
+        """Where the powers of a place's visit are: all between two returns follow each other."""
+        powers, (name, _, k) = self._powers, self._powers.places[place]
+        span, returns = powers.of(name), sorted(self._columns.scope.drops_kwh(name))
+        number = bisect_right(returns, k)
+        until = [0, *returns, len(self._columns.scope.parts[name])][number : number + 2]
+        first, end = (span.start + np.searchsorted(powers.part[span], until)).tolist()
+        return slice(first, end)
 
     @cached_property
     def _of_step(self) -> list[NDArray[np.int64]]:
@@ -160,12 +156,15 @@ class _Repair:
     ) -> list[tuple[int, int]]:
         """Which of `own` may give `kwh` and which of `others` may take it, at a price no higher:
         where there is room anyway, or in the step in which it is given. The best few."""
-        if not len(own) or not len(others):
-            return []
         step, price, hours = self._powers.step, self._price, self._powers.hours
         free = hours[others] * (self._tops_kw(others) - self._kw[others]) >= kwh - _LEAST_KWH
+        fits = self._fits_most(others, kwh)
+        able = free | fits
+        if not len(own) or not able.any():
+            return []
+        others, free, fits = others[able], free[able], fits[able]
         same = step[own][:, np.newaxis] == step[others]
-        same &= self._fits_most(others, kwh) & (hours[own][:, np.newaxis] == hours[others])
+        same &= fits & (hours[own][:, np.newaxis] == hours[others])
         # Each visit has one connector, so its limits are those of all its powers.
         same &= (self._below[:, own[0]] >= self._below[:, others[0]]).all()
         saved = price[own][:, np.newaxis] - price[others]
@@ -200,14 +199,14 @@ class _Repair:
 
     def _others(self, place: int) -> NDArray[np.int64]:
         """The places of the same visit in other steps."""
-        visit = self._visits[place]
+        visit = self._visit(place)
         elsewhere = self._powers.step[visit] != self._powers.step[place]
         found: NDArray[np.int64] = visit.start + np.flatnonzero(elsewhere)
         return found
 
     def _keeps_curve(self, place: int) -> bool:
         """Whether each power of a place's visit, bursts included, lies below the charge curve."""
-        visit = self._visits[place]
+        visit = self._visit(place)
         name, _, first = self._powers.places[visit.start]
         scope, columns = self._columns.scope, self._columns
         vehicle = scope.chosen.vehicles[name]
