@@ -31,11 +31,12 @@ demo: env
 test: lint types
 	PYTHONASYNCIODEBUG=1 $(BIN)/pytest $(ARGS)
 
-# Some 20 faults a site-hour; ends with 1 where a limit was exceeded, and says how to see it again.
+# Ten faults a site-hour; ends with 1 where a limit was exceeded, and says how to see it again.
 SITE_HOURS ?= 10000
 SEED ?= 1
 soak: env
-	$(BIN)/depotd simulate --faults all --site-hours $(SITE_HOURS) --seed $(SEED) --jobs 0 $(ARGS)
+	$(BIN)/depotd simulate --faults all --rate 0.57 --stations 8 \
+	    --site-hours $(SITE_HOURS) --seed $(SEED) --jobs 0 $(ARGS)
 
 lint: env
 	$(BIN)/ruff check

@@ -25,7 +25,9 @@ def _zero() -> Series:
 
 class SiteSection(Section):
     """`import_limit_kw` is a ceiling that nothing raises; series may be replaced over MQTT. Every
-    limit is shared evenly by `phases`; 1 books powers on none of them.
+    limit is shared evenly by `phases`; 1 books powers on none of them. `imbalance_limit_a`: how far
+    the phases may differ by vehicles that do not load all of them (VDE-AR-N 4100: 4.6 kVA, 20 A);
+    None is any.
 
     A supply agreed in kVA is a ceiling too, times `power_factor` and the share of it that may be
     planned with; what else the site draws is `base_load_kw`, as with any limit.
@@ -46,6 +48,7 @@ class SiteSection(Section):
     peak_price_per_kw: NonNegative = 0.0
     voltage_v: Positive = 230.0
     phases: Literal[1, 3] = 3
+    imbalance_limit_a: Positive | None = None
 
     @property
     def ceiling_kw(self) -> float:

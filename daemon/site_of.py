@@ -43,6 +43,7 @@ def site_of(settings: Settings) -> SiteSpec:
         sample_s=ocpp.sample_s,
         voltage_v=site.voltage_v,
         phases=site.phases,
+        imbalance_limit_a=site.imbalance_limit_a,
         metered=settings.meter.source != "none",
         meter_stale_s=settings.meter.stale_s,
         default_fallback_kw=ocpp.default_fallback_kw,

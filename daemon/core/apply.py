@@ -98,7 +98,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
     for station in depot.stations.values():
         due += (station.setup_due_s, station.backlog_until_s)
     for _, evse in depot.evses():
-        due += (evse.retry_s, evse.meter_due_s, proof_due_s(evse))
+        due += (evse.retry_s, evse.meter_due_s, evse.fallback_due_s, proof_due_s(evse))
         if evse.settling:
             due += [until_s for until_s, _ in evse.settling]
     if depot.planning is None:

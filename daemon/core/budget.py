@@ -14,11 +14,13 @@ from typing import NamedTuple
 from daemon.core import phases
 from daemon.core.keeps import Keeps
 from daemon.core.lease import FOREVER, Lease
-from daemon.core.phases import Draw, draw
+from daemon.core.phases import Draw, draw, lopsided
 from daemon.core.station import DISOBEYS, Evse, Station
 
 Key = tuple[str, int]
 SITE = "site"
+# The phases against each other, where the settings say how far they may differ.
+IMBALANCE = "imbalance of the phases"
 ROUNDING_KW = 1e-6
 # Gives the kW that an EVSE can be told exactly, at most those asked for; 0 or what it charges with.
 Told = Callable[[Station, Evse, float], float]
@@ -81,7 +83,8 @@ def limits_above(parents: Mapping[str, str | None], circuit: str | None) -> tupl
 
 @dataclass(slots=True)
 class Budget:
-    """Room by limit in kW: `soon` and `later`, each as a whole and on phases 1 to 3."""
+    """Room by limit in kW: `soon` and `later`, each as a whole and on phases 1 to 3. Of the limit
+    `IMBALANCE`, where there is one, only those take something who load some phases."""
 
     soon: dict[str, Draw]
     later: dict[str, Draw]
@@ -99,20 +102,18 @@ class Budget:
 
     def take(self, evse: Evse, booked: Booking) -> None:
         """Takes a booking off the room."""
-        limits = self.above(evse.spec.circuit)
-        for room, drawn in self._drawn(evse, booked):
-            e, f, g, h = drawn
-            for limit in limits:
-                a, b, c, d = room[limit]
-                room[limit] = (a - e, b - f, c - g, d - h)
+        self._change(evse, booked, -1.0)
 
     def give_back(self, evse: Evse, booked: Booking) -> None:
+        self._change(evse, booked, 1.0)
+
+    def _change(self, evse: Evse, booked: Booking, sign: float) -> None:
         limits = self.above(evse.spec.circuit)
         for room, drawn in self._drawn(evse, booked):
-            e, f, g, h = drawn
             for limit in limits:
-                a, b, c, d = room[limit]
-                room[limit] = (a + e, b + f, c + g, d + h)
+                room[limit] = _changed(room[limit], drawn, sign)
+            if IMBALANCE in room:
+                room[IMBALANCE] = _changed(room[IMBALANCE], lopsided(evse, drawn), sign)
 
     def _drawn(self, evse: Evse, booked: Booking) -> list[tuple[dict[str, Draw], Draw]]:
         """A booking by room; nothing is taken of one where nothing is booked."""
@@ -126,15 +127,26 @@ class Budget:
     def most_kw(self, station: Station, evse: Evse) -> float:
         """The most that all limits above leave; what outlasts us has to fit later too."""
         limits = self.above(evse.spec.circuit)
+        if IMBALANCE in self.soon and any(lopsided(evse, draw(evse, 1.0))):
+            limits = (*limits, IMBALANCE)
         rooms = [self.soon[limit] for limit in limits]
         if not station.keeps_leases:
             rooms += [self.later[limit] for limit in limits]
         return phases.most_kw(evse, rooms)
 
     def overload_kw(self) -> dict[str, float]:
-        """By how much each limit is exceeded, as a whole or on three times its worst phase."""
+        """By how much each limit is exceeded, as a whole or on three times its worst phase; the
+        phases against each other on the worst one itself."""
         lows = {limit: min(whole, 3 * min(each)) for limit, (whole, *each) in self.soon.items()}
+        if IMBALANCE in self.soon:
+            lows[IMBALANCE] = min(self.soon[IMBALANCE])
         return {limit: -low for limit, low in lows.items() if low < -ROUNDING_KW}
+
+
+def _changed(room: Draw, drawn: Draw, sign: float) -> Draw:
+    a, b, c, d = room
+    e, f, g, h = drawn
+    return (a + sign * e, b + sign * f, c + sign * g, d + sign * h)
 
 
 def granted(station: Station, evse: Evse, kw: float) -> Booking:

@@ -25,15 +25,14 @@ from daemon.core.standing import (
     electrics_of,
     on_standing_answered,
     read_back,
+    retry_fallback,
+    retry_pause_s,
     try_next_rung,
 )
 from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
-# A fixed load costs the others what is booked for it, so it is soon tried whether it can be told
-# again; one that stays as it is costs a call, and its lane for the call's deadline.
-FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
 PAUSES_S = (2.0, 10.0)
 # Who has no departure in sight comes after all who have.
@@ -80,7 +79,12 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
             wishes.append((urgency(evse), wish))
         else:
             room.take(evse, booked)
-    return [w for _, w in sorted(wishes, key=lambda item: (item[0], item[1].key))], room
+
+    def order(item: tuple[tuple[bool, datetime], Wish]) -> tuple[object, ...]:
+        claim, wish = item
+        return (claim, phases.unevenness(wish.evse), wish.key)
+
+    return [wish for _, wish in sorted(wishes, key=order)], room
 
 
 def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> float:
@@ -238,7 +242,7 @@ def _step_down(
         return
     evse.fixed = REFUSES if refused else SILENT
     again = evse.failures - TRIES
-    evse.retry_s = now.monotonic_s + min(FIRST_RETRY_S * 2.0 ** min(again, 10), LAST_RETRY_S)
+    evse.retry_s = now.monotonic_s + retry_pause_s(again)
     if again > 0:
         return  # told when it began
     depot.trigger.ask("station cannot be told", now.monotonic_s)
@@ -263,6 +267,8 @@ def _settle(depot: Depot, now: Now) -> None:
             ask_meter(station, evse)
         if evse.leaving is not None:
             _watch_leaving(depot, station, evse, evse.leaving, now)
+        if evse.fallback_due_s is not None and now.monotonic_s >= evse.fallback_due_s:
+            retry_fallback(depot, station, evse, now)
         if evse.retry_s is not None and now.monotonic_s >= evse.retry_s:
             evse.retry_s = None
             if evse.fixed in {REFUSES, SILENT}:

@@ -63,19 +63,22 @@ def shown(
     late_kwh: float,
     static_kwh: float,
     nothing_kwh: float,
+    share: float = 1.0,
 ) -> Shown:
     """What a silence shows of a station.
 
     The three expectations are what could have been metered had it kept its lease (`late_kwh` more
-    by a slow clock or vehicle), only what it was told last, or nothing at all. A silence in which
-    the vehicle took much less than all of them proves nothing.
+    by a slow clock or vehicle), only what it was told last, or nothing at all, each as it is told:
+    a vehicle on fewer phases takes a `share` of that, and may take all of it as soon as it has the
+    others back. A silence in which the vehicle took much less than all of them proves nothing.
     """
+    told_kwh = metered_kwh / share
     if _exceeds(metered_kwh, static_kwh):
         return Shown(most=Keeps.NOTHING)
-    proves_static = _matches(metered_kwh, static_kwh) and _apart(nothing_kwh, static_kwh)
+    proves_static = _matches(told_kwh, static_kwh) and _apart(nothing_kwh, static_kwh)
     if _exceeds(metered_kwh, lease_kwh + late_kwh):
         return Shown(most=Keeps.FALLBACK, least=Keeps.FALLBACK if proves_static else None)
-    if _matches(metered_kwh, lease_kwh) and _apart(static_kwh, lease_kwh):
+    if _matches(told_kwh, lease_kwh) and _apart(static_kwh, lease_kwh):
         return Shown(least=Keeps.LEASES)
     return Shown(least=Keeps.FALLBACK if proves_static else None)
 

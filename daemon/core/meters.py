@@ -14,6 +14,7 @@ from daemon.core.obedience import judge, judge_power
 from daemon.core.phases import learn
 from daemon.core.records import MeterRecord
 from daemon.core.silence import judge_silence
+from daemon.core.site_metering import explain
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.model import Measurand, MeterSample
 
@@ -44,6 +45,7 @@ def take_samples(
         if learn(evse, _currents_a(group), depot.most_kw_at(evse)):
             depot.dirty = True
         evse.told_register |= register is not None
+        before_kw, before_s = evse.power_kw, evse.sampled_s
         if not past:
             evse.sampled_s = now.monotonic_s
         if register is None and power is not None:
@@ -59,6 +61,7 @@ def take_samples(
             yield from _take_register(
                 depot, station, evse, register, shown_kw, taken_at, now, past=past
             )
+        explain(depot, evse, before_kw, before_s, now)
 
 
 def keep_samples(

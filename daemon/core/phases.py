@@ -70,6 +70,16 @@ def draw(evse: Evse, kw: float) -> Draw:
     return (a, b, c, d)
 
 
+def lopsided(evse: Evse, drawn: Draw) -> Draw:
+    """Of what is drawn that by which the phases may differ: nothing of a vehicle on all of them, of
+    one whose phases are not known yet, or of direct current."""
+    used = evse.phases_used or frozenset(range(1, evse.spec.phases + 1))
+    if len(used) in (0, 3):
+        return (0.0, 0.0, 0.0, 0.0)
+    _, first, second, third = drawn
+    return (0.0, first, second, third)
+
+
 def flow(evse: Evse, kw: float) -> Draw:
     """The same with the vehicle that stands there."""
     return _on_wires(evse, kw, shares(evse))
@@ -97,6 +107,13 @@ def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
             if left < wired_kw and share > 0:
                 most = min(most, left / share)
     return most
+
+
+def unevenness(evse: Evse) -> float:
+    """How many times as much room the vehicle that stands there takes on its fullest phase as one
+    that loads all three alike: 1 to 3."""
+    whole, *each = shares(evse)
+    return 3 * max(each) / whole
 
 
 def drawn_kw(evse: Evse, told_kw: float) -> float:

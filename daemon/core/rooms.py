@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from daemon.core import phases
-from daemon.core.budget import SITE, Budget
+from daemon.core.budget import IMBALANCE, SITE, Budget
 from daemon.core.depot import Depot
 from daemon.core.instant import Now
 from daemon.core.phases import Draw
@@ -41,6 +41,9 @@ def budget_of(depot: Depot, now: Now) -> Budget:
         budget.soon[circuit.id] = phases.of_limit(kw, site.phases)
         coming = (p.value for p in circuit.limit_kw.points if p.at > now.utc)
         budget.later[circuit.id] = phases.of_limit(min(kw, *coming, kw), site.phases)
+    if site.phases == 3 and site.imbalance_limit_a is not None:
+        kw = site.imbalance_limit_a * site.voltage_v / 1000
+        budget.soon[IMBALANCE] = budget.later[IMBALANCE] = (phases.UNLIMITED, kw, kw, kw)
     return budget
 
 

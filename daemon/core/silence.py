@@ -12,6 +12,7 @@ from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_kind
 from daemon.core.keeps import Keeps, Kind, shown
+from daemon.core.phases import drawn_kw
 from daemon.core.station import Evse, Silence, Station
 
 # What has no end is taken to last a day: no silence that is judged is longer.
@@ -28,6 +29,7 @@ def begin_silence(evse: Evse, now: Now) -> Silence:
         since=now.utc,
         kw=max((lease.kw for lease in leases), default=evse.floor_kw),
         lent_until=now.utc + timedelta(seconds=left_s),
+        share=drawn_kw(evse, 1.0),
     )
 
 
@@ -61,7 +63,8 @@ def judge_silence(
         late_kwh=static_kw * (lingers - lent),
         lease_kwh=heard_kwh + static_kw * lent + evse.fallback_kw * (silent - lent),
         static_kwh=heard_kwh + static_kw * silent,
-        nothing_kwh=heard_kwh + _could_kw(depot, evse) * silent,
+        nothing_kwh=heard_kwh + _could_kw(depot, evse) / silence.share * silent,
+        share=silence.share,
     )
     before = depot.kinds.get(station.kind, Kind())
     after = before.after(seen)

@@ -49,9 +49,10 @@ class VehicleSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSpec:
-    """`phases`: 3, or 1 where there is but one to book on. `metered`: whether the site's own meter
-    is to be heard; it counts as silent when it has said nothing for `meter_stale_s`. `skew_s`: how
-    far a clock may be from ours for an absolute lease to be lent by it."""
+    """`phases`: 3, or 1 where there is but one to book on. `imbalance_limit_a`: how far they may
+    differ by vehicles that do not load all of them; None is any. `metered`: whether the site's own
+    meter is to be heard; it counts as silent when it has said nothing for `meter_stale_s`.
+    `skew_s`: how far a clock may be from ours for an absolute lease to be lent by it."""
 
     id: str
     import_limit_kw: float
@@ -81,6 +82,7 @@ class SiteSpec:
     sample_s: int = 60
     voltage_v: float = 230.0
     phases: int = 3
+    imbalance_limit_a: float | None = None
     metered: bool = False
     meter_stale_s: float = 5.0
     default_fallback_kw: float = 0.0

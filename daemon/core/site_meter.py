@@ -48,6 +48,11 @@ class SiteMeter:
             over |= max(self.phases_a) > limit_kw * 1000 / 3 / voltage_v
         return over
 
+    def forget_since(self, at_s: float) -> None:
+        """What was held as base load since then was no such thing."""
+        while self.bases and self.bases[-1][0] > at_s:
+            self.bases.pop()
+
     @property
     def is_blind(self) -> bool:
         return self.blind is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, flow, told_kw
 from daemon.core.site_meter import LEAPS, SiteMeter
+from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
 # The base load counts with its highest measurement of this time: what was cut is not given back
@@ -28,6 +30,8 @@ TOLERANCE = 0.01
 FROZEN_KW = 2.0
 # A reading outside this many times the limit is none; three leaps of half of it are no meter's.
 PLAUSIBLE, LEAPS_S = 4.0, 30.0
+# A charger that draws so much more or less by its own will is asked what it draws, and believed.
+LEAP_KW = 1.0
 # What nobody declared, before somebody is told.
 RESIDUAL_SHARE, RESIDUAL_KW, RESIDUAL_S = 0.05, 2.0, 60.0
 
@@ -45,7 +49,10 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _watch_leaps(depot, event, now)
     meter.heard_s, meter.at = now.monotonic_s, event.at
     meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
-    _hold(meter, _base(depot, event, now), now.monotonic_s)
+    base = _base(depot, event, now)
+    if base[0] > meter.base_kw[0] + LEAP_KW:
+        _ask_who_takes_less(depot, now)
+    _hold(meter, base, now.monotonic_s)
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
     before = meter.base_kw
@@ -66,6 +73,25 @@ def _hold(meter: SiteMeter, base: Draw, now_s: float) -> None:
         meter.bases.append((since_s, (a, b, c, d)))
     else:
         meter.bases.append((now_s, base))
+
+
+def _ask_who_takes_less(depot: Depot, now: Now) -> None:
+    """What looks like base load may be a vehicle that takes more than its charger told last."""
+    for station, evse in depot.evses():
+        kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+        if told_kw(evse, evse.power_kw) < kw - LEAP_KW:
+            ask_meter(station, evse)
+
+
+def explain(depot: Depot, evse: Evse, before_kw: float, before_s: float, now: Now) -> None:
+    """A charger has spoken, as it did at `before_s`. Where its vehicle takes more by its own will,
+    what was held as base load in between was held against an old word."""
+    ordered_s = math.inf
+    if evse.changed_at is not None:
+        settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
+        ordered_s = now.monotonic_s - (now.utc - settled_at).total_seconds()
+    if before_s >= ordered_s and evse.power_kw > before_kw + LEAP_KW:
+        depot.meter.forget_since(before_s)
 
 
 def watch(depot: Depot, now: Now) -> Iterator[Effect]:

@@ -41,6 +41,9 @@ FALLBACK_ID = 100
 RUNGS = 4
 # An answer that is lost says nothing: it is asked for again this often.
 TRIES = 3
+# Who refuses may be busy with a reset, say, and is booked at more meanwhile, which all others pay
+# for: it is soon asked again, and then ever less, as each try keeps its lane for a call's deadline.
+FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 # A fallback that something else outranks is cleared of that and told again this often.
 READBACKS = 2
 # What is read back is rounded by the station: 0.1 A on three phases are 0.07 kW.
@@ -62,6 +65,7 @@ def submit_standing(depot: Depot, station: Station, now: Now) -> None:
         ask = TriggerMessage(message="StatusNotification", evse_id=number)
         station.lane.submit(("status", number), ask)
         evse.readbacks = evse.unheard = 0
+        evse.fallback_due_s = None
         read_back(depot, station, evse)
 
 
@@ -76,6 +80,21 @@ def submit_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> Non
     )
     command = SetChargingProfile(evse_id=evse.spec.connector, profile=profile)
     station.lane.submit(("fallback", evse.spec.connector), command)
+
+
+def retry_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> None:
+    """Tells a fallback again that was not taken; one that was outranked is read back as well."""
+    evse.fallback_due_s = None
+    if not station.ready:
+        return  # it is told at its next beginning
+    submit_fallback(depot, station, evse, now)
+    if evse.readbacks > 0:
+        read_back(depot, station, evse)
+
+
+def retry_pause_s(again: int) -> float:
+    """How long to leave a station alone before it is asked again for the nth time, from 0 on."""
+    return min(FIRST_RETRY_S * 2.0 ** min(again, 10), LAST_RETRY_S)
 
 
 def submit_maximum(depot: Depot, station: Station, now: Now) -> None:
@@ -175,17 +194,37 @@ def _fallback_answered(
         evse.unheard = 0
         station.capabilities.proven = True
         if evse.readbacks == 0:  # else it was outranked before, and has to be read back
-            yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+            yield from _falls_back(depot, station, evse, now)
         return
     if isinstance(event.result, TimedOut) and evse.unheard < TRIES:
         evse.unheard += 1
         submit_fallback(depot, station, evse, now)
         return
-    text = (
-        f"station {station.id} connector {evse.spec.connector} took no fallback "
-        f"({event.result}); it is booked at its {evse.spec.max_kw:g} kW"
-    )
-    yield from alert(depot, now, "no_fallback", text, station=station.id)
+    text = f"took no fallback ({event.result})"
+    yield from _falls_nowhere(depot, station, evse, text, now)
+
+
+def _falls_back(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
+    yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+    if evse.fallback_retries > 0:
+        evse.fallback_retries = 0
+        text = f"station {station.id} connector {evse.spec.connector} has taken its fallback"
+        yield from alert(depot, now, "fallback_taken", text, station=station.id, severity="info")
+
+
+def _falls_nowhere(
+    depot: Depot, station: Station, evse: Evse, why: str, now: Now
+) -> Iterator[Effect]:
+    """Booked at its maximum until it takes its fallback, which it is told again after a pause. The
+    operator is told once."""
+    if evse.fallback_retries == 0:
+        text = (
+            f"station {station.id} connector {evse.spec.connector} {why}; it is booked at its "
+            f"{evse.spec.max_kw:g} kW and told again"
+        )
+        yield from alert(depot, now, "no_fallback", text, station=station.id)
+    evse.fallback_due_s = now.monotonic_s + retry_pause_s(evse.fallback_retries)
+    evse.fallback_retries += 1
     yield from _set_floor(depot, station, evse, evse.spec.max_kw, now)
 
 
@@ -223,7 +262,8 @@ def _read(
     falls_to_kw = electrics.read_kw(schedule.periods[-1])
     if falls_to_kw <= evse.fallback_kw + READ_KW:
         if evse.readbacks > 0:
-            yield from _set_floor(depot, station, evse, evse.fallback_kw, now)
+            evse.readbacks = 0
+            yield from _falls_back(depot, station, evse, now)
         return
     if falls_to_kw <= max((lease.kw for lease in evse.leases()), default=0.0) + READ_KW:
         return  # a lease without an end, which says nothing of what lies below it
@@ -241,12 +281,8 @@ def _read(
             submit_fallback(depot, station, other, now)
         read_back(depot, station, evse)
         return
-    text = (
-        f"station {station.id} connector {evse.spec.connector} says it falls back to "
-        f"{falls_to_kw:.1f} kW, though it was told {evse.fallback_kw:g} kW; it is booked at its "
-        f"{evse.spec.max_kw:g} kW"
-    )
-    yield from alert(depot, now, "no_fallback", text, station=station.id)
+    text = f"says it falls back to {falls_to_kw:.1f} kW, though it was told {evse.fallback_kw:g} kW"
+    yield from _falls_nowhere(depot, station, evse, text, now)
 
 
 def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterator[Effect]:

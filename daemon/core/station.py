@@ -64,12 +64,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A link that broke while a transaction ran: what was held then, and until when it was lent."""
+    """A link that broke while a transaction ran: what was held then, until when it was lent, and
+    what of each kW that it is told its vehicle takes, by the phases it was seen on."""
 
     since: datetime
     kw: float
     lent_until: datetime
     until: datetime | None = None
+    share: float = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class Evse:
     at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
     told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
-    not obey. `capabilities` are its station's."""
+    not obey; a fallback that it did not take is told again at `fallback_due_s`, for the
+    `fallback_retries`th time. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -114,6 +117,8 @@ class Evse:
     silence: Silence | None = None
     readbacks: int = 0
     unheard: int = 0
+    fallback_due_s: float | None = None
+    fallback_retries: int = 0
     phases_used: frozenset[int] | None = None
     phase_seen: frozenset[int] = frozenset()
     phase_samples: int = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from planner.algorithms.greedy import greedy_draft
 from planner.algorithms.words import Words
-from planner.drafts.assemble import assemble
+from planner.drafts.assemble import assemble, objective_of
 from planner.drafts.choices import Choices, choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Timeline, timeline
@@ -35,7 +35,7 @@ class AtHand:
         return cls(snapshot=snapshot, line=line, chosen=chosen, draft=draft)
 
     def tiers(self, draft: Draft) -> Objective:
-        return finish(self, draft, algorithm="", seed=0, words=False).objective
+        return objective_of(self.snapshot, self.line, self.chosen, draft)
 
     @property
     def hopeless(self) -> float:
@@ -52,10 +52,9 @@ def finish(
     seed: int,
     status: Status = "feasible",
     bound_money: float | None = None,
-    words: bool = True,
 ) -> Plan:
-    """The plan of `draft`; `words` leaves out the reasons where only the numbers are wanted."""
-    said = Words(hand.snapshot, hand.line, hand.chosen, draft) if words else None
+    """The plan of `draft`, with its reasons."""
+    said = Words(hand.snapshot, hand.line, hand.chosen, draft)
     return assemble(
         hand.snapshot,
         hand.line,
@@ -65,9 +64,9 @@ def finish(
         seed=seed,
         status=status,
         bound_money=bound_money,
-        traces=said.traces if said else None,
-        unserved_reason=said.unserved if said else lambda _: "",
-        stay_reason=said.stay if said else lambda _: "",
+        traces=said.traces,
+        unserved_reason=said.unserved,
+        stay_reason=said.stay,
     )
 
 

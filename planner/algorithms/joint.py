@@ -24,7 +24,7 @@ from planner.drafts.assemble import bound_of
 from planner.drafts.choices import choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import timeline
-from planner.linear.bound import money_bound
+from planner.linear.bound import bound_s, money_bound
 from planner.linear.charge import Charged, charge
 from planner.linear.clock import Deadline
 from planner.linear.handover import handed_over
@@ -46,6 +46,8 @@ _STALLED: Final = 12
 """After so many blocks in a row that found nothing the search ends."""
 
 _BOUND_SHARE: Final = 0.2
+"""Of the time there is, at most, for the bound."""
+
 _CHARGING_S: Final = 5e-5
 """What the exact charging of a vehicle and a step takes, until it is measured: 0.3 to 3.8 s for 300
 vehicles and 72 steps."""
@@ -85,10 +87,11 @@ class _Run:
         self._snapshot, self._params, self._seed = snapshot, params, seed
         counted = params.iterations is not None
         self._deadline = Deadline.after(math.inf if counted else budget_s)
-        self._until = Deadline.after(math.inf if counted else (1 - _BOUND_SHARE) * budget_s)
         first = constructing(math.inf if counted else budget_s)
         line = timeline(snapshot)
         chosen = choices(snapshot, line)
+        spared_s = min(bound_s(snapshot, line, chosen), _BOUND_SHARE * budget_s)
+        self._until = Deadline(self._deadline.end_s - spared_s)
         self._instance = Instance(snapshot, line, chosen)
         self._greedy = constructed(self._instance, first).draft()
         self._cut_short = first.left_s <= 0
@@ -120,7 +123,7 @@ class _Run:
             yield self.plan()
         if self._whole is not None:
             most = _SMALL_STEPS if most is None else min(most, _SMALL_STEPS)
-        told = Deadline.after(_TOLD_S)
+        told = Deadline.after(0.0)
         for _ in self._blocks(most):
             if told.left_s <= 0:
                 started = Deadline.after(0.0)
@@ -211,7 +214,8 @@ class _Run:
         """The exact charging; with `sooner` also that with connectors handed over within steps. Not
         for what a search goes on from: it books them for whole steps."""
         hand, chosen, deadline = self._best.hand, self._best.hand.chosen, self._deadline
-        found = charge(self._snapshot, hand.line, chosen, draft, deadline)
+        in_force = not sooner and bool(self._instance.stays)
+        found = charge(self._snapshot, hand.line, chosen, draft, deadline, as_drawn=in_force)
         if found is None:
             return []
         if not sooner or len(chosen.vehicles) * hand.line.steps > _HANDED_OVER:

@@ -11,6 +11,7 @@ from planner.algorithms.best import Best
 from planner.algorithms.lp import cheaper
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
+from planner.linear.declare import declare
 from planner.linear.model import Model
 from planner.linear.scope import Scope
 from planner.linear.scopes import open_scope
@@ -30,15 +31,18 @@ _OPTIMAL_GAP: Final = 0.001
 
 
 def whole_model(snapshot: Snapshot, best: Best) -> Model | None:
-    """The whole model where it is small enough to be solved."""
+    """The whole model where it is small enough to be solved. Its rows are made for no other: with
+    40 vehicles and 60 routes they take 2 to 4 s."""
     hand = best.hand
     chosen = hand.chosen
     options = sum(map(len, chosen.drives.values()))
     if options + len(chosen.vehicles) * hand.line.steps > 2 * GIVEN_INTEGERS:
         return None
-    model = Model(open_scope(snapshot, hand.line, chosen, fixed=best.given))
     most = GIVEN_INTEGERS if chosen.given else WHOLE_INTEGERS
-    return model if sum(model.columns.integral) <= most else None
+    if not chosen.given and options > most:
+        return None
+    scope = open_scope(snapshot, hand.line, chosen, fixed=best.given)
+    return Model(scope) if sum(declare(scope).integral) <= most else None
 
 
 def prove(best: Best, whole: Model, params: Params, until: Deadline) -> tuple[Solved | None, Best]:

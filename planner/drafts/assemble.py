@@ -10,6 +10,7 @@ import numpy as np
 from planner.constraints import SOFT, swaps
 from planner.drafts.choices import Choices, remembered
 from planner.drafts.draft import Draft, Trace, Visit, at_depot_at_end, charges_of, plugged_at, trace
+from planner.drafts.notes import notes
 from planner.drafts.timeline import BARRED_KW, Floats, Limit, Timeline
 from planner.objectives.taste import LATE
 from planner.plan import (
@@ -25,7 +26,7 @@ from planner.plan import (
     Stay,
     Unserved,
 )
-from planner.snapshot import Allocation, Snapshot
+from planner.snapshot import Allocation, Route, Snapshot
 
 MISSING_KWH = 1e-3
 """Less than a watt-hour is rounding, not a shortfall."""
@@ -54,8 +55,8 @@ def assemble(
     shortfalls = _shortfalls(chosen, draft, traces, line)
     import_kw = site_import(draft, line)
     cost = cost_of(snapshot, line, draft, import_kw)
-    money = cost.energy + cost.peak + cost.wear
     missing = [r for r in chosen.routes if r.id not in driven]
+    reached = _objective(snapshot, line, draft, missing, shortfalls, cost)
     return Plan(
         revision=snapshot.revision,
         status=status,
@@ -69,49 +70,37 @@ def assemble(
         battery=_battery(line, draft),
         site=_site(line, import_kw),
         shortfalls=tuple(shortfalls),
-        objective=Objective(
-            unserved=sum(r.priority for r in missing),
-            shortfall_kwh=sum(s.kwh for s in shortfalls),
-            money=money,
-            taste=taste(snapshot, line, draft),
-        ),
+        objective=reached,
         cost=cost,
-        bound=None if bound_money is None else bound_of(money, bound_money),
+        bound=None if bound_money is None else bound_of(reached.money, bound_money),
         binding=tuple(_bindings(line, draft)),
-        notes=tuple(_notes(snapshot, driven)),
+        notes=tuple(notes(snapshot, driven)),
     )
 
 
-_ESTIMATES = {
-    "type": "the average of its type",
-    "fleet": "the fleet's average",
-    "default": "0.35 kWh a mile, as nothing is known",
-}
+def objective_of(snapshot: Snapshot, line: Timeline, chosen: Choices, draft: Draft) -> Objective:
+    """That of the plan which `assemble` makes, in a quarter of the time."""
+    driven = {d.route for drives in draft.drives.values() for d in drives}
+    missing = [r for r in chosen.routes if r.id not in driven]
+    shortfalls = _shortfalls(chosen, draft, follow(chosen, draft, line), line)
+    cost = cost_of(snapshot, line, draft, site_import(draft, line))
+    return _objective(snapshot, line, draft, missing, shortfalls, cost)
 
 
-def _notes(snapshot: Snapshot, driven: Mapping[str, str]) -> Iterable[str]:
-    """What is less certain than it looks: a window cut short, energies that are averages."""
-    if snapshot.horizon.limited_by is not None:
-        yield f"the window is {snapshot.horizon.hours:g} h long: {snapshot.horizon.limited_by}"
-    yield from _forgotten(snapshot)
-    for route in snapshot.routes:
-        vehicle = driven.get(route.id, "")
-        if vehicle in route.estimated:
-            whose = _ESTIMATES[route.estimated[vehicle]]
-            kwh = route.energy_for(vehicle) or 0.0
-            yield f"{route.id}: that {vehicle} takes {kwh:.1f} kWh is an estimate, {whose}"
-
-
-def _forgotten(snapshot: Snapshot) -> Iterable[str]:
-    """Whom and what the plan before had stay and the depot does not know."""
-    stays = snapshot.previous.stays if snapshot.previous is not None else ()
-    vehicles = {v.id for v in snapshot.vehicles}
-    connectors = {c.key for c in snapshot.connectors}
-    for name in dict.fromkeys(s.vehicle for s in stays if s.vehicle not in vehicles):
-        yield f"the stays before of {name} count for nothing: it is no vehicle of the depot"
-    for station, number in dict.fromkeys(s.key for s in stays if s.key not in connectors):
-        place = f"{station}/{number}"
-        yield f"the stays before at {place} count for nothing: it is no connector of the depot"
+def _objective(
+    snapshot: Snapshot,
+    line: Timeline,
+    draft: Draft,
+    missing: Iterable[Route],
+    shortfalls: Iterable[Shortfall],
+    cost: Cost,
+) -> Objective:
+    return Objective(
+        unserved=sum(r.priority for r in missing),
+        shortfall_kwh=sum(s.kwh for s in shortfalls),
+        money=cost.energy + cost.peak + cost.wear,
+        taste=taste(snapshot, line, draft),
+    )
 
 
 def follow(chosen: Choices, draft: Draft, line: Timeline) -> dict[str, Trace]:

@@ -30,7 +30,7 @@ from planner.linear.bursts import unlawful
 from planner.linear.clock import Deadline
 from planner.linear.columns import Columns
 from planner.linear.extract import extract
-from planner.linear.hints import curve_hints
+from planner.linear.hints import charging_bounds, curve_hints
 from planner.linear.model import Model
 from planner.linear.repair import repaired
 from planner.linear.scope import Place
@@ -44,6 +44,10 @@ from planner.snapshot import Snapshot
 
 ROUNDS: Final = 16
 """Of rounding; most depots need none, few more than two."""
+
+_FEW_ROUNDS: Final = 4
+"""Before it is begun as drawn: with 40 vehicles and too little energy that ends in three rounds
+more, where all sixteen from the optimum end nowhere."""
 
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
@@ -102,6 +106,7 @@ def charge(
     max_gap: float = 0.001,
     fairly: bool = False,
     stretched: bool = True,
+    as_drawn: bool = False,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
@@ -109,9 +114,12 @@ def charge(
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
     the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
     until the next one begins at its connector; else it has the connector as long as it is there.
+    `as_drawn` is for a draft that is nearly as it should be: where rounding does not end soon, what
+    charges in it does so still.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
-    return _Charging(Model(scope), draft, deadline, max_gap, fairly=fairly).run()
+    model = Model(scope)
+    return _Charging(model, draft, deadline, max_gap, fairly=fairly, as_drawn=as_drawn).run()
 
 
 class _Charging:
@@ -119,9 +127,17 @@ class _Charging:
     `_cost` the shortfall weighs enough to be made least first."""
 
     def __init__(
-        self, model: Model, draft: Draft, deadline: Deadline, max_gap: float, *, fairly: bool
+        self,
+        model: Model,
+        draft: Draft,
+        deadline: Deadline,
+        max_gap: float,
+        *,
+        fairly: bool,
+        as_drawn: bool,
     ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
+        self._draft, self._as_drawn = draft, as_drawn
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
@@ -133,25 +149,32 @@ class _Charging:
         self._cost = self._weighed(per_kwh if self._outweighs else _SHORT_PER_KWH)
 
     def run(self) -> Charged | None:
-        """Where rounding has cost something it is tried once more with other weights, which lead to
-        another of the optima: which of them round well is luck."""
+        """Where rounding has cost something it is tried once more from another of the optima: as
+        drawn, or with other weights. Which of them round well is luck."""
         free = {c for c, flag in enumerate(self._model.columns.integral) if flag}
         first = None if free - self._bounds.keys() else self._first()
         if first is None:
             return None
         bounds = dict(self._bounds)
-        found = self._rounded(first)
-        if not self._outweighs or (found is not None and found.exact):
+        found = self._rounded(first, first, _FEW_ROUNDS if self._as_drawn else ROUNDS)
+        if found is not None and found.exact:
             return found
-        self._bounds, self._scale = bounds, _SCALE
-        self._cost = self._weighed(_SHORT_PER_KWH)
-        other = self._least_kept(float(self._short @ first.x))
-        again = None if other is None else self._rounded(other)
+        self._bounds = bounds
+        if self._as_drawn:
+            other, start = first, self._drawn_still()
+        elif self._outweighs:
+            self._scale, self._cost = _SCALE, self._weighed(_SHORT_PER_KWH)
+            start = self._least_kept(float(self._short @ first.x))
+            other = start or first
+        else:
+            return found
+        again = None if start is None else self._rounded(other, start, ROUNDS)
         return min((x for x in (found, again) if x is not None), key=_tiers, default=None)
 
-    def _rounded(self, first: LinearAnswer) -> Charged | None:
-        answer, best = first, list[Charged]()
-        for _ in range(ROUNDS):
+    def _rounded(self, first: LinearAnswer, start: LinearAnswer, rounds: int) -> Charged | None:
+        """What comes of `start`, beside the optimum `first`."""
+        answer, best = start, list[Charged]()
+        for _ in range(rounds):
             found, places = self._mended(first, answer.x)
             if found is not None:
                 best.append(found)
@@ -162,6 +185,12 @@ class _Charging:
                 break
             answer = rounded
         return min(best, key=_tiers, default=None)
+
+    def _drawn_still(self) -> LinearAnswer | None:
+        """The optimum in which what charges in the draft does so still, at the minimum power or
+        above: little is then left below it."""
+        self._bounds = {**charging_bounds(self._model.columns, self._draft), **self._bounds}
+        return self._solve(self._cost)
 
     def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
         """What `x` charges where that can be made lawful, and where it could not without cost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from planner.drafts.curve import concave_runs, curve
 from planner.drafts.draft import Charge, Draft, charges_of
 from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
+
+_KW: Final = 1e-5
+"""Powers of a plan in force are a rounded time's energy away from what they were."""
 
 
 def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
@@ -39,9 +43,27 @@ def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
     return found
 
 
+def charging_bounds(columns: Columns, draft: Draft) -> dict[int, tuple[float, float]]:
+    """The minimum power at least where the draft has that, for connectors that have one."""
+    scope, found = columns.scope, dict[int, tuple[float, float]]()
+    charges, mean_kw = charges_of(draft.visits), dict[str, Floats]()
+    for name, points in scope.points.items():
+        drawn_kwh = _drawn_kwh(charges.get(name, ()), points)
+        mean_kw[name] = 3600 * np.diff(drawn_kwh) / np.diff(points)
+    for (name, g, k), column in columns["kw"].items():
+        min_kw, most_kw = scope.groups[g].min_kw, columns.upper[column]
+        if 0 < min_kw <= most_kw and mean_kw[name][k] >= min_kw - _KW:
+            found[column] = min_kw, most_kw
+    return found
+
+
 def _drawn_kwh(charges: Sequence[Charge], points: Sequence[float]) -> Floats:
     """What the charges, which are in order of time, have drawn by each of the points."""
-    edges_s = [0.0, *(s for charge in charges for s in (charge.start_s, charge.end_s))]
-    gained_kwh = [0.0, *(kwh for charge in charges for kwh in (0.0, charge.kwh))]
-    drawn_kwh: Floats = np.interp(points, edges_s, np.cumsum(gained_kwh))
+    if not charges:
+        return np.zeros(len(points))
+    edges_s = [s for charge in charges for s in (charge.start_s, charge.end_s)]
+    gained_kwh = [kwh for charge in charges for kwh in (0.0, charge.kwh)]
+    # A burst, rounded to a millisecond, may end after the next one begins.
+    in_order_s = np.maximum.accumulate(edges_s)
+    drawn_kwh: Floats = np.interp(points, in_order_s, np.cumsum(gained_kwh))
     return drawn_kwh

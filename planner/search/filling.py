@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.drafts.choices import Drive
-from planner.search.instance import MARGIN_KWH, Check, Instance, Mover, Span
+from planner.search.instance import MARGIN_KWH, Duty, Instance, Mover, Span
 from planner.search.room import Booking, Room
 from planner.search.taking import Taking
 from planner.search.windows import Taste, windows
@@ -60,14 +59,13 @@ def fill(
     instance: Instance,
     room: Room,
     mover: Mover,
-    drives: Sequence[Drive],
+    duty: Duty,
     taste: Taste,
     *,
     whole: bool,
 ) -> Filling | None:
     """The vehicle's filling; with `whole` None where a departure would be short."""
-    spans = instance.spans(mover, drives)
-    checks = instance.checks(mover, drives, spans)
+    drives, spans, checks = duty
     needs = [c.kwh + c.margin_kwh for c in checks]
     wanted = [
         c.spans
@@ -75,8 +73,6 @@ def fill(
         if kwh > _EPS and (c.due or taste.target)
     ]
     last = max(wanted, default=0)
-    if whole and _hopeless(room, mover, spans, checks):
-        return None
     if last == 0:
         missing = sum(max(0.0, c.kwh) for c in checks if c.due)
         short = sum(max(0.0, c.kwh) for c in checks if not c.due)
@@ -92,14 +88,18 @@ def fill(
     return Filling(spans, taking, missing, short, taking.cost())
 
 
-def _hopeless(room: Room, mover: Mover, spans: Sequence[Span], checks: Sequence[Check]) -> bool:
-    """Whether a departure would be short at all the power that the limits leave, at whichever
-    connector. Where energy is scarce that turns down 19 of 20 fillings that would be short, in a
-    tenth of their time."""
+def is_hopeless(room: Room, mover: Mover, duty: Duty, own: Sequence[Booking]) -> bool:
+    """Whether a departure would be short at all the power that the limits leave and `own` takes, at
+    whichever connector. Where energy is scarce that turns down 19 of 20 fillings that would be
+    short, in a tenth of their time."""
     kw, battery_kwh, done = room.free_for(mover), 0.0, 0
-    for check in checks:
+    if own:
+        kw = kw.copy()
+        for b in own:
+            kw[b.first : b.end] += b.kw
+    for check in duty.checks:
         if check.due:
-            for span in spans[done : check.spans]:
+            for span in duty.spans[done : check.spans]:
                 drawn_kwh = float(kw[span.first_step : span.end_step] @ span.hours)
                 battery_kwh += mover.vehicle.efficiency * drawn_kwh
             done = max(done, check.spans)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,10 @@ class Fit:
 class Mover:
     """A vehicle: `energy_kwh` is what it has, `target_kwh` what it owes if it is there at the end.
 
-    `fits` has the weakest first, equal ones in either order; `own` is the socket it is plugged in
-    at, `stuck` says that this cannot be controlled. `places`: from when to when the plan in force
-    has it at which socket.
+    `fits` has the weakest first, equal ones in either order, `best_kw` and `least_kw` are their
+    highest and least power, and `above` has one of their groups for each chain of limits; `own` is
+    the socket it is plugged in at, `stuck` says that this cannot be controlled. `places`: from when
+    to when the plan in force has it at which socket.
     """
 
     vehicle: Vehicle
@@ -61,6 +63,8 @@ class Mover:
     own: int | None
     stuck: bool
     best_kw: float
+    least_kw: float
+    above: tuple[int, ...]
     places: tuple[tuple[float, float, int], ...] = ()
 
     def usual(self, span: Span) -> int | None:
@@ -84,8 +88,7 @@ class Span:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """By the end of the spans before `spans` so much must have been charged, as battery energy;
     `due` at a departure, else at the horizon's end. `draws_kwh` is what the route then takes,
     `margin_kwh` what to charge beyond, where the battery holds it."""
@@ -95,6 +98,14 @@ class Check:
     due: bool
     draws_kwh: float = 0.0
     margin_kwh: float = 0.0
+
+
+class Duty(NamedTuple):
+    """What a vehicle drives, when it is at the depot, and what it must have charged by when."""
+
+    drives: Sequence[Drive]
+    spans: Sequence[Span]
+    checks: Sequence[Check]
 
 
 Wants = tuple[NDArray[np.int64], Floats, Floats]
@@ -111,9 +122,13 @@ class Instance:
         self.group_of = [i for i, g in enumerate(self.groups) for _ in g.sockets]
         self.members = [tuple(self.position[s] for s in g.sockets) for g in self.groups]
         self.chains = [g.limits for g in self.groups]
+        above = [(g.limits, g.fallback_kw) for g in self.groups]
+        self.alike = [above.index(a) for a in above]
+        """By group, the first one for which the limits leave as much."""
         plugged = {plugged_at(v) for v in snapshot.vehicles}
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
+        self._spans: dict[tuple[float, float, bool], Span] = {}
         self.names = list(chosen.vehicles)
         self.vehicle = {name: v for v, name in enumerate(self.names)}
         self.stays = snapshot.previous.stays if snapshot.previous else ()
@@ -181,6 +196,8 @@ class Instance:
             own=self.position.get(own) if own is not None else None,
             stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
+            least_kw=min((f.least_kw for f in fits), default=0.0),
+            above=tuple(sorted({self.alike[f.group] for f in fits})),
             places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
 
@@ -205,6 +222,10 @@ class Instance:
                 users[fit.group] += 1
         return [n > len(g.sockets) for n, g in zip(users, self.groups, strict=True)]
 
+    def duty(self, mover: Mover, drives: Sequence[Drive]) -> Duty:
+        spans = self.spans(mover, drives)
+        return Duty(drives, spans, self.checks(mover, drives, spans))
+
     def spans(self, mover: Mover, drives: Sequence[Drive]) -> list[Span]:
         """The vehicle's visits within the horizon, in order (law 5); `drives` are by departure."""
         found, at_s, first, end_s = [], mover.free_s, True, self.line.end_s
@@ -219,6 +240,13 @@ class Instance:
         return found
 
     def _span(self, start_s: float, end_s: float, first: bool) -> Span:
+        key = start_s, end_s, first
+        found = self._spans.get(key)
+        if found is None:
+            found = self._spans[key] = self._made_span(*key)
+        return found
+
+    def _made_span(self, start_s: float, end_s: float, first: bool) -> Span:
         step_s = self.line.step_s
         a, b = int((start_s + _EPS) // step_s), math.ceil((end_s - _EPS) / step_s)
         late_s, early_s = start_s - a * step_s, b * step_s - end_s

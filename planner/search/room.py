@@ -6,8 +6,10 @@ given up that way the exact charging finds again.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -77,23 +79,31 @@ class Room:
         self.busy = [0] * len(instance.sockets)
         """By connector, the steps in which it is held, as bits."""
         self._holds: list[list[tuple[int, int]]] = [[] for _ in instance.sockets]
-        self._lowest: dict[tuple[int, ...], Floats] = {}
+        self._free: dict[int, Floats] = {}
+        """What is free by `Instance.alike`, until something is booked or released."""
+        self._free_for: dict[tuple[tuple[int, ...], float, float], Floats] = {}
+        """The same for vehicles that are alike in this."""
 
-    def _take(self, b: Booking, sign: int) -> None:
+    def _change(self, b: Booking, change: np.ufunc) -> None:
         """Of each limit what lies above the fallback that is kept there anyway."""
         group = self._instance.group_of[b.socket]
         fallback_kw = self._instance.groups[group].fallback_kw
         kw = np.maximum(b.kw - fallback_kw, 0.0) if fallback_kw else b.kw
         for i in self._instance.chains[group]:
-            self.free_kw[i][b.first : b.end] -= sign * kw
+            free_kw = self.free_kw[i][b.first : b.end]
+            change(free_kw, kw, out=free_kw)
+
+    def _forget(self) -> None:
+        self._free.clear()
+        self._free_for.clear()
 
     def book(self, bookings: Sequence[Booking]) -> None:
         for b in bookings:
             self._holds[b.socket].append((b.hold, b.end))
             self.busy[b.socket] |= (1 << b.end) - (1 << b.hold)
-            self._take(b, 1)
+            self._change(b, np.subtract)
         if bookings:
-            self._lowest.clear()
+            self._forget()
 
     def release(self, bookings: Sequence[Booking]) -> None:
         for b in bookings:
@@ -103,9 +113,29 @@ class Room:
             for hold, end in holds:
                 busy |= (1 << end) - (1 << hold)
             self.busy[b.socket] = busy
-            self._take(b, -1)
+            self._change(b, np.add)
         if bookings:
-            self._lowest.clear()
+            self._forget()
+
+    @contextmanager
+    def without(self, bookings: Sequence[Booking]) -> Iterator[None]:
+        """As if these were not booked; then as it was, to the last digit and with all that is known
+        of it."""
+        if not bookings:
+            yield
+            return
+        known = self._free, self._free_for
+        free_kw, busy = [kw.copy() for kw in self.free_kw], self.busy.copy()
+        holds = [(b.socket, self._holds[b.socket].copy()) for b in bookings]
+        self._free, self._free_for = {}, {}
+        self.release(bookings)
+        try:
+            yield
+        finally:
+            self.free_kw, self.busy = free_kw, busy
+            for socket, held in holds:
+                self._holds[socket] = held
+            self._free, self._free_for = known
 
     def import_kw(self) -> float:
         """The highest import of the site."""
@@ -113,22 +143,29 @@ class Room:
 
     def free_at(self, group: int) -> Floats:
         """What the limits above a group leave one of its connectors in each step."""
-        chain = self._instance.chains[group]
-        lowest = self._lowest.get(chain)
-        if lowest is None:
-            lowest = np.minimum.reduce([self.free_kw[i] for i in chain])
-            self._lowest[chain] = lowest
-        fallback_kw = self._instance.groups[group].fallback_kw
-        return np.where(lowest > -_EPS_KW, lowest + fallback_kw, lowest) if fallback_kw else lowest
+        alike = self._instance.alike[group]
+        free_kw = self._free.get(alike)
+        if free_kw is None:
+            first, *others = self._instance.chains[group]
+            free_kw = self.free_kw[first].copy()
+            for i in others:
+                np.minimum(free_kw, self.free_kw[i], out=free_kw)
+            if fallback_kw := self._instance.groups[group].fallback_kw:
+                free_kw[free_kw > -_EPS_KW] += fallback_kw
+            self._free[alike] = free_kw
+        return free_kw
 
     def free_for(self, mover: Mover) -> Floats:
         """At most what a vehicle could draw in each step if every connector were free."""
-        if not mover.fits[0]:
+        if not mover.above:
             return np.zeros(self._instance.line.steps)
-        free = [self.free_at(fit.group) for fit in mover.fits[0]]
-        kw: Floats = np.minimum(np.maximum.reduce(free), mover.best_kw)
-        kw[kw < min(fit.least_kw for fit in mover.fits[0])] = 0.0
-        return kw
+        key = mover.above, mover.best_kw, mover.least_kw
+        found = self._free_for.get(key)
+        if found is None:
+            free = functools.reduce(np.maximum, map(self.free_at, mover.above))
+            found = self._free_for[key] = np.minimum(free, mover.best_kw)
+            found *= found >= mover.least_kw
+        return found
 
     def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
         """The longest run of steps within `[first, end)` in which nobody holds the connector."""

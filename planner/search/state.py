@@ -13,7 +13,7 @@ from planner.drafts.choices import Drive
 from planner.drafts.draft import Draft, Visit
 from planner.drafts.timeline import Floats
 from planner.search.carried import carried
-from planner.search.filling import Filling, fill
+from planner.search.filling import Filling, fill, is_hopeless
 from planner.search.instance import Instance
 from planner.search.room import Room
 from planner.search.roster import Roster
@@ -157,13 +157,13 @@ class State:
         self, v: int, drives: Sequence[Drive], taste: Taste, *, whole: bool = True
     ) -> Filling | None:
         """The filling of `v` for `drives` with everybody else as they are."""
-        old = self.fillings[v]
-        if old is not None:
-            self.room.release(old.bookings)
-        found = fill(self.instance, self.room, self.instance.movers[v], drives, taste, whole=whole)
-        if old is not None:
-            self.room.book(old.bookings)
-        return found
+        mover, old = self.instance.movers[v], self.fillings[v]
+        duty = self.instance.duty(mover, drives)
+        own = old.bookings if old is not None else ()
+        if whole and is_hopeless(self.room, mover, duty, own):
+            return None
+        with self.room.without(own):
+            return fill(self.instance, self.room, mover, duty, taste, whole=whole)
 
     def draft(self) -> Draft:
         return self.copy().draft()

@@ -50,9 +50,7 @@ class Taking:
         else:
             self._kwh = self._price = np.zeros(0)
             rank = np.zeros(0, dtype=np.int64)
-        usable = self._kwh > _EPS
-        order = np.argsort(rank, kind="stable")
-        self._order = order[usable[order]]
+        self._order = np.argsort(rank, kind="stable")
         self._took = np.zeros(len(self._kwh))
         self._returns = sorted((d.return_s, d.energy_kwh) for d in drives)
         self._starts_s = [spans[w.span].start_s for w in windows]
@@ -156,23 +154,28 @@ class Taking:
                 break
 
     def _bent(self, wish: Floats) -> Floats:
-        mover, real = self._mover, np.zeros(len(wish))
-        energy_kwh, back = mover.vehicle.energy_kwh, 0
+        mover, real = self._mover, wish.copy()
+        efficiency, energy_kwh, back = mover.vehicle.efficiency, mover.vehicle.energy_kwh, 0
         for i, w in enumerate(self._windows):
             energy_kwh, back = self._home(energy_kwh, back, i)
-            a = self._edges[i]
-            for p in range(a, self._edges[i + 1]):
-                if wish[p] <= _EPS:
+            a, fit = self._edges[i], w.fit
+            own = wish[a : self._edges[i + 1]]
+            used = (own > _EPS).nonzero()[0]
+            for p, kwh in zip(used.tolist(), own[used].tolist(), strict=True):
+                reached = energy_kwh + efficiency * kwh
+                if reached <= fit.flat_kwh:
+                    energy_kwh = reached
                     continue
-                hours = float(w.kwh[p - a] / w.kw[p - a])
-                per_kw = mover.vehicle.efficiency * hours
-                kw = min(float(wish[p]) / hours, highest_kw(mover.pieces, energy_kwh, per_kw))
-                kw = min(kw, max(0.0, w.fit.full_kwh - energy_kwh) / per_kw)
+                hours = float(w.kwh[p] / w.kw[p])
+                per_kw = efficiency * hours
+                kw = min(kwh / hours, highest_kw(mover.pieces, energy_kwh, per_kw))
+                kw = min(kw, max(0.0, fit.full_kwh - energy_kwh) / per_kw)
                 # Less than the minimum is the minimum for a while, also at the end of it.
                 reached = energy_kwh + kw * per_kw
-                if kw <= _EPS or kw < w.fit.min_kw > kw_at(mover.pieces, reached):
+                if kw <= _EPS or kw < fit.min_kw > kw_at(mover.pieces, reached):
+                    real[a + p] = 0.0
                     continue
-                real[p] = kw * hours
+                real[a + p] = kw * hours
                 energy_kwh = reached
         return real
 
@@ -209,9 +212,9 @@ class Taking:
             first, end = int(used[0]), int(used[-1]) + 1
             kwh = self._took[a + first : a + end].copy()
             full_kwh, full_kw = w.kwh[first:end], w.kw[first:end]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                kw = np.where(full_kwh > 0, full_kw * kwh / full_kwh, 0.0)
-            kw = np.where((kw > 0) & (kw < w.fit.min_kw), w.fit.min_kw, kw)
+            kw = np.divide(full_kw * kwh, full_kwh, out=np.zeros(len(kwh)), where=full_kwh > 0)
+            if w.fit.min_kw > 0:
+                kw[(kw > 0) & (kw < w.fit.min_kw)] = w.fit.min_kw
             hold = 0 if w.own else w.first + first
             found.append(Booking(w.socket, w.span, hold, w.first + first, kw, kwh))
         return found

@@ -85,19 +85,22 @@ def _window(
     for fit in mover.fits[taste.turned]:
         kw = _powers(room, fit, span)
         kwh = kw * span.hours
-        if best is not None and best[0][0] and _sum(kwh) <= best[0][1]:
+        there = float(_sum(kwh))
+        if best is not None and best[0][0] and there <= best[0][1]:
             continue
         socket, first, end = _socket(instance, room, fit, span, own)
         if end <= first:
             continue
-        a, b = first - span.first_step, end - span.first_step
-        there = _sum(kwh[a:b])
+        if end - first < len(kwh):
+            a, b = first - span.first_step, end - span.first_step
+            kw, kwh = kw[a:b], kwh[a:b]
+            there = float(_sum(kwh))
         if there <= _EPS:
             continue
         moves = own is not None and socket != own
         key = (not moves or taste.moving, min(there, want_kwh))
         if best is None or key > best[0]:
-            best = key, Window(j, socket, fit, first, end, kw[a:b], kwh[a:b], socket == own)
+            best = key, Window(j, socket, fit, first, end, kw, kwh, socket == own)
             if key[0] and there >= want_kwh - _EPS:
                 break
     return best[1] if best is not None else None
@@ -127,9 +130,7 @@ def _usual(instance: Instance, room: Room, mover: Mover, j: int, span: Span) -> 
 def _powers(room: Room, fit: Fit, span: Span) -> Floats:
     """What could be drawn in each step of a visit."""
     kw: Floats = np.minimum(room.free_at(fit.group)[span.first_step : span.end_step], fit.most_kw)
-    low = kw < fit.least_kw
-    if low.any():
-        kw[low] = 0.0
+    kw *= kw >= fit.least_kw
     return kw
 
 

@@ -13,6 +13,8 @@ from daemon.core.depot import LimitOverride
 from daemon.core.effects import Reply, Send
 from daemon.core.events import StationCalled, StationConnected, StationLost
 from daemon.core.keeps import Keeps
+from daemon.core.phases import draw
+from daemon.core.standing import submit_standing
 from planner.snapshot import Allocation, Route
 from protocol.ocpp.commands import (
     Answered,
@@ -366,6 +368,44 @@ def test_a_station_that_takes_no_fallback_is_booked_at_its_maximum() -> None:
         bench.answer(send, Answered(status="NotSupported"))
     assert bench.depot.stations["CP01"].evses[1].floor_kw == 22.0
     assert any(alert.kind == "no_fallback" for alert in bench.depot.alerts)
+
+
+def test_of_vehicles_as_urgent_those_on_all_phases_come_first() -> None:
+    """A single-phase vehicle fills all phases for a third of their power, where nobody has noted
+    which of them it stands on."""
+    bench = plugged(2, limit_kw=24.0)
+    bench.depot.stations["CP01"].evses[1].phases_used = frozenset({1})
+    bench.follow({("V01", "CP01"): [7.3] * 8, ("V02", "CP02"): [16.5] * 8})
+    bench.live(60)
+    assert bench.follows_kw("CP02") == pytest.approx(16.5, abs=0.1)
+    assert 0 < draw(bench.depot.stations["CP01"].evses[1], bench.follows_kw("CP01"))[0] < 2.6
+
+
+def test_a_fallback_that_was_not_taken_is_told_again_ever_less_until_it_is() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    station, told_at = bench.depot.stations["CP01"], []
+    submit_standing(bench.depot, station, bench.now)
+    bench.depot.dirty = True
+    for _ in range(430):
+        bench.wait(1.0)
+        while (send := bench.pending("CP01")) is not None:
+            fallback = is_fallback(send)
+            if fallback:
+                told_at.append(bench.monotonic_s)
+            refuses = fallback and len(told_at) < 4
+            bench.answer(send, Answered(status="Rejected" if refuses else "Accepted"))
+        assert station.evses[1].floor_kw == (22.0 if len(told_at) < 4 else 0.0)
+    assert [b - a for a, b in pairwise(told_at)] == [60, 120, 240]
+    kinds = [a.kind for a in bench.depot.alerts if "fallback" in a.kind]
+    assert kinds == ["no_fallback", "fallback_taken"]
+
+
+def is_fallback(send: Send) -> bool:
+    command = send.command
+    if not isinstance(command, SetChargingProfile):
+        return False
+    return command.profile.purpose is ProfilePurpose.TX_DEFAULT
 
 
 @pytest.mark.fault(10)

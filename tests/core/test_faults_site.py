@@ -185,6 +185,20 @@ def test_fault_13_what_a_vehicle_draws_since_a_raise_is_no_base_load() -> None:
     assert highest_kw == pytest.approx(BASE_KW, abs=0.3)
 
 
+def test_fault_13_a_vehicle_that_takes_more_by_itself_is_no_base_load_for_long() -> None:
+    """Fault 13: it took less than it was lent, and its charger's last word is half a minute old."""
+    world = Site(Toy("CP01", tells_power=True, appetite_kw=5.0), Toy("CP02"), limit_kw=60.0)
+    charge(world.yard, 20.0, 20.0)
+    world.yard.run(90)
+    toy = world.yard.toys["CP01"]
+    toy.next_sample_s = world.yard.now_s + 30.0
+    toy.appetite_kw = 1000.0
+    world.yard.run(6)
+    assert world.import_kw == pytest.approx(BASE_KW + 40.0, abs=0.3)
+    assert world.bench.depot.meter.base_kw[0] == pytest.approx(BASE_KW, abs=1.0)
+    assert world.bench.follows_kw("CP02") == pytest.approx(20.0, abs=0.07)
+
+
 def test_fault_13_what_a_charger_metered_before_a_cut_hides_no_other_load() -> None:
     """Fault 13: what it told before its last order had settled says nothing of what it draws."""
     bench = Bench.of(replace(site(1, limit_kw=60.0), metered=True))
@@ -366,6 +380,32 @@ def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> Non
     assert [world.bench.follows_kw(name) for name in names] == pytest.approx([22.0] * 3, abs=0.07)
     assert world.import_kw == pytest.approx(BASE_KW + 22.0, abs=0.2)
     assert world.over_s == 0
+
+
+@pytest.mark.parametrize(
+    "rotations", [[None] * 3, [(1, 2, 3)] * 3, [(1, 2, 3), (2, 3, 1), (3, 1, 2)]]
+)
+def test_fault_15_phases_differ_by_no_more_than_the_settings_allow(
+    rotations: list[tuple[int, ...] | None],
+) -> None:
+    """Fault 15: 20 A on any phase, where it is known which one that is; else together."""
+    names = ("CP01", "CP02", "CP03")
+    world = Site(*(Toy(name, phases=1) for name in names), limit_kw=90.0)
+    depot = world.bench.depot
+    depot.site = replace(depot.site, imbalance_limit_a=20.0)
+    for name, rotation in zip(names, rotations, strict=True):
+        belief = depot.vehicles[name.replace("CP", "V")]
+        assert belief.vehicle is not None
+        belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
+        evse = depot.stations[name].evses[1]
+        evse.spec = replace(evse.spec, rotation=rotation)
+        evse.phases_used = frozenset({1})
+    charge(world.yard, 7.0, 7.0, 7.0)
+    world.yard.run(60)
+    drawn_kw = [toy.power_kw(world.yard.now_s) for toy in world.yard.toys.values()]
+    apart = len(set(rotations)) == 3
+    assert max(drawn_kw) == pytest.approx(20 * 0.23, abs=0.05)
+    assert sum(drawn_kw) == pytest.approx((3 if apart else 1) * 20 * 0.23, abs=0.15)
 
 
 def test_fault_15_the_phase_that_is_measured_highest_is_cut_too() -> None:

@@ -272,6 +272,34 @@ def test_a_silence_shows_what_a_station_keeps(metered: float, expected: Shown) -
     assert shown(metered, lease_kwh=1.0, late_kwh=0.1, static_kwh=5.0, nothing_kwh=10.0) == expected
 
 
+@pytest.mark.parametrize(
+    ("metered", "expected"),
+    [
+        (5.0, Shown(most=Keeps.FALLBACK, least=Keeps.FALLBACK)),
+        (3.0, Shown(most=Keeps.FALLBACK, least=Keeps.FALLBACK)),
+        (1.0 / 3, Shown(least=Keeps.LEASES)),
+        (0.1, Shown()),
+    ],
+)
+def test_a_silence_with_a_vehicle_of_one_phase_shows_as_much(
+    metered: float, expected: Shown
+) -> None:
+    """It takes a third of what is told; that it may have its other phases back is no breach."""
+    told = {"lease_kwh": 1.0, "late_kwh": 0.1, "static_kwh": 5.0, "nothing_kwh": 10.0}
+    assert shown(metered, **told, share=1 / 3) == expected
+
+
+def test_what_a_vehicle_takes_of_what_it_is_told_is_known_in_silence() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [7.0] * 8})
+    bench.live(20)
+    evse = bench.depot.stations["CP01"].evses[1]
+    evse.phases_used = frozenset({1})
+    bench.lose("CP01")
+    assert evse.silence is not None
+    assert evse.silence.share == pytest.approx(1 / 3)
+
+
 def test_fault_10_a_late_confirmation_of_an_older_order_confirms_nothing() -> None:
     """Fault 10: late confirmation of an older command."""
     bench = plugged(1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from planner.search import filling
+from planner.search import state as states
 from planner.search.construct import constructed
+from planner.search.filling import is_hopeless
 from planner.search.search import Search
 from planner.snapshot import Snapshot
 from tests.planner.search.test_search import KINDS, depot, instance_of
@@ -27,7 +28,7 @@ def test_what_is_turned_down_before_connectors_are_looked_at_would_be_turned_dow
 ) -> None:
     """The same plans with the early look and without it; and it does turn some down."""
     turned_down = 0
-    hopeless = filling._hopeless
+    hopeless = is_hopeless
 
     def counted(*args: object) -> bool:
         nonlocal turned_down
@@ -36,9 +37,9 @@ def test_what_is_turned_down_before_connectors_are_looked_at_would_be_turned_dow
         return found
 
     for seed in range(2):
-        monkeypatch.setattr(filling, "_hopeless", counted)
+        monkeypatch.setattr(states, "is_hopeless", counted)
         cost = cost_after(depot(kind, seed), seed)
-        monkeypatch.setattr(filling, "_hopeless", lambda *_: False)
+        monkeypatch.setattr(states, "is_hopeless", lambda *_: False)
         without = cost_after(depot(kind, seed), seed)
         assert cost == without, f"{kind} seed {seed}"
     if kind in ("tight", "scarce"):

@@ -193,7 +193,7 @@ BUGS: tuple[Bug, ...] = (
         name="no generation",
         rule="a late answer to an older order confirms nothing",
         broken=_no_generation,
-        setup=setup("delay", "late", "limit", rate=30.0, seed=2),
+        setup=setup("delay", "late", "limit", rate=30.0, seed=20),
     ),
     Bug(
         name="no fallback booked",
