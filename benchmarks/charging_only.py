@@ -107,12 +107,12 @@ def measure(size: str, seed: int, digest: str, who: str) -> Iterator[Line]:
             least, mean = sessions.satisfaction(lot, sessions.delivered(lot, plan))
             line |= {"least": round(least, 5), "mean": round(mean, 5)}
         yield line
-    if who == "lp":
-        for _ in range(REPEATS):
+        # In turn, for the machine may be slower a minute later.
+        if who == "lp":
             yield _alone(snapshot)
-        if any(connector.min_kw > 0 for connector in snapshot.connectors):
-            for _ in range(REPEATS):
-                yield _mixed(snapshot, plan)
+    if who == "lp" and any(connector.min_kw > 0 for connector in snapshot.connectors):
+        for _ in range(REPEATS):
+            yield _mixed(snapshot, plan)
 
 
 def _call(snapshot: Snapshot, algorithm: str) -> Plan:
