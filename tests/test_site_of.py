@@ -22,7 +22,7 @@ def test_every_field_of_the_site_follows_its_setting() -> None:
             site={
                 "id": "north", "currency": "CHF", "import_limit_kw": 81, "export_limit_kw": 1,
                 "base_load_kw": 2, "pv_kw": 3, "import_price_per_kwh": 4, "voltage_v": 240,
-                "phases": 1,
+                "phases": 1, "imbalance_limit_a": 23,
                 "export_price_per_kwh": 5, "peak_price_per_kw": 6,
             },
             ocpp={

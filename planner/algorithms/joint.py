@@ -64,7 +64,8 @@ exact charging takes, for 0.3 to 0.6 % less money where these are few."""
 
 _TOLD_S: Final = 1.0
 _TOLD_PAUSE: Final = 10.0
-"""Better plans are told no more often than each second, and than ten times what telling takes."""
+"""The first better plan is told at once, others no more often than each second, and than ten times
+what telling takes."""
 
 
 def joint(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
@@ -97,7 +98,8 @@ class _Run:
         self._cut_short = first.left_s <= 0
         """Greedy's plan depends on time: no number of steps would lead to it again."""
         hand = AtHand(snapshot=snapshot, line=line, chosen=chosen, draft=self._greedy)
-        self._best = Best(hand, hand.tiers(hand.draft))
+        told = finish(hand, hand.draft, algorithm="greedy", seed=seed)
+        self._best = Best(hand, told.objective, told=told)
         self._first = self._greedy
         self._charging_s = _CHARGING_S * len(hand.chosen.vehicles) * hand.line.steps
         """What the exact charging took the last time."""

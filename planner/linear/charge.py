@@ -163,7 +163,8 @@ class _Charging:
         if self._as_drawn:
             other, start = first, self._drawn_still()
         elif self._outweighs:
-            self._scale, self._cost = _SCALE, self._weighed(_SHORT_PER_KWH)
+            self._scale = _SCALE
+            self._cost = self._weighed(_SHORT_PER_KWH)
             start = self._least_kept(float(self._short @ first.x))
             other = start or first
         else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from planner.drafts.assemble import MISSING_KWH
 from planner.drafts.choices import Drive
-from planner.drafts.draft import Visit, at_depot_at_end, charges_of, trace
+from planner.drafts.draft import Trace, Visit, at_depot_at_end, charges_of, trace
 from planner.search.filling import Filling
 from planner.search.instance import Instance, Span
 from planner.search.room import Booking
@@ -19,14 +19,26 @@ def carried(
 ) -> Filling:
     """`visits` charge at usable connectors, each within one of the vehicle's visits to the depot
     between its `drives`."""
-    mover, line = instance.movers[v], instance.line
-    spans = instance.spans(mover, drives)
-    bookings = [_booking(instance, spans, visit, mover.own) for visit in visits]
+    mover = instance.movers[v]
     charges = charges_of(visits).get(instance.names[v], ())
-    found = trace(mover.vehicle, drives, charges, line)
+    found = trace(mover.vehicle, drives, charges, instance.line)
+    return as_filling(instance, v, drives, instance.spans(mover, drives), visits, found)
+
+
+def as_filling(
+    instance: Instance,
+    v: int,
+    drives: Sequence[Drive],
+    spans: Sequence[Span],
+    visits: Sequence[Visit],
+    found: Trace,
+) -> Filling:
+    """The same with the vehicle's `spans` and what its charging leads to."""
+    mover = instance.movers[v]
+    bookings = [_booking(instance, spans, visit, mover.own) for visit in visits]
     lacks = (drive.need_kwh - energy_kwh for drive, energy_kwh in found.departures)
     short = 0.0
-    if at_depot_at_end(mover.vehicle, drives, line):
+    if at_depot_at_end(mover.vehicle, drives, instance.line):
         short = _lack(mover.target_kwh - found.end_kwh)
     cost = sum(float(b.kwh @ instance.price[b.first : b.end]) for b in bookings)
     return Filling(spans, bookings, sum(map(_lack, lacks)), short, cost)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from random import Random
 
-from planner.search.carried import carried
 from planner.search.filling import Filling
 from planner.search.instance import Instance
 from planner.search.moves import Builder, worth
@@ -55,8 +54,8 @@ def _mended(plan: Standing, peak_kw: float) -> State:
     for v, drives in enumerate(plan.drives):
         state.give(v, drives)
         state.bank -= {instance.number[d.route] for d in drives}
-    for v, visits in plan.visits.items():
-        state.put(v, plan.drives[v], carried(instance, v, plan.drives[v], visits))
+    for v in plan.visits:
+        state.put(v, plan.drives[v], plan.fillings[v])
     builder = Builder(state, Random(0), Taste(), patience=_PATIENCE)
     order = sorted(range(len(plan.drives)), key=plan.late)
     for v in order:

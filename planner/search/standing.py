@@ -16,8 +16,9 @@ from planner.drafts.choices import Drive
 from planner.drafts.curve import kw_at
 from planner.drafts.draft import Charge, Draft, Visit, charges_of, trace
 from planner.drafts.timeline import Socket, Timeline
-from planner.search.carried import carried
-from planner.search.instance import Fit, Instance, Mover
+from planner.search.carried import as_filling
+from planner.search.filling import Filling
+from planner.search.instance import Fit, Instance, Mover, Span
 from planner.stay import Stay
 
 _KW = 1e-5
@@ -33,6 +34,8 @@ class Standing:
     instance: Instance
     drives: list[list[Drive]]
     visits: dict[int, list[Visit]] = field(default_factory=dict)
+    fillings: dict[int, Filling] = field(default_factory=dict)
+    """The same charging as the search has it; of more vehicles than are left in `visits`."""
 
     @classmethod
     def of(cls, instance: Instance) -> Standing:
@@ -40,9 +43,11 @@ class Standing:
         found._share_reserve()
         stays = _stays(instance)
         for v, drives in enumerate(found.drives):
-            visits = _visits(instance, v, drives, stays.get(v, ()))
-            if _holds(instance, v, drives, visits):
-                found.visits[v] = visits
+            spans = instance.spans(instance.movers[v], drives)
+            visits = _visits(instance, v, spans, stays.get(v, ()))
+            filling = _holding(instance, v, drives, spans, visits)
+            if filling is not None:
+                found.visits[v], found.fillings[v] = visits, filling
         found._share_connectors()
         found._share_limits()
         return found
@@ -130,13 +135,13 @@ def _stays(instance: Instance) -> Mapping[int, Sequence[Stay]]:
 
 
 def _visits(
-    instance: Instance, v: int, drives: Sequence[Drive], stays: Sequence[Stay]
+    instance: Instance, v: int, spans: Sequence[Span], stays: Sequence[Stay]
 ) -> list[Visit]:
     """What lies within the vehicle's visits; of two connectors in one visit the first counts."""
     line, mover, found = instance.line, instance.movers[v], []
     pieces = [(stay.key, piece) for stay in stays for piece in _pieces(stay, line)]
     pieces.sort(key=lambda piece: piece[1])
-    for span in instance.spans(mover, drives):
+    for span in spans:
         if span.first and mover.stuck:
             continue
         visit = Visit(
@@ -161,22 +166,29 @@ def _pieces(stay: Stay, line: Timeline) -> list[Charge]:
     ]
 
 
-def _holds(instance: Instance, v: int, drives: Sequence[Drive], visits: Sequence[Visit]) -> bool:
-    """Whether the vehicle may charge so, and departs with what it needs."""
+def _holding(
+    instance: Instance,
+    v: int,
+    drives: Sequence[Drive],
+    spans: Sequence[Span],
+    visits: Sequence[Visit],
+) -> Filling | None:
+    """The vehicle's charging where it may charge so and departs with what it needs, else None."""
     mover, charges = instance.movers[v], charges_of(visits).get(instance.names[v], ())
     for visit in visits:
         fit = _fit(instance, mover, visit)
         if fit is None or not all(
             fit.min_kw - _KW <= c.kw <= fit.most_kw + _KW for c in visit.charges
         ):
-            return False
+            return None
     found = trace(mover.vehicle, drives, charges, instance.line)
     for charge, energy_kwh in zip(charges, found.charged, strict=True):
         if energy_kwh > mover.vehicle.battery_kwh + _KWH:
-            return False
+            return None
         if charge.kw > kw_at(mover.pieces, energy_kwh) + _KW:
-            return False
-    return instance.chosen.given or carried(instance, v, drives, visits).missing_kwh <= 0
+            return None
+    filling = as_filling(instance, v, drives, spans, visits, found)
+    return filling if instance.chosen.given or filling.missing_kwh <= 0 else None
 
 
 def _fit(instance: Instance, mover: Mover, visit: Visit) -> Fit | None:
