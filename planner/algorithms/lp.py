@@ -12,8 +12,10 @@ from planner.linear.tiers import ROUNDS, Known, refined, solve_tiers
 from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Snapshot
+from planner.uncollected import uncollected
 
 
+@uncollected()
 def lp(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """The cheapest charging for greedy's decisions; binaries only where minimum powers clash."""
     hand = AtHand.greedy(snapshot)

@@ -19,8 +19,10 @@ from planner.objectives import ALLOWED, MONEY, SHORTFALL, TASTE, Tier
 from planner.params import Params
 from planner.plan import Plan
 from planner.snapshot import Snapshot
+from planner.uncollected import uncollected
 
 
+@uncollected()
 def max_min(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Plan:
     """For routes as given or as greedy allocates them, at connectors as `fair` takes them."""
     hand = AtHand.greedy(snapshot)

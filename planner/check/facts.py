@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from planner.plan import Plan, Stay
 from planner.snapshot import Connector, Route, Snapshot, Vehicle
@@ -14,8 +14,7 @@ from planner.snapshot import Connector, Route, Snapshot, Vehicle
 HOUR: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Constant power over `[start, end)`, within which the vehicle neither departs nor returns."""
 
     stay: Stay

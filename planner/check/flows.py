@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from planner.check.facts import HOUR, Facts
 from planner.plan import Stay
@@ -49,8 +50,7 @@ class Profile:
         return levels
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """Constant powers over `[start, end)`, within step number `step`. `beyond_kw` is what of the
     charging lies above its connectors' fallbacks."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from planner.check.breach import POWER_KW, TIME, Breach
 from planner.check.facts import Facts
@@ -17,8 +17,7 @@ from planner.check.flows import Supply, beyond_profile, pieces
 from planner.series import Series
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """Over `[start, end)`: `room_kw` is what the fixed loads leave of a limit, `planned_kw` what
     the plan puts there on balance, `added_kw` what it puts there before anything that relieves."""
 

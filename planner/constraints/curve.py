@@ -32,7 +32,8 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
             if not groups:
                 continue
             power: list[Term] = [(kw[name, g, k], 1.0) for g in groups]
-            most_kw = max(scope.most_kw(name, g, scope.parts[name][k].step) for g in groups)
+            step = int(scope.parts[name].step[k])
+            most_kw = max(scope.most_kw(name, g, step) for g in groups)
             reached, high_kwh = energy[name, then], columns.most_kwh[name][then]
             if most_kw not in flat:
                 flat[most_kw] = flat_kwh(pieces, most_kw)

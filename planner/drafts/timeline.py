@@ -108,7 +108,7 @@ class Timeline:
         if end_s - start_s <= 1e-6:
             return []
         inner = range(self.step_at(start_s) + 1, math.ceil((end_s - 1e-6) / self.step_s))
-        return [start_s, *(i * self.step_s for i in inner), end_s]
+        return [start_s, *[i * self.step_s for i in inner], end_s]
 
 
 def timeline(snapshot: Snapshot) -> Timeline:

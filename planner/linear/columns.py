@@ -96,10 +96,11 @@ class Columns:
     @cached_property
     def powers(self) -> Powers:
         """To be asked for when all powers are declared; a vehicle's own follow each other."""
-        kw = self["kw"]
-        part = np.array([k for _, _, k in kw], dtype=np.int64)
+        places = list(self["kw"])
+        names, groups, parts = zip(*places, strict=True) if places else ((), (), ())
+        part = np.array(parts, dtype=np.int64)
         spans, first = dict[str, slice](), 0
-        for name, number in Counter(name for name, _, _ in kw).items():
+        for name, number in Counter(names).items():
             spans[name] = slice(first, first + number)
             first += number
         own = [(self.scope.parts[name], part[span]) for name, span in spans.items()]
@@ -109,11 +110,11 @@ class Columns:
         begins = np.diff(part, prepend=-1) != 0
         begins[[span.start for span in spans.values()]] = True
         return Powers(
-            places=list(kw),
+            places=places,
             column=self.numbers("kw"),
             part=part,
             begins=begins,
-            group=np.array([g for _, g, _ in kw], dtype=np.int64),
+            group=np.array(groups, dtype=np.int64),
             step=np.concatenate(steps),
             start_s=start_s,
             end_s=end_s,

@@ -68,16 +68,17 @@ def _last_need(scope: Scope, name: str) -> float:
 
 def _power(columns: Columns, name: str) -> None:
     scope = columns.scope
-    steps = scope.parts[name].step.tolist()
+    step = scope.parts[name].step
     places = [(name, g, k) for k, groups in enumerate(scope.where[name]) for g in groups]
-    most_kw = {g: scope.most_by_step_kw(name, g).tolist() for g in scope.groups_held(name)}
-    columns.extend("kw", places, [most_kw[g][steps[k]] for _, g, k in places])
+    most_kw = {g: scope.most_by_step_kw(name, g)[step].tolist() for g in scope.groups_held(name)}
+    columns.extend("kw", places, [most_kw[g][k] for _, g, k in places])
     for place in places if scope.stepped or scope.steady else ():
         if place in scope.stepped or place in scope.steady:
             columns.add("on", place, 0.0, 1.0, integral=True)
             columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
-    for place in places:
-        if fallback_kw := scope.groups[place[1]].fallback_kw:
+    kept_kw = {g: scope.groups[g].fallback_kw for g in most_kw}
+    for place in places if any(kept_kw.values()) else ():
+        if fallback_kw := kept_kw[place[1]]:
             most = columns.upper[columns["kw"][place]]
             columns.add("beyond", place, 0.0, max(0.0, most - fallback_kw))
 

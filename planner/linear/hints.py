@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from planner.drafts.curve import concave_runs, curve
 from planner.drafts.draft import Charge, Draft, charges_of
+from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
-from planner.linear.scope import Part
 
 _KW: Final = 1e-5
 """Powers of a plan in force are a rounded time's energy away from what they were."""
@@ -17,50 +19,51 @@ _KW: Final = 1e-5
 def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
     """In which run of the charge curve each part ends, and who comes home empty."""
     scope, found = columns.scope, dict[int, float]()
-    charges = charges_of(draft.visits)
     regions: dict[tuple[str, int], dict[int, int]] = {}
     for (name, k, i), column in columns["region"].items():
         regions.setdefault((name, k), {})[i] = column
-    decided = {name for name, _ in (*regions, *columns["empty"])}
+    empty = columns["empty"]
+    decided = {name for name, _ in (*regions, *empty)}
+    charges = charges_of(draft.visits) if decided else {}
     for name, vehicle in scope.chosen.vehicles.items():
         if name not in decided:
             continue
-        runs = concave_runs(curve(vehicle))
+        runs, drops_kwh = concave_runs(curve(vehicle)), scope.drops_kwh(name)
+        drawn_kwh = _drawn_kwh(charges.get(name, ()), scope.points[name])
         energy_kwh = vehicle.energy_kwh
-        for k in range(len(scope.points[name])):
-            drop_kwh = scope.drops_kwh(name).get(k, 0.0)
-            if (name, k) in columns["empty"]:
-                found[columns["empty"][name, k]] = float(energy_kwh < drop_kwh)
-            energy_kwh = max(0.0, energy_kwh - drop_kwh)
-            if k == len(scope.parts[name]):
-                break
-            part = scope.parts[name][k]
-            reached = energy_kwh + vehicle.efficiency * _kwh(charges.get(name, ()), part)
+        for k, kwh in enumerate(np.diff(drawn_kwh, append=drawn_kwh[-1]).tolist()):
+            drop_kwh = drops_kwh.get(k, 0.0)
+            if (name, k) in empty:
+                found[empty[name, k]] = float(energy_kwh < drop_kwh)
+            energy_kwh = max(0.0, energy_kwh - drop_kwh) + vehicle.efficiency * kwh
             choices = regions.get((name, k), {})
-            now = next((i for i in choices if reached <= runs[i][-1].high_kwh + 1e-9), None)
+            now = next((i for i in choices if energy_kwh <= runs[i][-1].high_kwh + 1e-9), None)
             for i, column in choices.items():
                 found[column] = float(i == (now if now is not None else max(choices)))
-            energy_kwh = reached
     return found
 
 
 def charging_bounds(columns: Columns, draft: Draft) -> dict[int, tuple[float, float]]:
     """The minimum power at least where the draft has that, for connectors that have one."""
     scope, found = columns.scope, dict[int, tuple[float, float]]()
-    charges = charges_of(draft.visits)
+    charges, mean_kw = charges_of(draft.visits), dict[str, Floats]()
+    for name, points in scope.points.items():
+        drawn_kwh = _drawn_kwh(charges.get(name, ()), points)
+        mean_kw[name] = 3600 * np.diff(drawn_kwh) / np.diff(points)
     for (name, g, k), column in columns["kw"].items():
-        min_kw, most_kw, part = scope.groups[g].min_kw, columns.upper[column], scope.parts[name][k]
-        kw = _kwh(charges.get(name, ()), part) / part.hours
-        if 0 < min_kw <= most_kw and kw >= min_kw - _KW:
+        min_kw, most_kw = scope.groups[g].min_kw, columns.upper[column]
+        if 0 < min_kw <= most_kw and mean_kw[name][k] >= min_kw - _KW:
             found[column] = min_kw, most_kw
     return found
 
 
-def _kwh(charges: Sequence[Charge], part: Part) -> float:
-    """What of the charges falls into the part."""
-    total = 0.0
-    for charge in charges:
-        both_s = min(charge.end_s, part.end_s) - max(charge.start_s, part.start_s)
-        if both_s > 0:
-            total += charge.kw * both_s / 3600
-    return total
+def _drawn_kwh(charges: Sequence[Charge], points: Sequence[float]) -> Floats:
+    """What the charges, which are in order of time, have drawn by each of the points."""
+    if not charges:
+        return np.zeros(len(points))
+    edges_s = [s for charge in charges for s in (charge.start_s, charge.end_s)]
+    gained_kwh = [kwh for charge in charges for kwh in (0.0, charge.kwh)]
+    # A burst, rounded to a millisecond, may end after the next one begins.
+    in_order_s = np.maximum.accumulate(edges_s)
+    drawn_kwh: Floats = np.interp(points, in_order_s, np.cumsum(gained_kwh))
+    return drawn_kwh

@@ -8,12 +8,15 @@ end, where the charge curve may bind, and where a connector's minimum power may.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, count, pairwise
+from operator import ne
 
 import numpy as np
 
 from planner.drafts.choices import Drive
 from planner.drafts.curve import curve, flat_kwh
+from planner.drafts.timeline import Floats
 from planner.linear.scope import Scope, point_before
 from planner.snapshot import Vehicle
 
@@ -28,30 +31,42 @@ def most_kwh(scope: Scope, name: str) -> list[float]:
     vehicle, where = scope.chosen.vehicles[name], scope.where[name]
     drops = scope.drops_kwh(name) if scope.fixed else {}
     useful = _useful_kwh(scope, name)
-    gains = {groups: _gains(scope, name, groups) for groups in set(where) if groups}
     level, idle = vehicle.energy_kwh, vehicle.energy_kwh if scope.fixed else 0.0
-    found = [level]
-    for k, groups in enumerate(where):
-        if k in drops:
-            level, idle = max(level - drops[k], 0.0), max(idle - drops[k], 0.0)
+    found = np.full(len(where) + 1, level)
+    for groups, first, end in _runs(where, drops):
+        if first in drops:
+            level, idle = max(level - drops[first], 0.0), max(idle - drops[first], 0.0)
         if groups:
-            gain, cap = gains[groups]
-            reached = level + gain[k]
-            if reached > cap:
-                reached = cap if scope.placed is not None else max(cap, level)
-            if reached > useful[k + 1]:
-                reached = useful[k + 1]
-            level = reached if reached > idle else idle
-        found.append(level)
-    return found
+            gains, cap = _gains(scope, name, groups, slice(first, end))
+            most = cap if scope.placed is not None else max(cap, level)
+            reached = np.cumsum(np.concatenate(([level], gains)))[1:]
+            # From one return to the next ever less is of use, so no bound undercuts an earlier one.
+            reached = np.minimum(np.minimum(reached, most), useful[first + 1 : end + 1])
+            found[first + 1 : end + 1] = np.maximum(reached, idle)
+            level = float(found[end])
+        else:
+            found[first + 1 : end + 1] = level
+    return found.tolist()
 
 
-def _gains(scope: Scope, name: str, groups: Sequence[int]) -> tuple[Sequence[float], float]:
-    """What each part could add at the strongest of `groups`, and the most energy reached there."""
+def _runs(
+    where: Sequence[tuple[int, ...]], drops: Iterable[int]
+) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """The parts at which the vehicle may charge at the same groups and no route returns between:
+    the groups, the first part, and the part after the last."""
+    edges = {0, len(where), *(k for k in drops if k < len(where))}
+    edges |= set(compress(count(1), map(ne, where, where[1:])))
+    for first, end in pairwise(sorted(edges)):
+        yield where[first], first, end
+
+
+def _gains(scope: Scope, name: str, groups: Sequence[int], of: slice) -> tuple[Floats, float]:
+    """What each of these parts could add at the strongest of `groups`, and the most energy reached
+    there."""
     vehicle, parts = scope.chosen.vehicles[name], scope.parts[name]
-    most_kw = np.maximum.reduce([scope.most_by_step_kw(name, g) for g in groups])[parts.step]
-    gains = vehicle.efficiency * ((parts.end_s - parts.start_s) / 3600) * most_kw
-    return gains.tolist(), min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
+    most_kw = np.maximum.reduce([scope.most_by_step_kw(name, g) for g in groups])[parts.step[of]]
+    gains = vehicle.efficiency * ((parts.end_s[of] - parts.start_s[of]) / 3600) * most_kw
+    return gains, min(vehicle.battery_kwh, max(scope.cap_kwh[name, g] for g in groups))
 
 
 def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
@@ -65,9 +80,11 @@ def levels(scope: Scope, name: str, most: Sequence[float]) -> list[int]:
         return sorted(found)
     pieces = curve(vehicle)
     flat: dict[float, float] = {}
-    for k, (step, groups) in enumerate(zip(parts.step.tolist(), scope.where[name], strict=True)):
+    held = scope.groups_held(name)
+    most_kw = {g: scope.most_by_step_kw(name, g)[parts.step].tolist() for g in held}
+    for k, groups in enumerate(scope.where[name]):
         for g in groups:
-            kw = scope.most_kw(name, g, step)
+            kw = most_kw[g][k]
             if kw not in flat:
                 flat[kw] = flat_kwh(pieces, kw)
             capped = name in scope.holders and most[k + 1] > scope.cap_kwh[name, g] + 1e-9
@@ -85,19 +102,19 @@ def idle_kwh(vehicle: Vehicle, drives: Sequence[Drive], until_s: float) -> float
     return left_kwh
 
 
-def _useful_kwh(scope: Scope, name: str) -> list[float]:
+def _useful_kwh(scope: Scope, name: str) -> Floats:
     """The energy at each point beyond which more is of no use to departures nor to the target."""
     points, drives = scope.points[name], scope.chosen.drives[name]
     vehicle = scope.chosen.vehicles[name]
     if not scope.thrifty:
-        return [math.inf] * len(points)
+        return np.full(len(points), math.inf)
     drops, wanted = scope.drops_kwh(name), dict[int, float]()
     for d in drives:
         k = point_before(points, d.depart_s)
         wanted[k] = max(wanted.get(k, 0.0), d.need_kwh)
-    level, end, found = vehicle.target_kwh, len(points), [0.0] * len(points)
+    level, end, found = vehicle.target_kwh, len(points), np.zeros(len(points))
     for k in sorted({*wanted, *drops}, reverse=True):
-        found[k + 1 : end] = [level] * (end - k - 1)
+        found[k + 1 : end] = level
         level, end = max(level, wanted.get(k, 0.0)) + drops.get(k, 0.0), k + 1
-    found[:end] = [level] * end
+    found[:end] = level
     return found

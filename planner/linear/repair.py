@@ -66,7 +66,7 @@ class _Repair:
         for step in np.flatnonzero(over).tolist():
             if dear_steps and step not in dear_steps:
                 continue
-            here = np.flatnonzero(self._powers.step == step)
+            here = self._of_step[step]
             low = here[(self._kw[here] > 0) & (self._kw[here] < self._min_kw[here] - _EPS_KW)]
             for place in low[np.argsort(self._kw[low], kind="stable")].tolist():
                 if not self._broken(place).any():
@@ -82,19 +82,21 @@ class _Repair:
         beyond_kw = np.maximum(kw, self._min_kw[places]) - self._kept_kw[places]
         return np.where(kw > _EPS_KW, np.maximum(beyond_kw, 0.0), 0.0)
 
+    def _visit(self, place: int) -> slice:
+        """Where the powers of a place's visit are: all between two returns follow each other."""
+        powers, (name, _, k) = self._powers, self._powers.places[place]
+        span, returns = powers.of(name), sorted(self._columns.scope.drops_kwh(name))
+        number = bisect_right(returns, k)
+        until = [0, *returns, len(self._columns.scope.parts[name])][number : number + 2]
+        first, end = (span.start + np.searchsorted(powers.part[span], until)).tolist()
+        return slice(first, end)
+
     @cached_property
-    def _visit(self) -> NDArray[np.int64]:
-        """A number for each power: the same for all of one visit."""
-        powers, scope = self._powers, self._columns.scope
-        names = [name for name, _, _ in powers.places]
-        after = [-1, *powers.part[:-1].tolist()]
-        breaks = [
-            i == 0
-            or name != names[i - 1]
-            or any(scope.returning(name, k) for k in range(after[i] + 1, powers.part[i] + 1))
-            for i, name in enumerate(names)
-        ]
-        return np.cumsum(breaks)
+    def _of_step(self) -> list[NDArray[np.int64]]:
+        """The powers of each step, in their order."""
+        step = self._powers.step
+        order = np.argsort(step, kind="stable")
+        return np.split(order, np.searchsorted(step[order], np.arange(1, self._load_kw.shape[1])))
 
     def _broken(self, place: int) -> NDArray[np.bool_]:
         """Which of the limits above a place are broken in its step."""
@@ -133,7 +135,8 @@ class _Repair:
         own = self._others(place)
         own = own[self._may_give(own, lack_kwh)]
         own = own[np.argsort(-price[own], kind="stable")]
-        here = np.flatnonzero((powers.step == powers.step[place]) & (hours == hours[place]))
+        here = self._of_step[powers.step[place]]
+        here = here[hours[here] == hours[place]]
         here = here[self._below[self._broken(place)][:, here].all(axis=0)]
         for giver in here[self._may_give(here, lack_kwh) & (here != place)].tolist():
             others = self._others(giver)
@@ -153,15 +156,17 @@ class _Repair:
     ) -> list[tuple[int, int]]:
         """Which of `own` may give `kwh` and which of `others` may take it, at a price no higher:
         where there is room anyway, or in the step in which it is given. The best few."""
-        if not len(own) or not len(others):
-            return []
         step, price, hours = self._powers.step, self._price, self._powers.hours
         free = hours[others] * (self._tops_kw(others) - self._kw[others]) >= kwh - _LEAST_KWH
+        fits = self._fits_most(others, kwh)
+        able = free | fits
+        if not len(own) or not able.any():
+            return []
+        others, free, fits = others[able], free[able], fits[able]
         same = step[own][:, np.newaxis] == step[others]
-        same &= self._fits_most(others, kwh) & (hours[own][:, np.newaxis] == hours[others])
-        same &= (
-            self._below[:, own][:, :, np.newaxis] >= self._below[:, others][:, np.newaxis]
-        ).all(axis=0)
+        same &= fits & (hours[own][:, np.newaxis] == hours[others])
+        # Each visit has one connector, so its limits are those of all its powers.
+        same &= (self._below[:, own[0]] >= self._below[:, others[0]]).all()
         saved = price[own][:, np.newaxis] - price[others]
         found = np.argwhere((free | same) & (saved >= -_EPS_PRICE))
         best = np.argsort(-saved[found[:, 0], found[:, 1]], kind="stable")[:_TRADES]
@@ -194,13 +199,15 @@ class _Repair:
 
     def _others(self, place: int) -> NDArray[np.int64]:
         """The places of the same visit in other steps."""
-        here = self._powers.step == self._powers.step[place]
-        return np.flatnonzero((self._visit == self._visit[place]) & ~here)
+        visit = self._visit(place)
+        elsewhere = self._powers.step[visit] != self._powers.step[place]
+        found: NDArray[np.int64] = visit.start + np.flatnonzero(elsewhere)
+        return found
 
     def _keeps_curve(self, place: int) -> bool:
         """Whether each power of a place's visit, bursts included, lies below the charge curve."""
-        visit = np.flatnonzero(self._visit == self._visit[place])
-        name, _, first = self._powers.places[visit[0]]
+        visit = self._visit(place)
+        name, _, first = self._powers.places[visit.start]
         scope, columns = self._columns.scope, self._columns
         vehicle = scope.chosen.vehicles[name]
         if not vehicle.charge_curve:

@@ -189,8 +189,8 @@ class Scope:
         """The largest sets of `cells` whose parts share an instant."""
         edges: list[tuple[float, int, Cell]] = []
         for name, k in cells:
-            part = self.parts[name][k]
-            edges += [(part.start_s, 1, (name, k)), (part.end_s, 0, (name, k))]
+            points = self.points[name]
+            edges += [(points[k], 1, (name, k)), (points[k + 1], 0, (name, k))]
         active: dict[Cell, None] = {}
         found: list[list[Cell]] = []
         grown = False
@@ -258,7 +258,7 @@ def cut_points(
     return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
 
 
-def distinct(instants: Iterable[float]) -> tuple[float, ...]:
+def distinct(instants: Sequence[float]) -> tuple[float, ...]:
     """In order, without those that differ by rounding only."""
-    at_s = np.sort(np.fromiter(instants, np.float64))
+    at_s = np.sort(np.array(instants))
     return tuple(at_s[np.diff(at_s, prepend=-np.inf) > 1e-6].tolist())

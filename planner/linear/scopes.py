@@ -133,7 +133,8 @@ def _window_points(
     found = [end_s, *(d.return_s for d in drives)]
     for visit, _ in windows:
         found += line.edges(visit.start_s, visit.end_s)
-    return distinct([start_s, *(s for s in found if start_s < s <= end_s)])
+    at_s = np.array(found)
+    return distinct([start_s, *at_s[(at_s > start_s) & (at_s <= end_s)].tolist()])
 
 
 def _charging_parts(scope: Scope, visit: Visit, group: int) -> list[int]:

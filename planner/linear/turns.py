@@ -185,6 +185,7 @@ class _Step:
         self, draws: Sequence[_Draw], charges: Sequence[Charge], room_kw: Sequence[float]
     ) -> None:
         self._draws, self._room_kw = draws, np.array(room_kw)
+        self._fallback_kw = np.array([d.fallback_kw for d in draws])
         edges_s = {s for d in draws for s in (d.start_s, d.end_s)}
         edges_s |= {s for c in charges for s in (c.start_s, c.end_s)}
         self._slots = list(pairwise(sorted(edges_s)))
@@ -212,9 +213,8 @@ class _Step:
         return bool((self._kw[d, self._inside[d]] > 0).all())
 
     def _left_kw(self, slot: int) -> Floats:
-        kw = self._kw[:, slot].tolist()
-        beyond_kw = [d.beyond_kw(x) for d, x in zip(self._draws, kw, strict=True)]
-        left: Floats = self._room_kw - self._below @ np.array(beyond_kw)
+        beyond_kw = np.maximum(self._kw[:, slot] - self._fallback_kw, 0.0)
+        left: Floats = self._room_kw - self._below @ beyond_kw
         return left
 
     def _shift(self, d: int, slot: int, over_kw: float) -> None:

@@ -60,7 +60,7 @@ def test_a_tiny_depot_is_measured_once_and_comes_out_as_a_table(tmp_path: Path) 
         (
             "charging-only",
             ["--sizes", "2x480,3x72", "--who", "lp,max_min"],
-            ["| 2x480", "| 3x72", "%"],
+            ["| 2x480", "| 3x72", "%", "integers"],
         ),
         ("growth", ["--vehicles", "2,3", "--budget-s", "0.5"], ["mixed-fleet | 2 ", "growth.svg"]),
     ],
