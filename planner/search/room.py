@@ -155,16 +155,21 @@ class Room:
             self._free[alike] = free_kw
         return free_kw
 
-    def free_for(self, mover: Mover) -> Floats:
-        """At most what a vehicle could draw in each step if every connector were free."""
+    def free_for(self, mover: Mover, own: Sequence[Booking] = ()) -> Floats:
+        """At most what a vehicle could draw in each step if every connector were free and `own`
+        were not booked."""
         if not mover.above:
             return np.zeros(self._instance.line.steps)
         key = mover.above, mover.best_kw, mover.least_kw
-        found = self._free_for.get(key)
+        found = None if own else self._free_for.get(key)
         if found is None:
-            free = functools.reduce(np.maximum, map(self.free_at, mover.above))
-            found = self._free_for[key] = np.minimum(free, mover.best_kw)
+            found = functools.reduce(np.maximum, map(self.free_at, mover.above)).copy()
+            for b in own:
+                found[b.first : b.end] += b.kw
+            np.minimum(found, mover.best_kw, out=found)
             found *= found >= mover.least_kw
+            if not own:
+                self._free_for[key] = found
         return found
 
     def gap(self, socket: int, first: int, end: int) -> tuple[int, int]:
