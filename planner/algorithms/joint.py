@@ -216,8 +216,7 @@ class _Run:
         """The exact charging; with `sooner` also that with connectors handed over within steps. Not
         for what a search goes on from: it books them for whole steps."""
         hand, chosen, deadline = self._best.hand, self._best.hand.chosen, self._deadline
-        in_force = not sooner and bool(self._instance.stays)
-        found = charge(self._snapshot, hand.line, chosen, draft, deadline, as_drawn=in_force)
+        found = charge(self._snapshot, hand.line, chosen, draft, deadline)
         if found is None:
             return []
         if not sooner or len(chosen.vehicles) * hand.line.steps > _HANDED_OVER:

@@ -30,7 +30,7 @@ from planner.linear.bursts import unlawful, wider
 from planner.linear.clock import Deadline
 from planner.linear.columns import Columns
 from planner.linear.extract import extract
-from planner.linear.hints import charging_bounds, curve_hints
+from planner.linear.hints import curve_hints
 from planner.linear.model import Model
 from planner.linear.repair import repaired
 from planner.linear.scope import Place
@@ -45,9 +45,9 @@ from planner.snapshot import Snapshot
 ROUNDS: Final = 16
 """Of rounding; most depots need none, few more than two."""
 
-_FEW_ROUNDS: Final = 4
-"""Before it is begun as drawn: with 40 vehicles and too little energy that ends in three rounds
-more, where all sixteen from the optimum end nowhere."""
+_NARROW: Final = 4
+"""Rounds of the second try before wide ones: of 120 depots of 8 and 10 vehicles with too little
+energy all narrow ones were better in 24, and the first try in 6."""
 
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
@@ -106,7 +106,6 @@ def charge(
     max_gap: float = 0.001,
     fairly: bool = False,
     stretched: bool = True,
-    as_drawn: bool = False,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
@@ -114,12 +113,10 @@ def charge(
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
     the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
     until the next one begins at its connector; else it has the connector as long as it is there.
-    `as_drawn` is for a draft that is nearly as it should be: where rounding does not end soon, what
-    charges in it does so still.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
     model = Model(scope)
-    return _Charging(model, draft, deadline, max_gap, fairly=fairly, as_drawn=as_drawn).run()
+    return _Charging(model, draft, deadline, max_gap, fairly=fairly).run()
 
 
 class _Charging:
@@ -134,10 +131,8 @@ class _Charging:
         max_gap: float,
         *,
         fairly: bool,
-        as_drawn: bool,
     ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
-        self._draft, self._as_drawn = draft, as_drawn
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
@@ -149,37 +144,32 @@ class _Charging:
         self._cost = self._weighed(per_kwh if self._outweighs else _SHORT_PER_KWH)
 
     def run(self) -> Charged | None:
-        """Rounded in ever wider rounds, which are few. Where that has cost something it is tried
-        once more from another of the optima - as drawn, or with other weights: which of them round
-        well is luck."""
+        """Where rounding has cost something it is tried once more, less widely and from another of
+        the optima, with other weights. Which of them rounds well is luck."""
         free = {c for c, flag in enumerate(self._model.columns.integral) if flag}
         first = None if free - self._bounds.keys() else self._first()
         if first is None:
             return None
-        bounds = dict(self._bounds)
-        found = self._rounded(first, first, _FEW_ROUNDS if self._as_drawn else ROUNDS)
+        bounds, start = dict(self._bounds), first
+        found = self._rounded(first, first, narrow=1)
         if found is not None and found.exact:
             return found
         self._bounds = bounds
-        if self._as_drawn:
-            other, start = first, self._drawn_still()
-        elif self._outweighs:
+        if self._outweighs:
             self._scale = _SCALE
             self._cost = self._weighed(_SHORT_PER_KWH)
-            start = self._least_kept(float(self._short @ first.x))
-            other = start or first
-        else:
-            return found
-        again = None if start is None else self._rounded(other, start, ROUNDS)
+            start = self._least_kept(float(self._short @ first.x)) or first
+        again = self._rounded(start, start, narrow=_NARROW)
         return min((x for x in (found, again) if x is not None), key=_tiers, default=None)
 
-    def _rounded(self, first: LinearAnswer, start: LinearAnswer, most: int) -> Charged | None:
-        """The best that rounds ever wider make of `start`, beside the optimum `first`. To round no
-        more than what breaks a law moves the optimum to another corner each time, 9 to 32 times
-        where energy is scarce; wide rounds are 3 to 6 (40 vehicles, 60 routes)."""
+    def _rounded(self, first: LinearAnswer, start: LinearAnswer, *, narrow: int) -> Charged | None:
+        """The best that rounds make of `start`, beside the optimum `first`: `narrow` of no more
+        than what breaks a law, then ever wider ones. Each narrow one moves the optimum to another
+        corner, 9 to 32 times where energy is scarce; with wide ones it is 3 to 6 (40 vehicles, 60
+        routes)."""
         answer: LinearAnswer | None = start
         best: list[Charged] = []
-        for number in range(most):
+        for number in range(ROUNDS):
             if answer is None:
                 break
             found, places = self._mended(first, answer.x)
@@ -187,15 +177,9 @@ class _Charging:
                 best.append(found)
             if (found is not None and found.exact) or not places:
                 break
-            wide = wider(self._model.columns.scope, places, number)
+            wide = wider(self._model.columns.scope, places, max(0, number + 1 - narrow))
             answer = self._resolved(wide, answer.x) or self._resolved(places, answer.x)
         return min(best, key=_tiers, default=None)
-
-    def _drawn_still(self) -> LinearAnswer | None:
-        """The optimum in which what charges in the draft does so still, at the minimum power or
-        above: little is then left below it."""
-        self._bounds = {**charging_bounds(self._model.columns, self._draft), **self._bounds}
-        return self._solve(self._cost)
 
     def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
         """What `x` charges where that can be made lawful, and where it could not without cost."""

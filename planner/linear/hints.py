@@ -43,20 +43,6 @@ def curve_hints(columns: Columns, draft: Draft) -> dict[int, float]:
     return found
 
 
-def charging_bounds(columns: Columns, draft: Draft) -> dict[int, tuple[float, float]]:
-    """The minimum power at least where the draft has that, for connectors that have one."""
-    scope, found = columns.scope, dict[int, tuple[float, float]]()
-    charges, mean_kw = charges_of(draft.visits), dict[str, Floats]()
-    for name, points in scope.points.items():
-        drawn_kwh = _drawn_kwh(charges.get(name, ()), points)
-        mean_kw[name] = 3600 * np.diff(drawn_kwh) / np.diff(points)
-    for (name, g, k), column in columns["kw"].items():
-        min_kw, most_kw = scope.groups[g].min_kw, columns.upper[column]
-        if 0 < min_kw <= most_kw and mean_kw[name][k] >= min_kw - _KW:
-            found[column] = min_kw, most_kw
-    return found
-
-
 def _drawn_kwh(charges: Sequence[Charge], points: Sequence[float]) -> Floats:
     """What the charges, which are in order of time, have drawn by each of the points."""
     if not charges:

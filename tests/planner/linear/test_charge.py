@@ -8,9 +8,12 @@ from random import Random
 import numpy as np
 import pytest
 
+from benchmarks import families
 from planner.algorithms import ALGORITHMS
 from planner.algorithms.at_hand import KWH, AtHand, better, finish
 from planner.check import audit
+from planner.drafts.choices import choices
+from planner.drafts.timeline import timeline
 from planner.linear.charge import charge
 from planner.linear.clock import Deadline
 from planner.linear.hints import curve_hints
@@ -20,6 +23,8 @@ from planner.linear.solver import solve_lp
 from planner.linear.tiers import ROUNDS, Known, refined, solve_tiers
 from planner.objectives import SHORTFALL
 from planner.params import Params
+from planner.search.construct import constructed
+from planner.search.instance import Instance
 from planner.series import Series
 from planner.snapshot import Mode, Snapshot
 from tests.planner.depots import T0, random_depot
@@ -158,3 +163,18 @@ def test_without_time_it_has_no_answer() -> None:
     )
     hand = AtHand.greedy(snapshot)
     assert charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(0.0)) is None
+
+
+def test_wide_rounds_end_where_narrow_ones_go_astray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each narrow round of this depot moves what is too little to charge with to another vehicle."""
+    snapshot = families.depot("more-routes-than-energy", 8, 16, 5)
+    line = timeline(snapshot)
+    chosen = choices(snapshot, line)
+    draft = constructed(Instance(snapshot, line, chosen), Deadline.after(60.0)).draft()
+    wide = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
+    monkeypatch.setattr("planner.linear.charge.wider", lambda scope, places, number: places)
+    narrow = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
+    assert wide is not None
+    assert narrow is not None
+    assert wide.exact
+    assert wide.money < narrow.money - 0.1

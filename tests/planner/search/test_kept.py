@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks import events, families
 from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
@@ -16,8 +15,6 @@ from planner.check import audit
 from planner.codec import dump_plan, dump_snapshot, load_snapshot
 from planner.drafts.choices import choices
 from planner.drafts.timeline import timeline
-from planner.linear.charge import charge
-from planner.linear.clock import Deadline
 from planner.params import Params
 from planner.plan import Plan
 from planner.search.changes import swapped, turned_back
@@ -226,20 +223,3 @@ def test_a_changed_route_goes_back_with_those_in_its_way() -> None:
                 back = next(d for own in drives for d in own if d.route == drive.route)
                 assert back.vehicle == instance.remembered[drive.route]
     assert tried > 0
-
-
-def test_charging_goes_on_as_drawn_where_rounding_from_the_optimum_leaves_a_shortfall() -> None:
-    snapshot = families.depot("more-routes-than-energy", 8, 16, 11)
-    plan = greedy(snapshot, Params(), 1.0, 0)
-    vehicle = events.expected(snapshot, plan, 0)
-    after = events.following(events.late(snapshot, vehicle, 20.0), plan)
-    instance = instance_of(after)
-    given = after, instance.line, instance.chosen, constructed(instance).draft()
-    anew = charge(*given, Deadline.after(60.0))
-    drawn = charge(*given, Deadline.after(60.0), as_drawn=True)
-    assert anew is not None
-    assert drawn is not None
-    assert drawn.shortfall_kwh < 0.01 < anew.shortfall_kwh
-    again = planned(after, steps=0)
-    assert audit(after, again) == []
-    assert again.objective.shortfall_kwh < 0.01
