@@ -33,6 +33,7 @@ from planner.linear.extract import extract
 from planner.linear.hints import curve_hints
 from planner.linear.model import Model
 from planner.linear.repair import repaired
+from planner.linear.rounding import LOWS, rounded_bounds
 from planner.linear.scope import Place
 from planner.linear.scopes import placed_scope
 from planner.linear.shares import ALLOWED_SHARE, add_share
@@ -55,11 +56,6 @@ _SCALE: Final = 100.0
 _FINE_SCALE: Final = 1000.0
 """Beside large weights: with 100 taste came out 0.3 % worse on 40 vehicles and 480 steps."""
 
-_LOWS: Final = (0.1, 0.5, 1.0)
-"""Of the minimum power: a mean of less is rounded down, whatever room there is. The first is tried,
-the next where it leaves no solution: the vehicle may have no use for so much more."""
-
-_REST: Final = (0.0, 0.0)
 _MOST_TASTE: Final = 1e-4
 _SHORT_PER_KWH: Final = 1000.0
 _MOST_PER_KWH: Final = 1e6
@@ -247,44 +243,17 @@ class _Charging:
 
     def _resolved(self, places: Iterable[Place], x: Floats) -> LinearAnswer | None:
         """The program with `places` rounded, more of them down where that leaves no solution."""
-        before = dict(self._bounds)
-        for low in _LOWS:
-            self._bounds = dict(before)
-            found = self._solve(self._cost) if self._round(places, x, low) else None
+        before = self._bounds
+        for low in LOWS:
+            rounded = rounded_bounds(self._model.columns, before, places, x, low)
+            if rounded is None:
+                break
+            self._bounds = rounded
+            found = self._solve(self._cost)
             if found is not None:
                 return found
         self._bounds = before
         return None
-
-    def _round(self, places: Iterable[Place], x: Floats, low: float) -> bool:
-        """Holds each mean below its minimum at the minimum or above, or at nothing where it is low
-        or the step has no room for one more; False if there is none left to decide.
-
-        The others in these steps stay as they are, at rest or not: otherwise one of them may be
-        left with too little next.
-        """
-        columns, scope = self._model.columns, self._model.columns.scope
-        room_kw: dict[int, list[float]] = {}
-        decided = False
-        for place in sorted(places, key=lambda p: (-x[columns["kw"][p]], p)):
-            column, group = columns["kw"][place], scope.groups[place[1]]
-            step = scope.parts[place[0]][place[2]].step
-            limits = [float(limit.room_kw[step]) for limit in scope.line.limits]
-            left_kw = room_kw.setdefault(step, limits)
-            least_kw = max(0.0, group.min_kw - group.fallback_kw)
-            share, held = x[column] / group.min_kw, self._bounds.get(column, (0.0, 0.0))[0] > 0
-            charges = share >= 1 - 1e-6 or held
-            if 1e-9 < share < 1 - 1e-6:
-                fits = all(left_kw[i] >= least_kw for i in group.limits)
-                charges = held or (fits and share > low)
-                self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
-                decided = True
-            elif column not in self._bounds:
-                self._bounds[column] = (group.min_kw, columns.upper[column]) if charges else _REST
-            if charges:
-                for i in group.limits:
-                    left_kw[i] -= least_kw
-        return decided
 
     def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
