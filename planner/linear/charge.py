@@ -50,6 +50,10 @@ _NARROW: Final = 4
 """Rounds of the second try before wide ones: of 120 depots of 8 and 10 vehicles with too little
 energy all narrow ones were better in 24, and the first try in 6."""
 
+_WIDE_TRIES: Final = 2
+"""Wide rounds that left no solution, before all are narrow: each takes three programs. At 100
+vehicles the second one fits, at 300 none does."""
+
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
 
@@ -117,7 +121,8 @@ def charge(
 
 class _Charging:
     """One model; `_bounds` are those of its columns that are not the model's own. `_outweighs`: in
-    `_cost` the shortfall weighs enough to be made least first."""
+    `_cost` the shortfall weighs enough to be made least first. `_widened`: a round was wide, so
+    that narrow ones would lead elsewhere."""
 
     def __init__(
         self,
@@ -133,6 +138,7 @@ class _Charging:
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
         self._share = add_share(model) if fairly else None
+        self._widened = False
         self._short, self._money = model.cost(SHORTFALL), model.cost(MONEY)
         per_kwh = max(_SHORT_PER_KWH, _most_money(model.columns) / ALLOWED)
         self._outweighs = self._start_kwh > ALLOWED and per_kwh <= _MOST_PER_KWH
@@ -148,7 +154,7 @@ class _Charging:
             return None
         bounds, start = dict(self._bounds), first
         found = self._rounded(first, first, narrow=1)
-        if found is not None and found.exact:
+        if (found is not None and found.exact) or not (self._outweighs or self._widened):
             return found
         self._bounds = bounds
         if self._outweighs:
@@ -164,7 +170,7 @@ class _Charging:
         corner, 9 to 32 times where energy is scarce; with wide ones it is 3 to 6 (40 vehicles, 60
         routes)."""
         answer: LinearAnswer | None = start
-        best: list[Charged] = []
+        best, failed = list[Charged](), 0
         for number in range(ROUNDS):
             if answer is None:
                 break
@@ -173,8 +179,13 @@ class _Charging:
                 best.append(found)
             if (found is not None and found.exact) or not places:
                 break
-            wide = wider(self._model.columns.scope, places, max(0, number + 1 - narrow))
-            answer = self._resolved(wide, answer.x) or self._resolved(places, answer.x)
+            how_wide = max(0, number + 1 - narrow) if failed < _WIDE_TRIES else 0
+            wide, x = wider(self._model.columns.scope, places, how_wide), answer.x
+            answer = self._resolved(wide, x)
+            if wide is not places:
+                failed += answer is None
+                self._widened |= answer is not None
+                answer = answer or self._resolved(places, x)
         return min(best, key=_tiers, default=None)
 
     def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
