@@ -166,7 +166,7 @@ def test_without_time_it_has_no_answer() -> None:
 
 
 def test_wide_rounds_end_where_narrow_ones_go_astray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each narrow round of this depot moves what is too little to charge with to another vehicle."""
+    """Here each narrow round moves what is too little to charge with to another vehicle."""
     snapshot = families.depot("more-routes-than-energy", 8, 16, 5)
     line = timeline(snapshot)
     chosen = choices(snapshot, line)
