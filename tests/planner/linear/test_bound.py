@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from planner.algorithms.at_hand import AtHand
 from planner.linear import blocks
 from planner.linear.bound import money_bound
 from planner.linear.clock import Deadline
+from planner.linear.ranges import Ranges
 from planner.linear.solver import solve_lp
 from planner.params import Params
 from planner.plan import Objective
@@ -105,12 +107,12 @@ def test_a_program_in_which_routes_take_too_much_is_caught(
 def test_a_program_with_too_high_a_price_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    add = blocks.Ranges.add
+    add = Ranges.add
 
-    def dearer(self: blocks.Ranges, upper: float, *, lower: float = 0.0, cost: float = 0.0) -> int:
-        return add(self, upper, lower=lower, cost=1.4 * cost)
+    def dearer(self: Ranges, upper: float, *, cost: float = 0.0, **more: Any) -> int:
+        return add(self, upper, cost=1.4 * cost, **more)
 
-    monkeypatch.setattr(blocks.Ranges, "add", dearer)
+    monkeypatch.setattr(Ranges, "add", dearer)
     assert broken()
 
 
