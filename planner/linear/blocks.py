@@ -52,7 +52,7 @@ _BLOCKS: Final = 18
 four times the time (1.4 instead of 5.3 s for 40 vehicles and 60 routes)."""
 
 _WAIVED: Final = 10.0
-"""Times the money of what is to be bounded, for one of priority and one kWh."""
+"""Times the money that is to be bounded."""
 
 _EXACT: Final = 1e-6
 
@@ -72,10 +72,10 @@ def blocks_model(
     snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, pairs: int = MANY_PAIRS
 ) -> tuple[Ranges, Rows]:
     """For modes in which routes are to be allocated; about `pairs` of a class and a route."""
-    return _Blocks(snapshot, line, chosen, at).build(pairs)
+    return Blocks(snapshot, line, chosen, at).build(pairs)
 
 
-class _Blocks:
+class Blocks:
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective) -> None:
         self._snapshot, self._line, self._chosen, self._at = snapshot, line, chosen, at
         self._first = _firsts(line)
@@ -88,12 +88,21 @@ class _Blocks:
     def build(self, pairs: int) -> tuple[Ranges, Rows]:
         for members in _classes(self._chosen, pairs):
             self._class(members)
+        served: list[Term] = []
+        for route in self._chosen.routes:
+            own = self._by_route.get(route.id, [])
+            served += [(c, route.priority) for c in own]
+            self._rows.add([(c, 1.0) for c in own], upper=1.0)
+        self._tiers(served, self._short, _WAIVED * (1 + abs(self._at.money)))
+        self._supply()
+        return self._columns, self._rows
+
+    def _supply(self) -> None:
+        """What connectors, circuits and the site give to all that is charged."""
         outlets = Outlets(self._snapshot, self._line, self._charged[0])
         for steps, charged in zip(self._blocks(), self._charged, strict=True):
             outlets.give(charged, steps, self._columns, self._rows)
-        self._tiers()
         self._site()
-        return self._columns, self._rows
 
     def _class(self, members: Sequence[Vehicle]) -> None:
         ways = self._ways(members)
@@ -184,22 +193,22 @@ class _Blocks:
         instead = [(w.column, max(owed) - w.need_kwh) for w in away]
         self._rows.add([(energy, 1.0), (short, 1.0), *instead], lower=sum(owed))
 
-    def _tiers(self) -> None:
+    def _tiers(
+        self, served: Sequence[Term], short: Sequence[Term], waived: float
+    ) -> tuple[int, int, int]:
         """As good as what is to be bounded, or better; what an assembled plan leaves out of its
-        shortfall as rounding is allowed to it."""
-        served: list[Term] = []
-        for route in self._chosen.routes:
-            own = self._by_route.get(route.id, [])
-            served += [(c, route.priority) for c in own]
-            self._rows.add([(c, 1.0) for c in own], upper=1.0)
+        shortfall as rounding is allowed to it. Returns both rows and the column of what is waived:
+        one of priority and one kWh at that cost, so high that no optimum has it. It lets HiGHS
+        begin with a solution: at a time limit that finds none, SciPy tells no bound."""
         every = sum(r.priority for r in self._chosen.routes)
-        # What is waived costs so much that no optimum has it, but it lets HiGHS begin with a
-        # solution: at a time limit that finds none, SciPy tells no bound.
-        waived = self._columns.add(math.inf, cost=_WAIVED * (1 + abs(self._at.money)))
-        self._rows.add([*served, (waived, 1.0)], lower=every - self._at.unserved - _EXACT)
+        column = self._columns.add(math.inf, cost=waived)
         rounding_kwh = ALLOWED + MISSING_KWH * len(self._chosen.vehicles)
         most_kwh = self._at.shortfall_kwh + rounding_kwh
-        self._rows.add([*self._short, (waived, -1.0)], upper=most_kwh)
+        return (
+            self._rows.add([*served, (column, 1.0)], lower=every - self._at.unserved - _EXACT),
+            self._rows.add([*short, (column, -1.0)], upper=most_kwh),
+            column,
+        )
 
     def _site(self) -> None:
         line, site = self._line, self._snapshot.site

@@ -12,6 +12,7 @@ from planner.drafts.choices import Choices, choices
 from planner.drafts.timeline import Timeline, timeline
 from planner.linear.blocks import FEW_PAIRS, MANY_PAIRS, blocks_model, most_kw
 from planner.linear.clock import Deadline
+from planner.linear.generation import generated_bound
 from planner.linear.model import Model
 from planner.linear.ranges import Ranges
 from planner.linear.rows import Rows
@@ -25,12 +26,9 @@ _WHOLE: Final = 4000
 """Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
 and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
 
-_SURE: Final = 2.0
-"""Times what a program is expected to take, the square of the one before it: so much is left."""
-
 _ROOT: Final = 5.0
 """Times what the linear program took: with whole numbers HiGHS needs more than that for its first
-cuts."""
+cuts, and journeys for their first prices."""
 
 _WHOLE_S: Final = 60.0
 _GAP: Final = 0.0005
@@ -75,21 +73,23 @@ def money_bound(
 def _blocks(
     snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, deadline: Deadline
 ) -> float:
-    """Ever larger programs over classes and blocks; the last of them with whole numbers."""
+    """Ever larger programs over classes and blocks: then with whole numbers, or, where vehicles are
+    too many for a class each, by their journeys."""
     every = max(len(chosen.vehicles) * len(chosen.routes), FEW_PAIRS)
-    best, took_s, before = -math.inf, 0.0, every
+    best, took_s = -math.inf, 0.0
     model: tuple[Ranges, Rows] | None = None
     # The small program first: at 80 vehicles and more it is what ten seconds have time for.
-    for pairs in [*(p for p in (FEW_PAIRS, MANY_PAIRS) if p < every), every]:
-        if deadline.left_s <= _SURE * took_s * (pairs / before) ** 2:
-            break
-        began_s = deadline.left_s
-        columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
-        found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
-        took_s, before = began_s - deadline.left_s, pairs
-        best = best if found is None else max(best, found.objective)
+    for pairs in (FEW_PAIRS, MANY_PAIRS)[: 1 if every <= FEW_PAIRS else 2]:
+        if deadline.left_s > 0:
+            began_s = deadline.left_s
+            columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
+            found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
+            took_s = began_s - deadline.left_s
+            best = best if found is None else max(best, found.objective)
     if model is None or deadline.left_s <= _ROOT * took_s:
         return best
+    if every > MANY_PAIRS:
+        return max(best, generated_bound(snapshot, line, chosen, at, deadline))
     columns, rows = model
     time_s = min(_SPARED * deadline.left_s, _WHOLE_S)
     whole = solve_milp(columns, rows, np.array(columns.cost), time_s=time_s, gap=_GAP)

@@ -90,9 +90,9 @@ def test_no_algorithm_finds_a_plan_below_it(seed: int, mode: str) -> None:
 def test_a_program_in_which_routes_take_too_much_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ways = blocks._Blocks._ways
+    ways = blocks.Blocks._ways
 
-    def thirsty(self: blocks._Blocks, members: list[object]) -> list[blocks._Way]:
+    def thirsty(self: blocks.Blocks, members: list[object]) -> list[blocks._Way]:
         found = ways(self, members)  # type: ignore[arg-type]
         return [
             blocks._Way(w.column, w.depart_s, w.return_s, 1.3 * w.energy_kwh, 1.3 * w.need_kwh)
@@ -100,7 +100,7 @@ def test_a_program_in_which_routes_take_too_much_is_caught(
         ]
 
     assert not broken()
-    monkeypatch.setattr(blocks._Blocks, "_ways", thirsty)
+    monkeypatch.setattr(blocks.Blocks, "_ways", thirsty)
     assert broken()
 
 
