@@ -92,13 +92,18 @@ class Blocks:
         for route in self._chosen.routes:
             own = self._by_route.get(route.id, [])
             served += [(c, route.priority) for c in own]
-            self._rows.add([(c, 1.0) for c in own], upper=1.0)
+            self._rows.add([(c, 1.0) for c in own], upper=1.0, name=("driven", route.id))
         self._tiers(served, self._short, _WAIVED * (1 + abs(self._at.money)))
         self._supply()
         return self._columns, self._rows
 
     def _supply(self) -> None:
         """What connectors, circuits and the site give to all that is charged."""
+        for b, charged in enumerate(self._charged):
+            for load, terms in charged.items():
+                drawn = self._columns.add(math.inf)
+                self._rows.add([*terms, (drawn, -1.0)], upper=0.0, name=("drawn", load, b))
+                charged[load] = [(drawn, 1.0)]
         outlets = Outlets(self._snapshot, self._line, self._charged[0])
         for steps, charged in zip(self._blocks(), self._charged, strict=True):
             outlets.give(charged, steps, self._columns, self._rows)
@@ -204,9 +209,10 @@ class Blocks:
         column = self._columns.add(math.inf, cost=waived)
         rounding_kwh = ALLOWED + MISSING_KWH * len(self._chosen.vehicles)
         most_kwh = self._at.shortfall_kwh + rounding_kwh
+        least = every - self._at.unserved - _EXACT
         return (
-            self._rows.add([*served, (column, 1.0)], lower=every - self._at.unserved - _EXACT),
-            self._rows.add([*short, (column, -1.0)], upper=most_kwh),
+            self._rows.add([*served, (column, 1.0)], lower=least, name="served"),
+            self._rows.add([*short, (column, -1.0)], upper=most_kwh, name="lacking"),
             column,
         )
 

@@ -12,7 +12,7 @@ from planner.drafts.choices import Choices, choices
 from planner.drafts.timeline import Timeline, timeline
 from planner.linear.blocks import FEW_PAIRS, MANY_PAIRS, blocks_model, most_kw
 from planner.linear.clock import Deadline
-from planner.linear.generation import generated_bound
+from planner.linear.generation import Prices, generated_bound, named_prices
 from planner.linear.model import Model
 from planner.linear.ranges import Ranges
 from planner.linear.rows import Rows
@@ -78,6 +78,7 @@ def _blocks(
     every = max(len(chosen.vehicles) * len(chosen.routes), FEW_PAIRS)
     best, took_s = -math.inf, 0.0
     model: tuple[Ranges, Rows] | None = None
+    prices: Prices = {}
     # The small program first: at 80 vehicles and more it is what ten seconds have time for.
     for pairs in (FEW_PAIRS, MANY_PAIRS)[: 1 if every <= FEW_PAIRS else 2]:
         if deadline.left_s > 0:
@@ -85,11 +86,12 @@ def _blocks(
             columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
             found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
             took_s = began_s - deadline.left_s
-            best = best if found is None else max(best, found.objective)
+            if found is not None:
+                best, prices = max(best, found.objective), named_prices(rows, found)
     if model is None or deadline.left_s <= _ROOT * took_s:
         return best
     if every > MANY_PAIRS:
-        return max(best, generated_bound(snapshot, line, chosen, at, deadline))
+        return max(best, generated_bound(snapshot, line, chosen, at, prices, deadline))
     columns, rows = model
     time_s = min(_SPARED * deadline.left_s, _WHOLE_S)
     whole = solve_milp(columns, rows, np.array(columns.cost), time_s=time_s, gap=_GAP)

@@ -10,7 +10,7 @@ and sooner than a class for each: a vehicle's journey is whole, and its energy i
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from planner.linear.blocks import Blocks, most_kw
 from planner.linear.clock import Deadline
 from planner.linear.journeys import Journey, Journeys
 from planner.linear.outlets import Load, load_of
+from planner.linear.rows import Rows
 from planner.linear.solver import LinearAnswer, solve_lp
 from planner.plan import Objective
 from planner.snapshot import Snapshot, Vehicle
@@ -31,26 +32,41 @@ _DEARER: Final = 4.0
 wanted in the end: prices are of its order until journeys serve all. With half of all the money 100
 vehicles and 98 routes take a third longer."""
 
-_OLD: Final = 0.3
+_OLD: Final = 0.7
 """The share of the best bound's prices: 100 vehicles and 98 routes take 54 rounds."""
 
 _GAP: Final = 5e-4
 _EXACT: Final = 1e-6
 
+Prices = Mapping[Hashable, float]
+
 
 def generated_bound(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, deadline: Deadline
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    at: Objective,
+    first: Prices,
+    deadline: Deadline,
 ) -> float:
-    """The best bound that time allows; `-inf` where there is none."""
+    """The best bound that time allows; `-inf` where there is none. `first`: the prices that it sets
+    out from, by the names of the rows in `blocks`; those that are missing are 0."""
     try:
-        master = _Master(snapshot, line, chosen, at)
+        master = _Master(snapshot, line, chosen, at, first)
     except ValueError:
         return -math.inf
     return master.bound(deadline)
 
 
+def named_prices(rows: Rows, found: LinearAnswer) -> Prices:
+    """Those of the rows that have names."""
+    return {name: float(found.prices[numbers[0]]) for name, numbers in rows.named.items()}
+
+
 class _Master(Blocks):
-    def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective) -> None:
+    def __init__(
+        self, snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, first: Prices
+    ) -> None:
         super().__init__(snapshot, line, chosen, at)
         routes = [chosen.options[r.id] for r in chosen.routes]
         kinds: dict[Hashable, list[Vehicle]] = {}
@@ -65,32 +81,62 @@ class _Master(Blocks):
         self._block = np.repeat(
             np.arange(len(self._first)), [len(range(line.steps)[b]) for b in self._blocks()]
         )
-        drawn = [(load, b) for load, _ in self._kinds for b in range(len(self._first))]
-        columns = {key: self._columns.add(math.inf) for key in drawn}
-        for (load, b), column in columns.items():
-            self._charged[b][load] = [(column, 1.0)]
+        for load, _ in self._kinds:
+            for charged in self._charged:
+                charged[load] = []
         self._supply()
-        self._drawn = {key: self._rows.add([(c, 1.0)], lower=0.0) for key, c in columns.items()}
+        self._drawn = {
+            (load, b): self._rows.named["drawn", load, b][0]
+            for load, _ in self._kinds
+            for b in range(len(self._first))
+        }
+        energy = {
+            row: min(0.0, first.get(("drawn", *key), 0.0)) for key, row in self._drawn.items()
+        }
+        self._dual = self._supplied(energy)
         self._driven = [self._rows.add([], upper=1.0) for _ in chosen.routes]
         number = max(len(chosen.routes), len(chosen.vehicles))
-        cost = _WAIVED * (1 + abs(at.money)) / number
+        served, lacking = max(0.0, first.get("served", 0.0)), min(0.0, first.get("lacking", 0.0))
+        cost = max(_WAIVED * (1 + abs(at.money)) / number, _DEARER * (served - lacking))
         self._served, self._lacking, self._waived = self._tiers([], [], cost)
         self._one = [
             [self._rows.add([], lower=1.0, upper=1.0) for _ in range(len(own))]
             for _, own in self._kinds
         ]
         self._known: set[Hashable] = set()
+        self._start = np.zeros(len(self._rows.lower))
+        self._start[list(energy)] = list(energy.values())
+        for row, route in zip(self._driven, chosen.routes, strict=True):
+            self._start[row] = min(0.0, first.get(("driven", route.id), 0.0))
+        self._start[self._served], self._start[self._lacking] = served, lacking
+        self._dual += float(self._start[self._driven].sum())
+        self._dual += served * self._rows.lower[self._served]
+        self._dual += lacking * self._rows.upper[self._lacking]
+
+    def _supplied(self, prices: Mapping[int, float]) -> float:
+        """What the rows so far cost at least, those of what is drawn priced instead of kept."""
+        cost = np.array(self._columns.cost)
+        row, column, value = self._rows.matrix()
+        free = Rows()
+        free.extend(row, column, value)
+        free.lower, free.upper = list(self._rows.lower), list(self._rows.upper)
+        for number, price in prices.items():
+            own = row == number
+            cost[column[own]] -= price * value[own]
+            free.lower[number], free.upper[number] = -math.inf, math.inf
+        found = solve_lp(self._columns, free, cost, time_s=math.inf)
+        return -math.inf if found is None else found.objective
 
     def bound(self, deadline: Deadline) -> float:
-        best, dual = -math.inf, 0.0
-        old: Floats | None = None
         # Where nothing has a price, every vehicle has a journey: to stay.
         self._ask(np.zeros(len(self._rows.lower)))
+        old: Floats = self._start
+        dual = self._dual
+        best, share = dual + self._ask(old), _OLD
         while (found := self._solve(deadline)) is not None:
             new = found.prices
             free = found.objective - sum(float(new[rows].sum()) for rows in self._one)
-            share = 0.0 if old is None else _OLD
-            prices = new if old is None else share * old + (1 - share) * new
+            prices = share * old + (1 - share) * new
             total, known = share * dual + (1 - share) * free, len(self._known)
             low = total + self._ask(prices)
             stale = len(self._known) == known
@@ -100,8 +146,7 @@ class _Master(Blocks):
                 if found.x[self._waived] <= _EXACT:
                     break
                 self._columns.cost[self._waived] *= _DEARER
-            elif stale:
-                old = None
+            share = 0.0 if stale else _OLD
         return best
 
     def _solve(self, deadline: Deadline) -> LinearAnswer | None:
@@ -116,7 +161,7 @@ class _Master(Blocks):
         short_price = -float(prices[self._lacking])
         cost = 0.0
         for (load, own), one in zip(self._kinds, self._one, strict=True):
-            by_block = prices[[self._drawn[load, b] for b in range(len(self._first))]]
+            by_block = -prices[[self._drawn[load, b] for b in range(len(self._first))]]
             cost += float(own.best(by_block[self._block], rewards, short_price).sum())
             for i, row in enumerate(one):
                 self._add(load, row, own.journey(i))
@@ -134,6 +179,6 @@ class _Master(Blocks):
             self._rows.extend(np.array(self._driven)[which], column, 1.0)
             self._rows.extend(self._served, column, float(self._priority[which].sum()))
         for step, kwh in journey.drawn_kwh.items():
-            self._rows.extend(self._drawn[load, int(self._block[step])], column, -kwh)
+            self._rows.extend(self._drawn[load, int(self._block[step])], column, kwh)
         if journey.short_kwh > 0:
             self._rows.extend(self._lacking, column, journey.short_kwh)
