@@ -26,6 +26,9 @@ _WHOLE: Final = 4000
 """Powers and drives of the whole model up to which its relaxation is worth trying: at 20 vehicles
 and 30 routes (10,000) it takes 18 s, and the small program's bound, after 0.4 s, is higher."""
 
+_SURE: Final = 2.0
+"""Times what a program is expected to take, by the square of its pairs: so much is left."""
+
 _ROOT: Final = 5.0
 """Times what the linear program took: with whole numbers HiGHS needs more than that for its first
 cuts, and journeys for their first prices."""
@@ -73,21 +76,22 @@ def money_bound(
 def _blocks(
     snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, deadline: Deadline
 ) -> float:
-    """Ever larger programs over classes and blocks: then with whole numbers, or, where vehicles are
-    too many for a class each, by their journeys."""
+    """Ever larger programs over classes and blocks; then with whole numbers, or, where vehicles are
+    too many for these, by their journeys."""
     every = max(len(chosen.vehicles) * len(chosen.routes), FEW_PAIRS)
-    best, took_s = -math.inf, 0.0
+    best, took_s, before = -math.inf, 0.0, every
     model: tuple[Ranges, Rows] | None = None
     prices: Prices = {}
     # The small program first: at 80 vehicles and more it is what ten seconds have time for.
-    for pairs in (FEW_PAIRS, MANY_PAIRS)[: 1 if every <= FEW_PAIRS else 2]:
-        if deadline.left_s > 0:
-            began_s = deadline.left_s
-            columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
-            found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
-            took_s = began_s - deadline.left_s
-            if found is not None:
-                best, prices = max(best, found.objective), named_prices(rows, found)
+    for pairs in [*(p for p in (FEW_PAIRS, MANY_PAIRS) if p < every), every]:
+        if deadline.left_s <= _SURE * took_s * (pairs / before) ** 2:
+            break
+        began_s = deadline.left_s
+        columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
+        found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
+        took_s, before = began_s - deadline.left_s, pairs
+        if found is not None:
+            best, prices = max(best, found.objective), named_prices(rows, found)
     if model is None or deadline.left_s <= _ROOT * took_s:
         return best
     if every > MANY_PAIRS:
