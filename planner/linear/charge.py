@@ -94,7 +94,7 @@ def charge(
     max_gap: float = 0.001,
     fairly: bool = False,
     stretched: bool = True,
-    thorough: bool = True,
+    enough: float = 0.0,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
@@ -102,11 +102,12 @@ def charge(
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
     the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
     until the next one begins at its connector; else it has the connector as long as it is there.
-    Unless `thorough`, the first charging that breaks no law is enough.
+    The first charging found that is above the least shortfall and the least money by no more than
+    the share `enough` will do, even if it is not exact.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
     model = Model(scope)
-    charging = _Charging(model, draft, deadline, max_gap, fairly=fairly, thorough=thorough)
+    charging = _Charging(model, draft, deadline, max_gap, fairly=fairly, enough=enough)
     return charging.run()
 
 
@@ -122,10 +123,10 @@ class _Charging:
         max_gap: float,
         *,
         fairly: bool,
-        thorough: bool,
+        enough: float,
     ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
-        self._thorough = thorough
+        self._enough = enough
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
@@ -144,9 +145,8 @@ class _Charging:
         if first is None:
             return None
         found, widened = self._rounded(first, first, narrow=1)
-        if found is not None and (found.exact or not self._thorough):
-            return found
-        if not (self._outweighs or widened):
+        will_do = found is not None and self._will_do(first, found)
+        if will_do or not (self._outweighs or widened):
             return found
         start = first
         if self._outweighs:
@@ -160,19 +160,25 @@ class _Charging:
         self, first: LinearAnswer, start: LinearAnswer, *, narrow: int
     ) -> tuple[Charged | None, bool]:
         """The best that rounds make of `start`, beside the optimum `first`; and whether one of them
-        was wide. Energy is given up as long as there is nothing else."""
+        was wide. Where some must be short, energy is given up as long as there is nothing else."""
         columns, prices = self._model.columns, self._prices(first)
         rounding = Rounding(columns, self._rounded_again, dict(self._bounds), narrow=narrow)
         answer: LinearAnswer | None = start
+        scarce = self._share is None and float(self._short @ first.x) > ALLOWED
         best = list[Charged]()
         while answer is not None:
-            made = mended(columns, answer.x, prices.import_per_kwh, giving=not best)
+            made = mended(columns, answer.x, prices.import_per_kwh, giving=scarce and not best)
             if made.draft is not None:
                 best.append(self._charged(first, made.x, made.draft, prices))
-                if best[-1].exact or not self._thorough:
+                if self._will_do(first, best[-1]):
                     break
             answer = rounding.again(set(made.dear), answer.x) if made.dear else None
         return min(best, key=_tiers, default=None), rounding.widened
+
+    def _will_do(self, first: LinearAnswer, found: Charged) -> bool:
+        least_kwh, least = float(self._short @ first.x), float(self._money @ first.x)
+        near = found.shortfall_kwh <= least_kwh * (1 + self._enough) + ALLOWED
+        return found.exact or (near and found.money <= least + self._enough * abs(least))
 
     def _weighed(self, per_kwh: float) -> Floats:
         """Money, with as little of taste as may cost it nothing, and `per_kwh` of shortfall."""
