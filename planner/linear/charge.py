@@ -6,11 +6,10 @@ it costs less than `ALLOWED` of money: so neither needs a program of its own. Wh
 shortfall, more than what a kWh mostly could save is weight enough; where that fails, or no weight
 is, a row holds the least shortfall.
 
-Means below a connector's minimum power are drawn as bursts. Where these break a limit, or lie above
-the charge curve, energy moves within visits (`repair`) and vehicles take turns within a step
-(`turns`), first where that costs nothing. What is left is rounded: each mean is held at the minimum
-or above, or at nothing, and the program is solved again. `Charged.exact` says whether all that cost
-a tier more than it may; mixed-integer programming can then decide what is best.
+Means below a connector's minimum power are drawn as bursts, which are made lawful where that costs
+nothing (`lawful`). What is left is rounded: each mean is held at the minimum or above, or at
+nothing, and the program is solved again (`rounding`). `Charged.exact` says whether all that cost a
+tier more than it may; mixed-integer programming can then decide what is best.
 """
 
 from __future__ import annotations
