@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, pairwise
 
@@ -212,7 +213,7 @@ def _stays(
                 connector=visit.socket[1],
                 start=line.instant(start_s),
                 end=line.instant(visit.charges[-1].end_s),
-                energy_kwh=sum(c.kwh for c in visit.charges),
+                energy_kwh=sum(kw * (until_s - at_s) / 3600 for at_s, until_s, kw in visit.charges),
                 periods=_periods(line, visit),
                 why=reason(visit),
             )
@@ -222,13 +223,15 @@ def _stays(
 
 def _periods(line: Timeline, visit: Visit) -> tuple[Period, ...]:
     """Charges of one power in a row are one period."""
-    merged: list[list[float]] = []
-    for start_s, end_s, kw in visit.charges:
-        if merged and merged[-1][1] == start_s and merged[-1][2] == kw:
-            merged[-1][1] = end_s
-        else:
-            merged.append([start_s, end_s, kw])
-    return tuple(Period(start=line.instant(a), end=line.instant(b), kw=kw) for a, b, kw in merged)
+    found: list[Period] = []
+    begin_s, until_s, power_kw = visit.charges[0]
+    for start_s, end_s, kw in (*visit.charges[1:], (math.nan, 0.0, 0.0)):
+        if start_s != until_s or kw != power_kw:
+            start, end = line.instant(begin_s), line.instant(until_s)
+            found.append(Period(start=start, end=end, kw=power_kw))
+            begin_s, power_kw = start_s, kw
+        until_s = end_s
+    return tuple(found)
 
 
 def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:

@@ -67,24 +67,6 @@ _MOST_PER_KWH: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What one kWh more costs at the margin, by step; where a kWh is short it costs far more than
-    any price.
-
-    `import_per_kwh` counts the energy, the peak, pv and the battery; `limit_per_kwh[i]` is what the
-    limit at position `i` of `Timeline.limits` adds where it binds.
-    """
-
-    import_per_kwh: Floats
-    limit_per_kwh: Floats
-
-    def below(self, limits: tuple[int, ...]) -> Floats:
-        """The price at a connector below `limits`."""
-        found: Floats = self.import_per_kwh + self.limit_per_kwh[list(limits)].sum(axis=0)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
     """`exact`: no other charging for these drives and connectors is better by more than law 10
     allows and `max_gap`."""
@@ -93,7 +75,6 @@ class Charged:
     shortfall_kwh: float
     money: float
     exact: bool
-    prices: Prices
 
 
 def charge(
@@ -190,19 +171,19 @@ class _Charging:
 
     def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
         """What `x` charges where that can be made lawful, and where it could not without cost."""
-        columns, prices = self._model.columns, self._prices(first)
+        columns = self._model.columns
         scope, dear = columns.scope, set[Place]()
         for _ in range(2):
             steps = {scope.parts[name][k].step for name, _, k in dear}
             if any(group.min_kw > 0 for group in scope.groups):
-                x = repaired(columns, x, prices.import_per_kwh, steps)
+                x = repaired(columns, x, self._import_prices(first), steps)
             draft = extract(columns, x)
             if draft is None:
                 return None, set()
             draft = in_turn(scope, draft)
             places = unlawful(scope, draft)
             if not places:
-                return self._charged(first, x, draft, prices), dear
+                return self._charged(first, x, draft), dear
             dear = dear or places
         return None, dear
 
@@ -266,7 +247,7 @@ class _Charging:
         self._bounds = before
         return None
 
-    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
         cost = cost_of(snapshot, line, draft, site_import(draft, line))
         short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
@@ -277,21 +258,12 @@ class _Charging:
             shortfall_kwh=short,
             money=money,
             exact=short <= least[0] + ALLOWED and not dearer,
-            prices=prices,
         )
 
-    def _prices(self, answer: LinearAnswer) -> Prices:
-        rows, line = self._model.rows, self._model.columns.scope.line
-        per_kwh = (answer.prices / (self._scale * line.step_h)).tolist()
-        imported = np.zeros(line.steps)
-        limits = np.zeros((len(line.limits), line.steps))
-        for name, found in rows.named.items():
-            match name:
-                case ("balance", int(step)):
-                    imported[step] = sum(per_kwh[row] for row in found)
-                case ("limit", int(i), int(step)):
-                    limits[i, step] = -sum(per_kwh[row] for row in found)
-        return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+    def _import_prices(self, answer: LinearAnswer) -> Floats:
+        """What a kWh more costs at the margin by step: with the peak, pv and the battery."""
+        prices: Floats = answer.prices[self._model.rows.named["balance"]]
+        return prices / (self._scale * self._model.columns.scope.line.step_h)
 
 
 def _tiers(found: Charged) -> tuple[int, float]:

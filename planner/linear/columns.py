@@ -12,10 +12,10 @@ stored[t] · peak[0] · soft[rule, ...] a penalty · out[v] drives anything.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class Columns:
         self.most_kwh: dict[str, Sequence[float]] = {}
         self.levels: dict[str, list[int]] = {}
         self._blocks: dict[str, dict[Any, int]] = {}
+        self._powers: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        """By vehicle the groups and the parts of its powers."""
 
     def add(
         self, block: str, key: Hashable, lower: float, upper: float, *, integral: bool = False
@@ -82,6 +84,19 @@ class Columns:
         self.upper += upper
         self.integral += [False] * number
 
+    def extend_powers(
+        self,
+        vehicle: str,
+        groups: NDArray[np.int64],
+        parts: NDArray[np.int64],
+        upper_kw: Floats,
+    ) -> list[Place]:
+        """Adds all powers of a vehicle, which has some, by its parts; returns their keys."""
+        places = list(zip(repeat(vehicle), groups.tolist(), parts.tolist(), strict=False))
+        self.extend("kw", places, upper_kw.tolist())
+        self._powers[vehicle] = groups, parts
+        return places
+
     def numbers(self, block: str) -> NDArray[np.int64]:
         """The block's columns in the order they were added."""
         return np.fromiter(self[block].values(), np.int64, len(self[block]))
@@ -96,25 +111,25 @@ class Columns:
     @cached_property
     def powers(self) -> Powers:
         """To be asked for when all powers are declared; a vehicle's own follow each other."""
-        places = list(self["kw"])
-        names, groups, parts = zip(*places, strict=True) if places else ((), (), ())
-        part = np.array(parts, dtype=np.int64)
-        spans, first = dict[str, slice](), 0
-        for name, number in Counter(names).items():
-            spans[name] = slice(first, first + number)
-            first += number
-        own = [(self.scope.parts[name], part[span]) for name, span in spans.items()]
+        spans, end = dict[str, slice](), 0
+        for name, (_, own_parts) in self._powers.items():
+            spans[name] = slice(end, end + len(own_parts))
+            end += len(own_parts)
+        none = np.zeros(0, dtype=np.int64)
+        group = np.concatenate([none, *(groups for groups, _ in self._powers.values())])
+        part = np.concatenate([none, *(parts for _, parts in self._powers.values())])
+        own = [(self.scope.parts[name], parts) for name, (_, parts) in self._powers.items()]
         start_s = np.concatenate([np.zeros(0), *(parts.start_s[k] for parts, k in own)])
         end_s = np.concatenate([np.zeros(0), *(parts.end_s[k] for parts, k in own)])
-        steps = [np.zeros(0, dtype=np.int64), *(parts.step[k] for parts, k in own)]
+        steps = [none, *(parts.step[k] for parts, k in own)]
         begins = np.diff(part, prepend=-1) != 0
         begins[[span.start for span in spans.values()]] = True
         return Powers(
-            places=places,
+            places=list(self["kw"]),
             column=self.numbers("kw"),
             part=part,
             begins=begins,
-            group=np.array(groups, dtype=np.int64),
+            group=group,
             step=np.concatenate(steps),
             start_s=start_s,
             end_s=end_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import numpy as np
 
@@ -68,15 +69,21 @@ def _last_need(scope: Scope, name: str) -> float:
 
 def _power(columns: Columns, name: str) -> None:
     scope = columns.scope
-    step = scope.parts[name].step
-    places = [(name, g, k) for k, groups in enumerate(scope.where[name]) for g in groups]
-    most_kw = {g: scope.most_by_step_kw(name, g)[step].tolist() for g in scope.groups_held(name)}
-    columns.extend("kw", places, [most_kw[g][k] for _, g, k in places])
+    where = scope.where[name]
+    number = np.fromiter(map(len, where), np.int64, len(where))
+    group = np.fromiter(chain.from_iterable(where), np.int64, number.sum())
+    if not len(group):
+        return
+    part = np.repeat(np.arange(len(where)), number)
+    most_kw, step = np.zeros(len(part)), scope.parts[name].step[part]
+    for g in scope.groups_held(name):
+        most_kw = np.where(group == g, scope.most_by_step_kw(name, g)[step], most_kw)
+    places = columns.extend_powers(name, group, part, most_kw)
     for place in places if scope.stepped or scope.steady else ():
         if place in scope.stepped or place in scope.steady:
             columns.add("on", place, 0.0, 1.0, integral=True)
             columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
-    kept_kw = {g: scope.groups[g].fallback_kw for g in most_kw}
+    kept_kw = {g: scope.groups[g].fallback_kw for g in scope.groups_held(name)}
     for place in places if any(kept_kw.values()) else ():
         if fallback_kw := kept_kw[place[1]]:
             most = columns.upper[columns["kw"][place]]
