@@ -67,6 +67,7 @@ def finish(
         status=status,
         bound_money=bound_money,
         traces=said.traces,
+        loads_kw=said.loads_kw,
         unserved_reason=said.unserved,
         stay_reason=said.stay,
     )

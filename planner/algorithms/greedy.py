@@ -44,6 +44,8 @@ def greedy(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Pl
         algorithm="greedy",
         seed=seed,
         status="feasible",
+        traces=words.traces,
+        loads_kw=words.loads_kw,
         unserved_reason=words.unserved,
         stay_reason=words.stay,
     )

@@ -85,10 +85,10 @@ def _taken(columns: Columns, rows: Rows) -> NDArray[np.int64]:
 
 def _drawn(columns: Columns) -> NDArray[np.int64]:
     """The columns of the highest power in each part: of the burst where the model has one."""
-    burst, kw = columns["burst"], columns["kw"]
+    burst = columns["burst"]
     if not burst:
         return columns.powers.column
-    return np.array([burst.get(place, c) for place, c in kw.items()], dtype=np.int64)
+    return np.array([burst.get(place, c) for place, c in columns["kw"].items()], dtype=np.int64)
 
 
 def _most_kw(columns: Columns, below: NDArray[np.bool_]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
 import numpy as np
@@ -46,11 +46,12 @@ def assemble(
     status: Status,
     bound_money: float | None = None,
     traces: Mapping[str, Trace] | None = None,
+    loads_kw: Sequence[Floats] | None = None,
     unserved_reason: Reason,
     stay_reason: Callable[[Visit], str],
 ) -> Plan:
     """The plan that `draft` means. `bound_money` is clipped to the plan's own money; `traces` are
-    what `follow` finds, if that is known."""
+    what `follow` finds, and `loads_kw` what `load_kw` does for each limit, if that is known."""
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     traces = follow(chosen, draft, line) if traces is None else traces
     shortfalls = _shortfalls(chosen, draft, traces, line)
@@ -74,7 +75,7 @@ def assemble(
         objective=reached,
         cost=cost,
         bound=None if bound_money is None else bound_of(reached.money, bound_money),
-        binding=tuple(_bindings(line, draft)),
+        binding=tuple(_bindings(line, loads_of(line, draft) if loads_kw is None else loads_kw)),
         notes=tuple(notes(snapshot, driven)),
     )
 
@@ -277,16 +278,20 @@ def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
 SITE = "site"
 
 
-def full_steps(limit: Limit, draft: Draft, line: Timeline) -> Floats:
-    """1 where charging takes all that the limit leaves, else 0."""
-    kw = load_kw(limit, draft, line)
+def loads_of(line: Timeline, draft: Draft) -> list[Floats]:
+    """`load_kw` of each limit."""
+    return [load_kw(limit, draft, line) for limit in line.limits]
+
+
+def full_steps(limit: Limit, kw: Floats) -> Floats:
+    """1 where charging, with `load_kw` of `kw`, takes all that the limit leaves, else 0."""
     return np.where((kw > 1e-6) & (kw >= limit.room_kw - 0.01), 1.0, 0.0)
 
 
-def _bindings(line: Timeline, draft: Draft) -> Iterable[Binding]:
-    for limit in line.limits:
+def _bindings(line: Timeline, loads_kw: Sequence[Floats]) -> Iterable[Binding]:
+    for limit, kw in zip(line.limits, loads_kw, strict=True):
         name = "site import limit" if limit.name == SITE else limit.name
-        for a, b, full in _merged(line, full_steps(limit, draft, line)):
+        for a, b, full in _merged(line, full_steps(limit, kw)):
             if full:
                 yield Binding(limit=name, start=line.instant(a), end=line.instant(b))
         yield from _broken(line, name, limit.room_kw)

@@ -70,24 +70,25 @@ def _last_need(scope: Scope, name: str) -> float:
 def _power(columns: Columns, name: str) -> None:
     scope = columns.scope
     where = scope.where[name]
-    number = np.fromiter(map(len, where), np.int64, len(where))
-    group = np.fromiter(chain.from_iterable(where), np.int64, number.sum())
+    group = np.fromiter(chain.from_iterable(where), np.int64)
     if not len(group):
         return
-    part = np.repeat(np.arange(len(where)), number)
+    part = np.repeat(np.arange(len(where)), list(map(len, where)))
     most_kw, step = np.zeros(len(part)), scope.parts[name].step[part]
     for g in scope.groups_held(name):
         most_kw = np.where(group == g, scope.most_by_step_kw(name, g)[step], most_kw)
-    places = columns.extend_powers(name, group, part, most_kw)
-    for place in places if scope.stepped or scope.steady else ():
-        if place in scope.stepped or place in scope.steady:
-            columns.add("on", place, 0.0, 1.0, integral=True)
-            columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
+    columns.extend(name, group, part, most_kw)
     kept_kw = {g: scope.groups[g].fallback_kw for g in scope.groups_held(name)}
-    for place in places if any(kept_kw.values()) else ():
-        if fallback_kw := kept_kw[place[1]]:
-            most = columns.upper[columns["kw"][place]]
-            columns.add("beyond", place, 0.0, max(0.0, most - fallback_kw))
+    if not (scope.stepped or scope.steady or any(kept_kw.values())):
+        return
+    powers = list(zip(group.tolist(), part.tolist(), most_kw.tolist(), strict=True))
+    for g, k, most in powers:
+        if (name, g, k) in scope.stepped or (name, g, k) in scope.steady:
+            columns.add("on", (name, g, k), 0.0, 1.0, integral=True)
+            columns.add("burst", (name, g, k), 0.0, most)
+    for g, k, most in powers:
+        if fallback_kw := kept_kw[g]:
+            columns.add("beyond", (name, g, k), 0.0, max(0.0, most - fallback_kw))
 
 
 def _holds(columns: Columns, name: str) -> None:
