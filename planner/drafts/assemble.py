@@ -152,6 +152,11 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
     """The mean import of each step; pv is curtailed instant by instant (law 7)."""
     start_s, end_s, kw = _charges(draft.visits)
     own, every = line.steps_at(start_s), np.arange(line.steps)
+    battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
+    steady_kw = line.fixed_import_kw + battery_kw
+    if not line.pv_kw.any():
+        charged_kws = np.bincount(own, kw * (end_s - start_s), minlength=line.steps)
+        return steady_kw + charged_kws / line.step_s
     step = np.concatenate((every, own, own))
     at_s = np.concatenate((every * line.step_s, start_s, end_s))
     change = np.concatenate((np.zeros(line.steps), kw, -kw))
@@ -161,8 +166,7 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
     drawn_kw -= (drawn_kw - change)[first][step]
     then_s = np.append(at_s[1:], 0.0)
     then_s[np.append(first[1:], len(step)) - 1] = (every + 1) * line.step_s
-    battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
-    load_kw = (line.fixed_import_kw + battery_kw)[step] + drawn_kw
+    load_kw = steady_kw[step] + drawn_kw
     used_kw = np.maximum(load_kw - line.pv_kw[step], np.minimum(load_kw, line.floor_kw[step]))
     return np.bincount(step, (then_s - at_s) * used_kw, minlength=line.steps) / line.step_s
 
