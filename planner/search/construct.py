@@ -47,7 +47,7 @@ def constructed(
     asks: only routes and connectors count."""
     deadline = deadline or Deadline.after(math.inf)
     if instance.stays:
-        state = kept(instance)
+        state = kept(instance, deadline)
         if is_kept(state):
             return state
     state = _given(instance, deadline) if instance.chosen.given else _allocated(instance, deadline)
