@@ -165,7 +165,7 @@ def test_one_late_vehicle_leaves_the_others_as_they_were() -> None:
 
 
 def test_a_route_that_made_way_for_one_that_had_lost_its_vehicle_finds_another() -> None:
-    """Energy is scarce here, and 20 minutes cost a vehicle its route. That one finds a place, at the
+    """Energy is scarce here, and 20 minutes cost a vehicle its route. That one finds a place at the
     cost of another route, which is looked after too."""
     snapshot = families.depot("more-routes-than-energy", 12, 20, 4)
     plan = planned(snapshot, 200)
