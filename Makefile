@@ -5,10 +5,11 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 BENCH_STAMP := .venv-bench/.made-from-lock
+SBOM ?= dist/depotd.cdx.json
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test soak lint types faults fuzz socket-fuzz power-cuts kills daemon-kills dead-peers guesses lag storm env bench lock clean
+.PHONY: help demo test soak lint types faults fuzz socket-fuzz power-cuts kills daemon-kills dead-peers guesses lag storm leaks sbom audit env bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,10 +18,12 @@ help:
 	@echo "make soak    the daemon under every fault in virtual time: a night (SITE_HOURS=, SEED=)"
 	@echo "make faults  the table of docs/reliability.md anew, from the tests"
 	@echo "make fuzz    hostile frames by the million (ARGS=\"--frames N --seed S\")"
-	@echo "make socket-fuzz, power-cuts, kills, daemon-kills, dead-peers, guesses, lag, storm"
+	@echo "make socket-fuzz, power-cuts, kills, daemon-kills, dead-peers, guesses, lag, storm, leaks"
 	@echo "             what else takes minutes to try (ARGS=... for options)"
 	@echo "make env     the environment alone, in .venv"
 	@echo "make bench   figures beside other planners, in .venv-bench (ARGS=\"tiers --help\")"
+	@echo "make sbom    the bill of materials, $(SBOM), in CycloneDX"
+	@echo "make audit   known flaws of what is locked, looked up at osv.dev"
 	@echo "make lock    uv.lock anew, after a change of dependencies in pyproject.toml"
 	@echo "make clean   remove what was made"
 
@@ -74,6 +77,9 @@ lag: env
 storm: env
 	$(BIN)/python -m tests.trials.storm $(ARGS)
 
+leaks: env
+	$(BIN)/python -m tests.trials.leaks $(ARGS)
+
 types: env
 	$(BIN)/mypy
 
@@ -107,6 +113,15 @@ $(UV):
 	    $(PYTHON) -m pip install --quiet --target .tools/uv "$(UV_REQUIREMENT)" || \
 	        { cat .tools/venv.log; echo "$(PYTHON): has neither venv nor pip" >&2; exit 1; }; \
 	fi
+
+# Of what is installed, each package with the hashes that uv.lock pins.
+sbom: | $(UV)
+	@mkdir -p $(dir $(SBOM))
+	$(UV) export --frozen --no-dev --all-extras --quiet --preview-features sbom-export \
+	    --format cyclonedx1.5 --output-file $(SBOM)
+
+audit: | $(UV)
+	$(UV) audit --frozen --no-dev --preview-features audit
 
 lock: | $(UV)
 	$(UV) lock

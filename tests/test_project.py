@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,9 +26,6 @@ def test_the_lock_is_made_from_these_dependencies() -> None:
     project = read("pyproject.toml")
     (locked,) = (p for p in read("uv.lock")["package"] if p["name"] == "depotd")
 
-    def name_of(requirement: str) -> str:
-        return requirement.split("[")[0].split(">")[0].split("<")[0].split("=")[0]
-
     extras = project["project"].get("optional-dependencies", {}).values()
     asked = [*project["project"]["dependencies"], *(r for extra in extras for r in extra)]
     wanted = {(name_of(r), requirement_range(r)) for r in asked}
@@ -35,6 +35,41 @@ def test_the_lock_is_made_from_these_dependencies() -> None:
     wanted = {(name_of(r), requirement_range(r)) for r in project["dependency-groups"]["dev"]}
     dev = locked["metadata"]["requires-dev"]["dev"]
     assert {(r["name"], ordered(r["specifier"])) for r in dev} == wanted
+
+
+@pytest.mark.fault(76)
+def test_the_bill_of_materials_tells_every_package_with_the_hashes_that_are_locked(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "depotd.cdx.json"
+    # Whoever runs the tests by make hands its own settings on.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    subprocess.run(["make", "-s", "sbom", f"SBOM={file}"], cwd=ROOT, env=environment, check=True)
+
+    told = {
+        (part["name"], part["version"]): {
+            digest["content"]
+            for reference in part["externalReferences"]
+            for digest in reference["hashes"]
+        }
+        for part in json.loads(file.read_text(encoding="utf-8"))["components"]
+    }
+    locked = {(p["name"], p["version"]): hashes(p) for p in read("uv.lock")["package"]}
+    project = read("pyproject.toml")["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    asked = {name_of(r) for r in [*project["dependencies"], *(r for x in extras for r in x)]}
+    assert asked <= {name for name, _ in told}
+    assert told == {key: locked[key] for key in told}
+    assert all(told.values())
+
+
+def hashes(package: dict[str, Any]) -> set[str]:
+    files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+    return {file["hash"].removeprefix("sha256:") for file in files}
+
+
+def name_of(requirement: str) -> str:
+    return requirement.split("[")[0].split(">")[0].split("<")[0].split("=")[0]
 
 
 def requirement_range(requirement: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.ocpp.model import Version
 from tests.simulation.soak.bugs import BUGS
-from tests.trials import daemon_kills, guesses, power_cuts, socket_fuzz, storm
+from tests.trials import daemon_kills, guesses, leaks, power_cuts, socket_fuzz, storm
 from tests.trials.frames import frames
 from tests.trials.fuzz import Trial
 from tests.trials.power_cuts import Disk
@@ -125,3 +125,22 @@ async def test_stations_that_come_back_all_at_once_are_all_back_and_leave_nothin
     first, last = result.held[0], result.held[-1]
     # The planner's process and a connection of the pages may come or go; 40 stations may not.
     assert abs(last.descriptors - first.descriptors) < 20
+
+
+@pytest.mark.fault(73)
+async def test_stations_that_charge_leave_and_come_back_for_long_are_noted_with_what_is_held(
+    tmp_path: Path,
+) -> None:
+    result = await leaks.run(tmp_path, 6.0, stations=4, reconnects=12, seed=SEED)
+    assert result.log_errors == 0
+    assert result.transactions >= 8
+    assert result.reconnects >= 4
+    assert len(result.held) > 60
+    assert all(held.mib > 10.0 and held.descriptors > 5 for held in result.held)
+
+
+def test_a_leak_is_seen_in_the_slope_of_the_second_half() -> None:
+    flat = [leaks.Held(60.0 * n, 100.0 - 5.0 / (n + 1), 20) for n in range(120)]
+    leaking = [leaks.Held(h.at_s, h.mib + 2.0 * h.at_s / 3600, 20) for h in flat]
+    assert leaks.slope_mib_per_h(flat) < leaks.WANTED_MIB_PER_H
+    assert leaks.slope_mib_per_h(leaking) > leaks.WANTED_MIB_PER_H
