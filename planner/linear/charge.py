@@ -54,24 +54,6 @@ _MOST_PER_KWH: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What one kWh more costs at the margin, by step; where a kWh is short it costs far more than
-    any price.
-
-    `import_per_kwh` counts the energy, the peak, pv and the battery; `limit_per_kwh[i]` is what the
-    limit at position `i` of `Timeline.limits` adds where it binds.
-    """
-
-    import_per_kwh: Floats
-    limit_per_kwh: Floats
-
-    def below(self, limits: tuple[int, ...]) -> Floats:
-        """The price at a connector below `limits`."""
-        found: Floats = self.import_per_kwh + self.limit_per_kwh[list(limits)].sum(axis=0)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
     """`exact`: no other charging for these drives and connectors is better by more than law 10
     allows and `max_gap`."""
@@ -80,7 +62,6 @@ class Charged:
     shortfall_kwh: float
     money: float
     exact: bool
-    prices: Prices
 
 
 def charge(
@@ -160,15 +141,15 @@ class _Charging:
     ) -> tuple[Charged | None, bool]:
         """The best that rounds make of `start`, beside the optimum `first`; and whether one of them
         was wide. Where some must be short, energy is given up as long as there is nothing else."""
-        columns, prices = self._model.columns, self._prices(first)
+        columns, price = self._model.columns, self._import_prices(first)
         rounding = Rounding(columns, self._rounded_again, dict(self._bounds), narrow=narrow)
         answer: LinearAnswer | None = start
         scarce = self._share is None and float(self._short @ first.x) > ALLOWED
         best = list[Charged]()
         while answer is not None:
-            made = mended(columns, answer.x, prices.import_per_kwh, giving=scarce and not best)
+            made = mended(columns, answer.x, price, giving=scarce and not best)
             if made.draft is not None:
-                best.append(self._charged(first, made.x, made.draft, prices))
+                best.append(self._charged(first, made.x, made.draft))
                 if self._will_do(first, best[-1]):
                     break
             answer = rounding.again(set(made.dear), answer.x) if made.dear else None
@@ -229,7 +210,7 @@ class _Charging:
     def _rounded_again(self, bounds: Bounds) -> LinearAnswer | None:
         return self._solve(self._cost, bounds)
 
-    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
         cost = cost_of(snapshot, line, draft, site_import(draft, line))
         short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
@@ -240,21 +221,12 @@ class _Charging:
             shortfall_kwh=short,
             money=money,
             exact=short <= least[0] + ALLOWED and not dearer,
-            prices=prices,
         )
 
-    def _prices(self, answer: LinearAnswer) -> Prices:
-        rows, line = self._model.rows, self._model.columns.scope.line
-        per_kwh = (answer.prices / (self._scale * line.step_h)).tolist()
-        imported = np.zeros(line.steps)
-        limits = np.zeros((len(line.limits), line.steps))
-        for name, found in rows.named.items():
-            match name:
-                case ("balance", int(step)):
-                    imported[step] = sum(per_kwh[row] for row in found)
-                case ("limit", int(i), int(step)):
-                    limits[i, step] = -sum(per_kwh[row] for row in found)
-        return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+    def _import_prices(self, answer: LinearAnswer) -> Floats:
+        """What a kWh more costs at the margin by step: with the peak, pv and the battery."""
+        prices: Floats = answer.prices[self._model.rows.named["balance"]]
+        return prices / (self._scale * self._model.columns.scope.line.step_h)
 
 
 def _tiers(found: Charged) -> tuple[int, float]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.draft import Visit, plugged_at, usable
@@ -258,7 +259,8 @@ def cut_points(
     return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
 
 
-def distinct(instants: Sequence[float]) -> tuple[float, ...]:
+def distinct(instants: ArrayLike) -> tuple[float, ...]:
     """In order, without those that differ by rounding only."""
-    at_s = np.sort(np.array(instants))
-    return tuple(at_s[np.diff(at_s, prepend=-np.inf) > 1e-6].tolist())
+    at_s = np.sort(np.asarray(instants, dtype=np.float64))
+    apart = at_s[1:] - at_s[:-1] > 1e-6
+    return (float(at_s[0]), *at_s[1:][apart].tolist())

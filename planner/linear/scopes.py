@@ -130,11 +130,11 @@ def _window_points(
     free_s = 0.0 if plugged_at(vehicle) is not None else line.seconds(vehicle.available_from)
     start_s = min(max(free_s, 0.0), line.end_s)
     end_s = line.end_s
-    found = [end_s, *(d.return_s for d in drives)]
+    found = [start_s, end_s, *(d.return_s for d in drives)]
     for visit, _ in windows:
         found += line.edges(visit.start_s, visit.end_s)
     at_s = np.array(found)
-    return distinct([start_s, *at_s[(at_s > start_s) & (at_s <= end_s)].tolist()])
+    return distinct(at_s[(at_s >= start_s) & (at_s <= end_s)])
 
 
 def _charging_parts(scope: Scope, visit: Visit, group: int) -> list[int]:

@@ -7,9 +7,9 @@ are seconds after `taken_at`, and steps are counted from 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,16 @@ class Fit:
     most_kw: float
     flat_kwh: float
     full_kwh: float
+
+
+class Charging(TypedDict):
+    """What vehicles of one kind have in common of a `Mover`."""
+
+    fits: tuple[tuple[Fit, ...], tuple[Fit, ...]]
+    pieces: tuple[Piece, ...]
+    best_kw: float
+    least_kw: float
+    above: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,7 @@ class Instance:
         self.vehicle = {name: v for v, name in enumerate(self.names)}
         self.stays = snapshot.previous.stays if snapshot.previous else ()
         self._places = self._places_before()
+        self._charging: dict[Hashable, Charging] = {}
         self.movers = [self._mover(v) for v in chosen.vehicles.values()]
         self.scarce = self._scarce()
         self.price = _marginal_price(line)
@@ -175,6 +186,23 @@ class Instance:
         return lawful(drives, self.snapshot.rules)
 
     def _mover(self, vehicle: Vehicle) -> Mover:
+        kind = vehicle.plugs, vehicle.max_charge_kw, vehicle.battery_kwh, vehicle.charge_curve
+        charging = self._charging.get(kind)
+        if charging is None:
+            charging = self._charging[kind] = self._charging_of(vehicle)
+        own = plugged_at(vehicle)
+        return Mover(
+            vehicle=vehicle,
+            energy_kwh=vehicle.energy_kwh,
+            target_kwh=vehicle.target_kwh,
+            free_s=max(0.0, self.line.seconds(vehicle.available_from)),
+            own=self.position.get(own) if own is not None else None,
+            stuck=own is not None and own not in self.position,
+            places=tuple(sorted(self._places.get(vehicle.id, ()))),
+            **charging,
+        )
+
+    def _charging_of(self, vehicle: Vehicle) -> Charging:
         pieces = curve(vehicle)
         fits = []
         for i, group in enumerate(self.groups):
@@ -184,20 +212,12 @@ class Instance:
                 full = fading_kwh(pieces, group.min_kw)
                 least_kw = max(group.min_kw, _EPS)
                 fits.append(Fit(i, group.min_kw, least_kw, most_kw, flat, full))
-        own = plugged_at(vehicle)
-        return Mover(
-            vehicle=vehicle,
-            energy_kwh=vehicle.energy_kwh,
-            target_kwh=vehicle.target_kwh,
-            free_s=max(0.0, self.line.seconds(vehicle.available_from)),
+        return Charging(
             fits=(self._weakest_first(fits), self._weakest_first(reversed(fits))),
             pieces=pieces,
-            own=self.position.get(own) if own is not None else None,
-            stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
             least_kw=min((f.least_kw for f in fits), default=0.0),
             above=tuple(sorted({self.alike[f.group] for f in fits})),
-            places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
 
     def _places_before(self) -> dict[str, list[tuple[float, float, int]]]:

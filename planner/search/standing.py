@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from planner.drafts.assemble import load_kw, site_import
 from planner.drafts.choices import Drive
@@ -148,7 +149,7 @@ def _visits(
             vehicle=instance.names[v], start_s=span.start_s, end_s=span.end_s, first=span.first
         )
         for socket, charge in pieces:
-            start_s, end_s = max(charge.start_s, span.start_s), min(charge.end_s, span.end_s)
+            start_s, end_s = max(charge[0], span.start_s), min(charge[1], span.end_s)
             if end_s - start_s > 1e-3 and visit.socket in (None, socket):
                 visit.socket = socket
                 visit.charges.append(Charge(start_s, end_s, charge.kw))
@@ -158,12 +159,12 @@ def _visits(
 
 
 def _pieces(stay: Stay, line: Timeline) -> list[Charge]:
-    return [
-        Charge(a, b, period.kw)
-        for period in stay.periods
-        if period.kw > _KW
-        for a, b, _ in line.cut(line.seconds(period.start), line.seconds(period.end))
-    ]
+    found: list[Charge] = []
+    for period in stay.periods:
+        if period.kw > _KW:
+            edges_s = line.edges(line.seconds(period.start), line.seconds(period.end))
+            found += map(Charge, edges_s, edges_s[1:], repeat(period.kw))
+    return found
 
 
 def _holding(

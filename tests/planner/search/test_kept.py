@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import events, families
 from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
@@ -161,6 +162,21 @@ def test_one_late_vehicle_leaves_the_others_as_they_were() -> None:
     others = [s for s in charging(before) if s.vehicle != name]
     assert others
     assert [s for s in charging(again) if s.vehicle != name] == others
+
+
+def test_a_route_that_made_way_for_one_that_had_lost_its_vehicle_finds_another() -> None:
+    """Energy is scarce here, and 20 minutes cost a vehicle its route. That one finds a place at the
+    cost of another route, which is looked after too."""
+    snapshot = families.depot("more-routes-than-energy", 12, 20, 4)
+    plan = planned(snapshot, 200)
+    late = events.following(events.late(snapshot, "V003", 20.0), plan)
+    again = planned(late, 0)
+    assert not plan.unserved
+    assert not again.unserved
+    assert not audit(late, again)
+    assert {a.route: a.vehicle for a in again.allocations} != {
+        a.route: a.vehicle for a in plan.allocations
+    }
 
 
 def test_planned_again_twice_it_is_the_same_to_the_byte() -> None:
