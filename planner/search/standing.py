@@ -1,8 +1,8 @@
 """What still holds of the plan in force, vehicle by vehicle.
 
 A vehicle keeps its routes where these still are lawful for it, and its charging where that is: it
-is there, the connector fits and is held by nobody else, powers are within its curve and what the
-limits leave, and no departure lacks energy.
+is there, the connector fits, is not barred to it and held by nobody else, powers are within its
+curve and what the limits leave, and no departure lacks energy.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from planner.drafts.assemble import load_kw, site_import
 from planner.drafts.choices import Drive
 from planner.drafts.curve import kw_at
 from planner.drafts.draft import Charge, Draft, Visit, charges_of, trace
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Socket, Timeline
 from planner.search.carried import as_filling
 from planner.search.filling import Filling
@@ -181,6 +182,11 @@ def _holding(
             fit.min_kw - _KW <= c.kw <= fit.most_kw + _KW for c in visit.charges
         ):
             return None
+        left = barred(instance.line, drives, visit.start_s)
+        if left is not None and instance.groups[fit.group].barred:
+            steps = instance.line.steps_at([c.start_s for c in visit.charges])
+            if left.steps[steps].any():
+                return None
     found = trace(mover.vehicle, drives, charges, instance.line)
     for charge, energy_kwh in zip(charges, found.charged, strict=True):
         if energy_kwh > mover.vehicle.battery_kwh + _KWH:

@@ -46,7 +46,19 @@ RULES: dict[str, Any] = {
     "charger_preference": ChargerPreference(
         costs={"CP0": 1, "CP1/1": 2}, window=("17:00", "19:00"), hard=True
     ),
+    "first": ChargerPreference(
+        costs={"CP0": 1, "CP1/1": 2}, window=("16:00", "18:00"), routes="first", hard=True
+    ),
+    "longest": ChargerPreference(
+        costs={"CP0": 1, "CP1/1": 2}, window=("16:00", "19:00"), routes="longest", hard=True
+    ),
     "triad": Triad(window=("17:00", "19:00"), hard=True),
+}
+OF = {
+    "cumulative": "shift_hours",
+    "count": "reserve_vehicles",
+    "first": "charger_preference",
+    "longest": "charger_preference",
 }
 
 
@@ -57,13 +69,12 @@ def strict(name: str, seed: int) -> Snapshot:
     fleet = tuple(
         replace(v, energy_kwh=rng.choice((20.0, 35.0)), target_kwh=0) for v in snapshot.vehicles
     )
-    rule = {"cumulative": "shift_hours", "count": "reserve_vehicles"}.get(name, name)
     rules = replace(
         snapshot.rules,
         turnaround_minutes=0,
         departure_buffer_minutes=0,
         max_routes_per_vehicle=3,
-        soft=Soft(**{rule: RULES[name]}),
+        soft=Soft(**{OF.get(name, name): RULES[name]}),
     )
     before = tuple(
         Allocation(route=r.id, vehicle=rng.choice(("V0", "V1"))) for r in snapshot.routes[:2]
