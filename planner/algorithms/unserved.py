@@ -169,10 +169,11 @@ class Reasons:
 
     def _left_alone(self, option: _Option, lack: Lack) -> str:
         """What the charger preference bars would be enough."""
+        until, more_kwh = self._clock(lack.drive.depart_s), _up(lack.kwh)
         return (
             f"{option.vehicle} would have at most {lack.has_kwh:.1f} of {lack.drive.need_kwh:.1f} "
-            f"kWh before {self._clock(lack.drive.depart_s)}: the charger preference leaves alone "
-            "what could give it more"
+            f"kWh before {until}, {more_kwh:.1f} kWh more only from connectors that the charger "
+            "preference leaves alone then"
         )
 
     def _crowded(self, closest: Sequence[_Option]) -> str:
