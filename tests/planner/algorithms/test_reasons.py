@@ -159,12 +159,13 @@ CASES = {
     ),
     "a connector that is left alone before the first route": Case(
         depot(
+            connectors=(connector(1), connector(2, 7)),
             vehicles=(vehicle("V1", 10),), routes=(route("R2", 2, 11, 26.5),),
             rules=Rules(soft=Soft(charger_preference=ChargerPreference(
-                costs={"CP1": 1, "CP2": 1}, window=("16:00", "17:00"), routes="first", hard=True
+                costs={"CP1": 1}, window=("16:00", "17:30"), routes="first", hard=True
             ))),
         ),
-        r"V1 would have at most 26.5 of 31.5 kWh before 18:00 UTC, (5.0) kWh more only from "
+        r"V1 would have at most 22.2 of 31.5 kWh before 18:00 UTC, (9.3) kWh more only from "
         "connectors that the charger preference leaves alone then",
         less_energy, 0.1,
     ),
