@@ -58,8 +58,7 @@ class Request:
         return max(0.0, self.want_kwh - self.energy_kwh) / self.vehicle.efficiency
 
     def may_use(self, socket: Socket, step: int) -> bool:
-        left = self.barred
-        return left is None or socket not in left.sockets or not left.steps[step]
+        return self.barred is None or not self.barred.holds(socket, step)
 
     def laxity_s(self, now_s: float) -> float:
         """How long it could still wait and be done in time at full power."""

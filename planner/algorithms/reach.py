@@ -143,8 +143,8 @@ class Reach:
                 enough_kwh -= order[i].energy_kwh
             elif event == 1 and energy_kwh < enough_kwh:
                 charging = _Charging(car, energy_kwh, enough_kwh)
-                left = barred(self._line, order, visits[i].start_s) if world.preference else None
-                energy_kwh = self._after(visits[i], charging, room_kw, world, left)
+                bar = barred(self._line, order, visits[i].start_s) if world.preference else None
+                energy_kwh = self._after(visits[i], charging, room_kw, world, bar)
             elif event == 2 and order[i].need_kwh - energy_kwh > LACK_KWH:
                 return Lack(order[i], energy_kwh, order[i].need_kwh - energy_kwh)
         return None
@@ -184,9 +184,9 @@ class Reach:
         charging: _Charging,
         room_kw: Sequence[Floats],
         world: World,
-        left: Barred | None,
+        bar: Barred | None,
     ) -> float:
-        """The energy when the visit ends; `left` is barred to it."""
+        """The energy when the visit ends; `bar` tells what is barred to it."""
         car, energy_kwh, _ = charging
         own = plugged_at(car.vehicle) if visit.first else None
         if own is not None and not any(own in kind.sockets for kind in self._kinds):
@@ -205,8 +205,8 @@ class Reach:
             if kind.fallback_kw:
                 left_kw = left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw)
             kw = np.minimum(kind.max_kw, left_kw)
-            if left is not None and kind.barred:
-                kw[left.steps] = 0.0
+            if bar is not None and kind.barred:
+                kw[bar.steps] = 0.0
             for start_s, end_s in gaps:
                 if energy_kwh + kwh_a_s * (end_s - start_s) > best:
                     kwh = self._charged(charging, kw, kind.min_kw, start_s, end_s)
@@ -276,9 +276,9 @@ def _enough_kwh(drives: Sequence[Drive]) -> float:
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
     kinds: dict[tuple[float, float, float, frozenset[str], tuple[int, ...], bool], _Kind] = {}
-    left = line.barred.sockets if line.barred is not None else frozenset[Socket]()
+    sockets = line.barred.sockets if line.barred is not None else frozenset[Socket]()
     for c in usable(snapshot):
         above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
-        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above, c.key in left)
+        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above, c.key in sockets)
         kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
     return list(kinds.values())

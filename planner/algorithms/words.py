@@ -139,8 +139,8 @@ class Words:
     def _full(self, visit: Visit, step: int) -> str | None:
         """The limit that leaves less than the connector's minimum in `step`, or the rule that bars
         it."""
-        left = barred(self._line, self._draft.drives.get(visit.vehicle, ()), visit.start_s)
-        if left is not None and visit.socket in left.sockets and left.steps[step]:
+        bar = barred(self._line, self._draft.drives.get(visit.vehicle, ()), visit.start_s)
+        if bar is not None and bar.holds(visit.socket, step):
             return "the charger preference"
         least_kw = max(self._connector(visit).min_kw, _KW)
         for limit, room_kw in self._room_kw:

@@ -52,6 +52,9 @@ class Barred:
     sockets: frozenset[Socket]
     steps: NDArray[np.bool_]
 
+    def holds(self, socket: Socket | None, step: int) -> bool:
+        return socket in self.sockets and bool(self.steps[step])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:

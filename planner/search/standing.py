@@ -182,11 +182,11 @@ def _holding(
             fit.min_kw - _KW <= c.kw <= fit.most_kw + _KW for c in visit.charges
         ):
             return None
-        left = barred(instance.line, drives, visit.start_s)
-        if left is not None and instance.groups[fit.group].barred:
-            steps = instance.line.steps_at([c.start_s for c in visit.charges])
-            if left.steps[steps].any():
-                return None
+        bar = barred(instance.line, drives, visit.start_s)
+        if bar is not None and any(
+            bar.holds(visit.socket, instance.line.step_at(c.start_s)) for c in visit.charges
+        ):
+            return None
     found = trace(mover.vehicle, drives, charges, instance.line)
     for charge, energy_kwh in zip(charges, found.charged, strict=True):
         if energy_kwh > mover.vehicle.battery_kwh + _KWH:
