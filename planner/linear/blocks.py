@@ -57,6 +57,11 @@ _WAIVED: Final = 10.0
 _EXACT: Final = 1e-6
 
 
+Program = tuple[Ranges, Rows, dict[Hashable, int]]
+"""Columns, rows, and which rows share what among classes: `("drawn", load, block)`, `("driven",
+route)`, `"served"`, `"lacking"`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """A route as the vehicles of a class would drive it at least."""
@@ -70,7 +75,7 @@ class _Way:
 
 def blocks_model(
     snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, pairs: int = MANY_PAIRS
-) -> tuple[Ranges, Rows]:
+) -> Program:
     """For modes in which routes are to be allocated; about `pairs` of a class and a route."""
     return Blocks(snapshot, line, chosen, at).build(pairs)
 
@@ -84,25 +89,28 @@ class Blocks:
         self._charged: list[dict[Load, list[Term]]] = [{} for _ in self._first]
         self._short: list[Term] = []
         self._by_route: dict[str, list[int]] = {}
+        self._shared: dict[Hashable, int] = {}
 
-    def build(self, pairs: int) -> tuple[Ranges, Rows]:
+    def build(self, pairs: int) -> Program:
         for members in _classes(self._chosen, pairs):
             self._class(members)
         served: list[Term] = []
         for route in self._chosen.routes:
             own = self._by_route.get(route.id, [])
             served += [(c, route.priority) for c in own]
-            self._rows.add([(c, 1.0) for c in own], upper=1.0, name=("driven", route.id))
+            row = self._rows.add([(c, 1.0) for c in own], upper=1.0)
+            self._shared["driven", route.id] = row
         self._tiers(served, self._short, _WAIVED * (1 + abs(self._at.money)))
         self._supply()
-        return self._columns, self._rows
+        return self._columns, self._rows, self._shared
 
     def _supply(self) -> None:
         """What connectors, circuits and the site give to all that is charged."""
         for b, charged in enumerate(self._charged):
             for load, terms in charged.items():
                 drawn = self._columns.add(math.inf)
-                self._rows.add([*terms, (drawn, -1.0)], upper=0.0, name=("drawn", load, b))
+                row = self._rows.add([*terms, (drawn, -1.0)], upper=0.0)
+                self._shared["drawn", load, b] = row
                 charged[load] = [(drawn, 1.0)]
         outlets = Outlets(self._snapshot, self._line, self._charged[0])
         for steps, charged in zip(self._blocks(), self._charged, strict=True):
@@ -198,23 +206,19 @@ class Blocks:
         instead = [(w.column, max(owed) - w.need_kwh) for w in away]
         self._rows.add([(energy, 1.0), (short, 1.0), *instead], lower=sum(owed))
 
-    def _tiers(
-        self, served: Sequence[Term], short: Sequence[Term], waived: float
-    ) -> tuple[int, int, int]:
+    def _tiers(self, served: Sequence[Term], short: Sequence[Term], waived: float) -> int:
         """As good as what is to be bounded, or better; what an assembled plan leaves out of its
-        shortfall as rounding is allowed to it. Returns both rows and the column of what is waived:
-        one of priority and one kWh at that cost, so high that no optimum has it. It lets HiGHS
+        shortfall as rounding is allowed to it. Returns the column of what is waived, one
+        of priority and one kWh at that cost, so high that no optimum has it. It lets HiGHS
         begin with a solution: at a time limit that finds none, SciPy tells no bound."""
         every = sum(r.priority for r in self._chosen.routes)
         column = self._columns.add(math.inf, cost=waived)
         rounding_kwh = ALLOWED + MISSING_KWH * len(self._chosen.vehicles)
         most_kwh = self._at.shortfall_kwh + rounding_kwh
         least = every - self._at.unserved - _EXACT
-        return (
-            self._rows.add([*served, (column, 1.0)], lower=least, name="served"),
-            self._rows.add([*short, (column, -1.0)], upper=most_kwh, name="lacking"),
-            column,
-        )
+        self._shared["served"] = self._rows.add([*served, (column, 1.0)], lower=least)
+        self._shared["lacking"] = self._rows.add([*short, (column, -1.0)], upper=most_kwh)
+        return column
 
     def _site(self) -> None:
         line, site = self._line, self._snapshot.site

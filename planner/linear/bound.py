@@ -10,12 +10,10 @@ import numpy as np
 
 from planner.drafts.choices import Choices, choices
 from planner.drafts.timeline import Timeline, timeline
-from planner.linear.blocks import FEW_PAIRS, MANY_PAIRS, blocks_model, most_kw
+from planner.linear.blocks import FEW_PAIRS, MANY_PAIRS, Program, blocks_model, most_kw
 from planner.linear.clock import Deadline
-from planner.linear.generation import Prices, generated_bound, named_prices
+from planner.linear.generation import Prices, generated_bound, shared_prices
 from planner.linear.model import Model
-from planner.linear.ranges import Ranges
-from planner.linear.rows import Rows
 from planner.linear.scopes import open_scope
 from planner.linear.solver import solve_lp, solve_milp
 from planner.linear.tiers import relaxed_bound
@@ -80,23 +78,23 @@ def _blocks(
     too many for these, by their journeys."""
     every = max(len(chosen.vehicles) * len(chosen.routes), FEW_PAIRS)
     best, took_s, before = -math.inf, 0.0, every
-    model: tuple[Ranges, Rows] | None = None
+    model: Program | None = None
     prices: Prices = {}
     # The small program first: at 80 vehicles and more it is what ten seconds have time for.
     for pairs in [*(p for p in (FEW_PAIRS, MANY_PAIRS) if p < every), every]:
         if deadline.left_s <= _SURE * took_s * (pairs / before) ** 2:
             break
         began_s = deadline.left_s
-        columns, rows = model = blocks_model(snapshot, line, chosen, at, pairs)
+        columns, rows, shared = model = blocks_model(snapshot, line, chosen, at, pairs)
         found = solve_lp(columns, rows, np.array(columns.cost), time_s=deadline.left_s)
         took_s, before = began_s - deadline.left_s, pairs
         if found is not None:
-            best, prices = max(best, found.objective), named_prices(rows, found)
+            best, prices = max(best, found.objective), shared_prices(shared, found)
     if model is None or deadline.left_s <= _ROOT * took_s:
         return best
     if every > MANY_PAIRS:
         return max(best, generated_bound(snapshot, line, chosen, at, prices, deadline))
-    columns, rows = model
+    columns, rows, _ = model
     time_s = min(_SPARED * deadline.left_s, _WHOLE_S)
     whole = solve_milp(columns, rows, np.array(columns.cost), time_s=time_s, gap=_GAP)
     return max(best, whole.bound)

@@ -58,9 +58,8 @@ def generated_bound(
     return master.bound(deadline)
 
 
-def named_prices(rows: Rows, found: LinearAnswer) -> Prices:
-    """Those of the rows that have names."""
-    return {name: float(found.prices[numbers[0]]) for name, numbers in rows.named.items()}
+def shared_prices(shared: Mapping[Hashable, int], found: LinearAnswer) -> Prices:
+    return {name: float(found.prices[row]) for name, row in shared.items()}
 
 
 class _Master(Blocks):
@@ -87,7 +86,7 @@ class _Master(Blocks):
         self._supply()
         blocks = range(len(self._first))
         drawn = [(load, b) for load, _ in self._kinds for b in blocks]
-        self._drawn = {key: self._rows.named[("drawn", *key)][0] for key in drawn}
+        self._drawn = {key: self._shared[("drawn", *key)] for key in drawn}
         energy = {
             row: min(0.0, first.get(("drawn", *key), 0.0)) for key, row in self._drawn.items()
         }
@@ -96,7 +95,8 @@ class _Master(Blocks):
         number = max(len(chosen.routes), len(chosen.vehicles))
         served, lacking = max(0.0, first.get("served", 0.0)), min(0.0, first.get("lacking", 0.0))
         cost = max(_WAIVED * (1 + abs(at.money)) / number, _DEARER * (served - lacking))
-        self._served, self._lacking, self._waived = self._tiers([], [], cost)
+        self._waived = self._tiers([], [], cost)
+        self._served, self._lacking = self._shared["served"], self._shared["lacking"]
         self._one = [
             [self._rows.add([], lower=1.0, upper=1.0) for _ in range(len(own))]
             for _, own in self._kinds

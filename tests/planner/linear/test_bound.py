@@ -59,7 +59,7 @@ def test_with_all_vehicles_of_a_type_in_one_class_it_is_not_above_the_optimum() 
     for seed in SEEDS:
         snapshot, best = optimum(seed)
         hand = AtHand.greedy(snapshot)
-        columns, rows = blocks.blocks_model(snapshot, hand.line, hand.chosen, best, pairs=1)
+        columns, rows, _ = blocks.blocks_model(snapshot, hand.line, hand.chosen, best, pairs=1)
         found = solve_lp(columns, rows, np.array(columns.cost), time_s=20.0)
         assert found is not None, f"seed {seed}"
         assert 0 < found.objective <= best.money + 1e-4, f"seed {seed}"
