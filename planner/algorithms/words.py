@@ -13,6 +13,7 @@ from planner.drafts.assemble import MISSING_KWH, SITE, follow, loads_of, site_im
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, kw_at
 from planner.drafts.draft import Charge, Draft, Trace, Visit, plugged_at
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Floats, Limit, Socket, Timeline
 from planner.snapshot import Connector, Snapshot
 
@@ -141,7 +142,11 @@ class Words:
         )
 
     def _full(self, visit: Visit, step: int) -> str | None:
-        """The limit that leaves less than the connector's minimum in `step`."""
+        """The limit that leaves less than the connector's minimum in `step`, or the rule that bars
+        it."""
+        bar = barred(self._line, self._draft.drives.get(visit.vehicle, ()), visit.start_s)
+        if bar is not None and bar.holds(visit.socket, step):
+            return "the charger preference"
         least_kw = max(self._connector(visit).min_kw, _KW)
         for limit, room_kw in self._room_kw:
             if visit.socket in limit.sockets and room_kw[step] < least_kw:

@@ -66,7 +66,7 @@ class Parts(Sequence[Part]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """`limits` are the positions in `Timeline.limits` that hold for it; `fallback_kw` is kept of
-    them for each of its connectors."""
+    them for each of its connectors. `barred`: it is among those of `Timeline.barred`."""
 
     sockets: tuple[Socket, ...]
     min_kw: float
@@ -74,6 +74,7 @@ class Group:
     plugs: frozenset[str]
     limits: tuple[int, ...]
     fallback_kw: float = 0.0
+    barred: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +239,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
             plugs=frozenset(group[0].plugs),
             limits=tuple(i for i, x in enumerate(line.limits) if group[0].key in x.sockets),
             fallback_kw=group[0].fallback_kw,
+            barred=line.barred is not None and group[0].key in line.barred.sockets,
         )
         for group in alike.values()
     )

@@ -1,8 +1,8 @@
 """What still holds of the plan in force, vehicle by vehicle.
 
 A vehicle keeps its routes where these still are lawful for it, and its charging where that is: it
-is there, the connector fits and is held by nobody else, powers are within its curve and what the
-limits leave, and no departure lacks energy.
+is there, the connector fits, is not barred to it and held by nobody else, powers are within its
+curve and what the limits leave, and no departure lacks energy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from planner.drafts.assemble import load_kw, site_import
 from planner.drafts.choices import Drive
 from planner.drafts.curve import kw_at
 from planner.drafts.draft import Charge, Draft, Visit, charges_of, trace
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Socket, Timeline
 from planner.search.carried import as_filling
 from planner.search.filling import Filling
@@ -180,6 +181,11 @@ def _holding(
         fit = _fit(instance, mover, visit)
         if fit is None or not all(
             fit.min_kw - _KW <= c.kw <= fit.most_kw + _KW for c in visit.charges
+        ):
+            return None
+        bar = barred(instance.line, drives, visit.start_s)
+        if bar is not None and any(
+            bar.holds(visit.socket, instance.line.step_at(c.start_s)) for c in visit.charges
         ):
             return None
     found = trace(mover.vehicle, drives, charges, instance.line)

@@ -144,7 +144,7 @@ def test_wide_rounds_end_where_narrow_ones_go_astray(monkeypatch: pytest.MonkeyP
     chosen = choices(snapshot, line)
     draft = constructed(Instance(snapshot, line, chosen), Deadline.after(60.0)).draft()
     wide = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
-    monkeypatch.setattr("planner.linear.charge.wider", lambda scope, places, number: places)
+    monkeypatch.setattr("planner.linear.rounding.wider", lambda scope, places, number: places)
     narrow = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
     assert wide is not None
     assert narrow is not None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -25,6 +25,7 @@ from planner.search.search import Search
 from planner.search.state import State
 from planner.series import Series
 from planner.snapshot import Mode, Previous, Snapshot, Vehicle
+from planner.soft import ChargerPreference, Soft
 from planner.stay import Stay
 from tests.planner.depots import random_depot
 
@@ -145,6 +146,24 @@ def test_after_any_event_the_plan_breaks_no_law(
         after = following(event(snapshot, rng), planned(snapshot, steps=5))
         assert audit(after, greedy(after, Params(), 1.0, 0)) == [], where
         assert audit(after, planned(after, steps=5)) == [], where
+
+
+@pytest.mark.parametrize("routes", ["first", "longest"])
+def test_charging_where_a_connector_is_to_be_left_alone_from_now_on_is_planned_anew(
+    routes: Literal["first", "longest"],
+) -> None:
+    wish = ChargerPreference(costs={"CP01": 1}, routes=routes, hard=True)
+    modes: tuple[Mode, ...] = "integrated", "charging"
+    broke = 0
+    for seed, mode in enumerate(modes):
+        snapshot = depot("plain", seed, mode)
+        before = planned(snapshot, steps=5)
+        rules = replace(snapshot.rules, soft=Soft(charger_preference=wish))
+        after = following(replace(snapshot, rules=rules), before)
+        broke += bool(audit(after, greedy(following(snapshot, before), Params(), 1.0, 0)))
+        assert audit(after, greedy(after, Params(), 1.0, 0)) == [], f"seed {seed}"
+        assert audit(after, planned(after, steps=5)) == [], f"seed {seed}"
+    assert broke == len(modes)
 
 
 def test_one_late_vehicle_leaves_the_others_as_they_were() -> None:
