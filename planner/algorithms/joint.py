@@ -248,13 +248,11 @@ class _Run:
 
     def decided(self) -> Plan:
         """The plan with the bound that holds for plans equal in the tiers above."""
-        found = self._proof
+        found, plan = self._proof, self.plan()
         bound = found.bound_money if found is not None else -math.inf
-        if not math.isfinite(bound) and self._deadline.left_s > 0:
-            bound = self._bound()
-        plan = self.plan()
+        optimal = found is not None and is_optimal(found, plan.objective.money)
+        if not optimal and self._deadline.left_s > 0:
+            bound = max(bound, self._bound())
         if math.isfinite(bound):
             plan = replace(plan, bound=bound_of(plan.objective.money, bound))
-        if found is not None and is_optimal(found, plan.objective.money):
-            return replace(plan, status="optimal")
-        return plan
+        return replace(plan, status="optimal") if optimal else plan

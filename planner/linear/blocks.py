@@ -13,8 +13,10 @@ So a plan's sums solve it, and nothing that solves it costs less than its minimu
 - A vehicle charges at most at its highest power for the time it is there; a route takes from that
   its own time and of the departure buffer before it what the turnaround after another does not
   cover already: `min(buffer, turnaround)`, after all of the class are available.
-- Connectors are not counted: all of them together, below their circuits, give a power that no step
-  exceeds. Curves and minimum powers are left out, and so are shifts and incompatible routes.
+- Connectors and circuits give what `outlets` says. Curves and minimum powers are left out, and so
+  are shifts and incompatible routes.
+- A route is driven by a class or not, wherever its vehicles are in it: with columns that are whole
+  numbers (`Ranges.integral`) the program says more, and takes longer.
 - A block's import is priced at its cheapest step, what is sold at the dearest; the peak is at least
   a block's mean. Unserved priorities and shortfall are at most those of the plans to be bounded.
 """
@@ -22,15 +24,18 @@ So a plan's sums solve it, and nothing that solves it costs less than its minimu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from planner.drafts.assemble import MISSING_KWH
 from planner.drafts.choices import Choices, Drive
-from planner.drafts.timeline import Floats, Timeline
+from planner.drafts.timeline import Timeline
+from planner.linear.outlets import Load, Outlets, load_of
+from planner.linear.ranges import Ranges
 from planner.linear.rows import Rows, Term
 from planner.objectives import ALLOWED
 from planner.plan import Objective
@@ -46,25 +51,15 @@ _BLOCKS: Final = 18
 """Hours of a usual horizon, within which prices seldom change: twice as many gave the same bound in
 four times the time (1.4 instead of 5.3 s for 40 vehicles and 60 routes)."""
 
+_WAIVED: Final = 10.0
+"""Times the money that is to be bounded."""
+
 _EXACT: Final = 1e-6
 
 
-@dataclass(slots=True)
-class Ranges:
-    """Columns that are known by their numbers alone."""
-
-    lower: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
-
-    def add(self, upper: float, *, lower: float = 0.0, cost: float = 0.0) -> int:
-        self.lower.append(lower)
-        self.upper.append(upper)
-        self.cost.append(cost)
-        return len(self.lower) - 1
-
-    def __len__(self) -> int:
-        return len(self.lower)
+Program = tuple[Ranges, Rows, dict[Hashable, int]]
+"""Columns, rows, and which rows share what among classes: `("drawn", load, block)`, `("driven",
+route)`, `"served"`, `"lacking"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,48 +75,68 @@ class _Way:
 
 def blocks_model(
     snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective, pairs: int = MANY_PAIRS
-) -> tuple[Ranges, Rows]:
+) -> Program:
     """For modes in which routes are to be allocated; about `pairs` of a class and a route."""
-    return _Blocks(snapshot, line, chosen, at).build(pairs)
+    return Blocks(snapshot, line, chosen, at).build(pairs)
 
 
-class _Blocks:
+class Blocks:
     def __init__(self, snapshot: Snapshot, line: Timeline, chosen: Choices, at: Objective) -> None:
         self._snapshot, self._line, self._chosen, self._at = snapshot, line, chosen, at
-        size = math.ceil(line.steps / _BLOCKS)
-        self._first = list(range(0, line.steps, size))
+        self._first = _firsts(line)
         self._edges_s = [i * line.step_s for i in (*self._first, line.steps)]
         self._columns, self._rows = Ranges(), Rows()
-        self._charged: list[list[Term]] = [[] for _ in self._first]
+        self._charged: list[dict[Load, list[Term]]] = [{} for _ in self._first]
         self._short: list[Term] = []
         self._by_route: dict[str, list[int]] = {}
+        self._shared: dict[Hashable, int] = {}
 
-    def build(self, pairs: int) -> tuple[Ranges, Rows]:
+    def build(self, pairs: int) -> Program:
         for members in _classes(self._chosen, pairs):
             self._class(members)
-        self._tiers()
+        served: list[Term] = []
+        for route in self._chosen.routes:
+            own = self._by_route.get(route.id, [])
+            served += [(c, route.priority) for c in own]
+            row = self._rows.add([(c, 1.0) for c in own], upper=1.0)
+            self._shared["driven", route.id] = row
+        self._tiers(served, self._short, _WAIVED * (1 + abs(self._at.money)))
+        self._supply()
+        return self._columns, self._rows, self._shared
+
+    def _supply(self) -> None:
+        """What connectors, circuits and the site give to all that is charged."""
+        for b, charged in enumerate(self._charged):
+            for load, terms in charged.items():
+                drawn = self._columns.add(math.inf)
+                row = self._rows.add([*terms, (drawn, -1.0)], upper=0.0)
+                self._shared["drawn", load, b] = row
+                charged[load] = [(drawn, 1.0)]
+        outlets = Outlets(self._snapshot, self._line, self._charged[0])
+        for steps, charged in zip(self._blocks(), self._charged, strict=True):
+            outlets.give(charged, steps, self._columns, self._rows)
         self._site()
-        return self._columns, self._rows
 
     def _class(self, members: Sequence[Vehicle]) -> None:
         ways = self._ways(members)
         rows, columns, edges = self._rows, self._columns, self._edges_s
         most_routes = self._snapshot.rules.max_routes_per_vehicle * len(members)
         rows.add([(w.column, 1.0) for w in ways], upper=float(most_routes))
-        gain = max(v.efficiency for v in members)
+        self._busy(members, ways)
+        gain, load = max(v.efficiency for v in members), load_of(members)
         full_kwh = sum(v.battery_kwh for v in members)
         start_kwh = sum(v.energy_kwh for v in members)
         energy = columns.add(start_kwh, lower=start_kwh)
-        self._under_way(members, ways, 0, energy)
+        self._under_way(ways, 0, energy)
         for b in range(len(self._first)):
             charge = self._charge(members, ways, b)
-            self._charged[b].append((charge, 1.0))
+            self._charged[b].setdefault(load, []).append((charge, 1.0))
             then = columns.add(full_kwh)
             back = [w for w in ways if edges[b] < w.return_s <= edges[b + 1]]
             drops = [(w.column, w.energy_kwh) for w in back]
             terms = [(then, 1.0), (energy, -1.0), (charge, -gain), *drops]
             rows.add(terms, upper=0.0)
-            self._under_way(members, ways, b + 1, then)
+            self._under_way(ways, b + 1, then)
             energy = then
         self._target(members, ways, energy)
 
@@ -132,25 +147,30 @@ class _Blocks:
                 by_route.setdefault(drive.route, []).append(drive)
         found = []
         for route, drives in by_route.items():
-            column = self._columns.add(1.0)
+            column = self._columns.add(1.0, integral=True)
             self._by_route.setdefault(route, []).append(column)
             least_kwh = min(d.energy_kwh for d in drives), min(d.need_kwh for d in drives)
             found.append(_Way(column, drives[0].depart_s, drives[0].return_s, *least_kwh))
         return found
 
-    def _under_way(
-        self, members: Sequence[Vehicle], ways: Sequence[_Way], bound: int, energy: int
-    ) -> None:
-        """At one instant: no more routes than vehicles, and their energy aboard."""
+    def _busy(self, members: Sequence[Vehicle], ways: Sequence[_Way]) -> None:
+        """No more routes than vehicles at any departure, the turnaround after a route included."""
+        turn_s = self._snapshot.rules.gap_minutes * 60 - _EXACT
+        frees_s = sorted(self._line.seconds(v.available_from) for v in members)
+        before: set[int] = set()
+        for at_s in sorted({w.depart_s for w in ways}, reverse=True):
+            busy = {w.column for w in ways if w.depart_s <= at_s < w.return_s + turn_s}
+            here = bisect_right(frees_s, at_s)
+            # What is busy then and at the next departure too says no more than that did.
+            if len(busy) > here and (here < len(members) or not busy <= before):
+                self._rows.add([(c, 1.0) for c in sorted(busy)], upper=float(here))
+            before = busy
+
+    def _under_way(self, ways: Sequence[_Way], bound: int, energy: int) -> None:
+        """At one instant: the energy aboard that routes under way have had at departure."""
         at_s = self._edges_s[bound]
-        turn_s = self._snapshot.rules.turnaround_minutes * 60
-        busy = [w for w in ways if w.depart_s <= at_s < w.return_s + turn_s - _EXACT]
-        here = sum(self._line.seconds(v.available_from) <= at_s for v in members)
-        if len(busy) > here:
-            self._rows.add([(w.column, 1.0) for w in busy], upper=float(here))
-        away = [w for w in busy if at_s < w.return_s]
-        if away:
-            needs = [(w.column, -w.need_kwh) for w in away]
+        needs = [(w.column, -w.need_kwh) for w in ways if w.depart_s <= at_s < w.return_s]
+        if needs:
             self._rows.add([(energy, 1.0), *needs], lower=0.0)
 
     def _charge(self, members: Sequence[Vehicle], ways: Sequence[_Way], b: int) -> int:
@@ -186,27 +206,27 @@ class _Blocks:
         instead = [(w.column, max(owed) - w.need_kwh) for w in away]
         self._rows.add([(energy, 1.0), (short, 1.0), *instead], lower=sum(owed))
 
-    def _tiers(self) -> None:
+    def _tiers(self, served: Sequence[Term], short: Sequence[Term], waived: float) -> int:
         """As good as what is to be bounded, or better; what an assembled plan leaves out of its
-        shortfall as rounding is allowed to it."""
-        served: list[Term] = []
-        for route in self._chosen.routes:
-            own = self._by_route.get(route.id, [])
-            served += [(c, route.priority) for c in own]
-            self._rows.add([(c, 1.0) for c in own], upper=1.0)
+        shortfall as rounding is allowed to it. Returns the column of what is waived, one
+        of priority and one kWh at that cost, so high that no optimum has it. It lets HiGHS
+        begin with a solution: at a time limit that finds none, SciPy tells no bound."""
         every = sum(r.priority for r in self._chosen.routes)
-        self._rows.add(served, lower=every - self._at.unserved - _EXACT)
+        column = self._columns.add(math.inf, cost=waived)
         rounding_kwh = ALLOWED + MISSING_KWH * len(self._chosen.vehicles)
-        self._rows.add(self._short, upper=self._at.shortfall_kwh + rounding_kwh)
+        most_kwh = self._at.shortfall_kwh + rounding_kwh
+        least = every - self._at.unserved - _EXACT
+        self._shared["served"] = self._rows.add([*served, (column, 1.0)], lower=least)
+        self._shared["lacking"] = self._rows.add([*short, (column, -1.0)], upper=most_kwh)
+        return column
 
     def _site(self) -> None:
         line, site = self._line, self._snapshot.site
         columns, rows, hours = self._columns, self._rows, self._line.step_h
         stored = self._stored_columns()
         peak = columns.add(math.inf, cost=site.peak_price_per_kw)
-        above = _most_together(self._snapshot, line)
-        for b, first in enumerate(self._first):
-            steps = slice(first, (*self._first, line.steps)[b + 1])
+        for b, steps in enumerate(self._blocks()):
+            charged = [term for terms in self._charged[b].values() for term in terms]
             length_h = hours * (steps.stop - steps.start)
             fixed, pv = line.fixed_import_kw[steps], line.pv_kw[steps]
             floor = np.minimum(line.floor_kw[steps], fixed)
@@ -219,14 +239,16 @@ class _Blocks:
             flows = self._stored_flows(b, length_h, stored)
             net = hours * float((fixed - pv).sum())
             terms = [(buy, 1.0), (sell, -1.0), (curtail, -1.0)]
-            terms += [(c, -x) for c, x in (*self._charged[b], *flows)]
+            terms += [(c, -x) for c, x in (*charged, *flows)]
             rows.add(terms, lower=net, upper=net)
             room_kw = line.limits[0].room_kw[steps] + line.limits[0].fallback_kw
             room_kwh = hours * float(np.maximum(room_kw, 0.0).sum())
-            rows.add([*self._charged[b], *flows], upper=room_kwh)
-            rows.add(self._charged[b], upper=hours * float(above[steps].sum()))
+            rows.add([*charged, *flows], upper=room_kwh)
             so_far = site.peak_so_far_kw * length_h
             rows.add([(peak, length_h), (buy, -1.0), (sell, 1.0)], lower=-so_far)
+
+    def _blocks(self) -> Iterator[slice]:
+        return map(slice, self._first, (*self._first[1:], self._line.steps))
 
     def _stored_columns(self) -> list[int]:
         battery = self._snapshot.site.battery
@@ -250,15 +272,28 @@ class _Blocks:
         return [(into, 1.0), (out, -1.0)]
 
 
+def _firsts(line: Timeline) -> list[int]:
+    """The first step of each block: evenly, and where a price changes if that is seldom."""
+    even = set(range(0, line.steps, math.ceil(line.steps / _BLOCKS)))
+    changes = np.diff(line.import_price) != 0
+    found = even | {int(i) + 1 for i in np.flatnonzero(changes)}
+    return sorted(found if len(found) <= 2 * _BLOCKS else even)
+
+
 def _classes(chosen: Choices, pairs: int) -> list[list[Vehicle]]:
-    """Vehicles of a type and like in what they lack, few enough to keep the program small."""
+    """Vehicles of a type, plugs and power and like in what they lack, few enough to keep the
+    program small; of a type alone where there are too many kinds."""
     most = max(1, pairs // max(len(chosen.routes), 1))
     size = math.ceil(len(chosen.vehicles) / most)
-    by_type: dict[str, list[Vehicle]] = {}
+    kinds: dict[Hashable, list[Vehicle]] = {}
     for vehicle in chosen.vehicles.values():
-        by_type.setdefault(vehicle.type, []).append(vehicle)
+        kinds.setdefault((vehicle.type, load_of([vehicle])), []).append(vehicle)
+    if len(kinds) > most:
+        kinds = {}
+        for vehicle in chosen.vehicles.values():
+            kinds.setdefault(vehicle.type, []).append(vehicle)
     found = []
-    for alike in by_type.values():
+    for alike in kinds.values():
         alike.sort(key=lambda v: (v.energy_kwh - v.target_kwh, v.id))
         found += [alike[i : i + size] for i in range(0, len(alike), size)]
     return found
@@ -268,25 +303,3 @@ def most_kw(snapshot: Snapshot, vehicle: Vehicle) -> float:
     plugs = set(vehicle.plugs)
     fitting = [c.max_kw for c in snapshot.connectors if c.controllable and plugs & set(c.plugs)]
     return min(vehicle.max_charge_kw, max(fitting, default=0.0))
-
-
-def _most_together(snapshot: Snapshot, line: Timeline) -> Floats:
-    """What all connectors together could draw in each step below the circuits' limits."""
-    room = {f"circuit {c.id}": c.id for c in snapshot.circuits}
-    left = {
-        room[x.name]: np.maximum(x.room_kw + x.fallback_kw, 0.0)
-        for x in line.limits
-        if x.name in room
-    }
-    children: dict[str | None, list[str]] = {}
-    for circuit in snapshot.circuits:
-        children.setdefault(circuit.parent, []).append(circuit.id)
-
-    def below(circuit: str | None) -> Floats:
-        own = sum(c.max_kw for c in snapshot.connectors if c.controllable and c.circuit == circuit)
-        total: Floats = np.full(line.steps, float(own))
-        for child in children.get(circuit, []):
-            total = total + below(child)
-        return total if circuit is None else np.minimum(total, left[circuit])
-
-    return below(None)

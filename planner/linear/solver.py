@@ -2,7 +2,8 @@
 
 HiGHS takes a NaN in a matrix without a word and does not enforce its row, and a negative or NaN
 time limit as none: numbers are checked before, the limit is clamped. At a time or node limit
-(status 1, and 4 in some versions) `success` is False though `x` is usable. Model errors share
+(status 1, and 4 in some versions) `success` is False though `x` is usable; without `x` there is no
+bound either. Model errors share
 status 2 with infeasible models: neither has `x`.
 """
 
@@ -19,7 +20,6 @@ from scipy.sparse import csr_array, vstack
 
 from planner.drafts.timeline import Floats
 from planner.linear.clock import clamp_time
-from planner.linear.columns import Columns
 from planner.linear.quiet import quiet_stdout
 from planner.linear.rows import Rows
 
@@ -34,6 +34,13 @@ class Bounded(Protocol):
     def upper(self) -> Sequence[float]: ...
 
     def __len__(self) -> int: ...
+
+
+class Mixed(Bounded, Protocol):
+    """The same, some of them whole numbers."""
+
+    @property
+    def integral(self) -> Sequence[bool]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,7 @@ class LinearAnswer:
 
 
 def solve_milp(
-    columns: Columns,
+    columns: Mixed,
     rows: Rows,
     cost: Floats,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from planner.algorithms.at_hand import AtHand
 from planner.linear import blocks
 from planner.linear.bound import money_bound
 from planner.linear.clock import Deadline
+from planner.linear.ranges import Ranges
 from planner.linear.solver import solve_lp
 from planner.params import Params
 from planner.plan import Objective
@@ -57,7 +59,7 @@ def test_with_all_vehicles_of_a_type_in_one_class_it_is_not_above_the_optimum() 
     for seed in SEEDS:
         snapshot, best = optimum(seed)
         hand = AtHand.greedy(snapshot)
-        columns, rows = blocks.blocks_model(snapshot, hand.line, hand.chosen, best, pairs=1)
+        columns, rows, _ = blocks.blocks_model(snapshot, hand.line, hand.chosen, best, pairs=1)
         found = solve_lp(columns, rows, np.array(columns.cost), time_s=20.0)
         assert found is not None, f"seed {seed}"
         assert 0 < found.objective <= best.money + 1e-4, f"seed {seed}"
@@ -88,9 +90,9 @@ def test_no_algorithm_finds_a_plan_below_it(seed: int, mode: str) -> None:
 def test_a_program_in_which_routes_take_too_much_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ways = blocks._Blocks._ways
+    ways = blocks.Blocks._ways
 
-    def thirsty(self: blocks._Blocks, members: list[object]) -> list[blocks._Way]:
+    def thirsty(self: blocks.Blocks, members: list[object]) -> list[blocks._Way]:
         found = ways(self, members)  # type: ignore[arg-type]
         return [
             blocks._Way(w.column, w.depart_s, w.return_s, 1.3 * w.energy_kwh, 1.3 * w.need_kwh)
@@ -98,19 +100,19 @@ def test_a_program_in_which_routes_take_too_much_is_caught(
         ]
 
     assert not broken()
-    monkeypatch.setattr(blocks._Blocks, "_ways", thirsty)
+    monkeypatch.setattr(blocks.Blocks, "_ways", thirsty)
     assert broken()
 
 
 def test_a_program_with_too_high_a_price_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    add = blocks.Ranges.add
+    add = Ranges.add
 
-    def dearer(self: blocks.Ranges, upper: float, *, lower: float = 0.0, cost: float = 0.0) -> int:
-        return add(self, upper, lower=lower, cost=1.4 * cost)
+    def dearer(self: Ranges, upper: float, *, cost: float = 0.0, **more: Any) -> int:
+        return add(self, upper, cost=1.4 * cost, **more)
 
-    monkeypatch.setattr(blocks.Ranges, "add", dearer)
+    monkeypatch.setattr(Ranges, "add", dearer)
     assert broken()
 
 
