@@ -81,9 +81,12 @@ def adopt(
     now: Now,
 ) -> Iterator[Effect]:
     """A transaction met half-way (a station that kept charging while we were away) is taken over
-    as it is; what it drew before is not known. One whose end was only guessed goes on."""
+    as it is; what it drew before is not known. One whose end was only guessed goes on, as does one
+    that no EVSE holds: its station had left the settings."""
     record = depot.transactions.get(transaction_id(station, station_transaction_id))
-    if record is not None and record.estimated and evse.transaction is None:
+    is_here = record is not None and record.connector == evse.spec.connector
+    goes_on = record is not None and (record.estimated or record.stopped_at is None)
+    if record is not None and is_here and goes_on and evse.transaction is None:
         record = replace(
             record, stopped_at=None, meter_stop_wh=None, energy_kwh=None, estimated=False
         )
@@ -91,7 +94,7 @@ def adopt(
         evse.transaction = record.id
         depot.dirty = True
         yield Save(record=record)
-        yield save_evse(station, evse)
+        yield from _doubt_all(depot, station, evse, now)
     if record is not None:
         return
     yield from close_estimated(depot, station, evse, now, "another transaction was met")
@@ -108,7 +111,11 @@ def adopt(
         fields={"station": station.id, "transaction": station_transaction_id},
     )
     yield from _open(depot, station, evse, station_transaction_id, began, now)
-    # It may hold any profile of an earlier run of ours, until it has taken a new one.
+    yield from _doubt_all(depot, station, evse, now)
+
+
+def _doubt_all(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
+    """It may hold any profile that it was ever told, until it has taken a new one."""
     now_s = now.monotonic_s
     evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now_s, until_s=now_s + depot.site.lease_s))
     yield save_evse(station, evse)
