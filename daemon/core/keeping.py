@@ -122,6 +122,7 @@ def save_evse(station: Station, evse: Evse) -> Save:
         "fallback_kw": evse.fallback_kw,
         "floor_kw": evse.floor_kw,
         "fixed": evse.fixed,
+        "disobeyed_kw": evse.disobeyed_kw,
         "override": evse.override,
         "reading": None
         if reading is None
@@ -193,7 +194,7 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
     told.tried = value.get("tried", 0)
     told.max_periods, told.max_stack_level = value["max_periods"], value["max_stack_level"]
     told.triggers = value.get("triggers", True)
-    if station.spec.pinned is None:
+    if station.spec.pinned is None and station.model:
         station.keeps = depot.kinds.get(station.kind, Kind()).keeps
 
 
@@ -218,6 +219,7 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     evse.unconfirmed = _lent(value, evse.fallback_kw, ended_in_kw, depot.site.lease_s)
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]
+    evse.disobeyed_kw = value.get("disobeyed_kw", 0.0)
     if value["reading"] is not None:
         at = parse_instant(value["reading"]["at"])
         told = value["reading"]

@@ -85,7 +85,8 @@ class Evse:
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
     told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
     not obey; a fallback that it did not take is told again at `fallback_due_s`, for the
-    `fallback_retries`th time. `capabilities` are its station's."""
+    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would be
+    told, when it was last metered to disobey. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -103,6 +104,7 @@ class Evse:
     charging_state: ChargingState | None = None
     transaction: str | None = None
     fixed: str | None = None
+    disobeyed_kw: float = 0.0
     retry_s: float | None = None
     failures: int = 0
     override: str | None = None
@@ -127,6 +129,12 @@ class Evse:
     disobedient_samples: int = 0
     stop_asked: str | None = None
     obedient_samples: int = 0
+
+    @property
+    def most_kw(self) -> float:
+        """The most that it may draw, whatever it was told: its rating, which one that disobeys may
+        have been seen to exceed."""
+        return max(self.spec.max_kw, self.disobeyed_kw if self.fixed == DISOBEYS else 0.0)
 
     def leases(self) -> list[Lease]:
         """All it may be following."""

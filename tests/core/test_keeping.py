@@ -9,8 +9,8 @@ import pytest
 
 from daemon.core.budget import SITE, booking
 from daemon.core.events import StationConnected
-from daemon.core.keeping import restore
-from daemon.core.keeps import Keeps
+from daemon.core.keeping import restore, save_kind
+from daemon.core.keeps import Keeps, Kind
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, SiteSpec
 from planner.series import Series
@@ -209,3 +209,13 @@ def test_a_lease_longer_than_those_of_this_run_is_booked_to_its_end() -> None:
     after.wait(200.0)
     come(after, "CP01")
     assert after.booked_kw("CP01") > 21.0
+
+
+def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_restart() -> None:
+    """Such a station has shown something in silence, and has told neither vendor nor model."""
+    spec = site(1)
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    saved = save_kind(bench.depot.stations["CP01"].kind, Kind(keeps=Keeps.LEASES))
+    bench.saved.append(saved.record)
+    assert again(bench, spec).depot.stations["CP01"].keeps is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from daemon.core.keeping import restore
+from daemon.core.phases import draw
 from protocol.ocpp.events import MeterValuesReported
 from protocol.ocpp.model import Measurand, MeterSample
 from tests.core.bench import Bench
@@ -21,3 +23,7 @@ def test_who_disobeys_beyond_its_rating_is_booked_at_what_was_metered() -> None:
         bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id=None, samples=(told,)))
     assert "station_disobeys" in bench.alerts()
     assert bench.booked_kw("CP01") >= 42.0
+    evse = bench.depot.stations["CP01"].evses[1]
+    assert min(draw(evse, bench.booked_kw("CP01"))[1:]) >= 42.0 / 3
+    again = restore(bench.depot.site, bench.memory())
+    assert again.stations["CP01"].evses[1].most_kw == evse.most_kw
