@@ -85,8 +85,8 @@ class Evse:
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
     told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
     not obey; a fallback that it did not take is told again at `fallback_due_s`, for the
-    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would be
-    told, when it was last metered to disobey. `capabilities` are its station's."""
+    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
+    be told, when it was last metered to disobey. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
