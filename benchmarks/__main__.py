@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="benchmark", required=True, metavar="NAME")
     for name, module in BENCHMARKS.items():
-        text = (module.__doc__ or "").partition("\n")[0]
+        text = (module.__doc__ or "").partition("\n")[0].replace("%", "%%")
         command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
         _add_common(command)

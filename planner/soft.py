@@ -141,8 +141,8 @@ class ChargerPreference:
 
     `window` bounds it to a time of the day in `timezone`, over midnight if it ends before it
     begins. `routes` tells which charging counts: until the first departure, before the longest of
-    the vehicle's routes, or all. Hard: nothing is charged there at that time, whatever the costs
-    above 0; which charging a vehicle's routes make of it is then no question.
+    the vehicle's routes, or all. Hard: none of that is charged there at that time, whatever the
+    costs above 0.
     """
 
     costs: Mapping[Identifier, NonNegative]
@@ -153,8 +153,6 @@ class ChargerPreference:
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
-        if self.hard and self.routes != "all":
-            raise FieldError("routes", 'wants "all" where it is hard')
         check_daily(self.window, self.timezone)
         return self
 

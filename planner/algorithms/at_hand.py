@@ -29,9 +29,11 @@ class AtHand:
 
     @classmethod
     def greedy(cls, snapshot: Snapshot) -> AtHand:
+        """Routes and connectors as greedy has them; where that leads to no better connectors its
+        charging is not mended."""
         line = timeline(snapshot)
         chosen = choices(snapshot, line)
-        draft = greedy_draft(snapshot, line, chosen)
+        draft = greedy_draft(snapshot, line, chosen, for_places=True)
         return cls(snapshot=snapshot, line=line, chosen=chosen, draft=draft)
 
     def tiers(self, draft: Draft) -> Objective:
@@ -65,6 +67,7 @@ def finish(
         status=status,
         bound_money=bound_money,
         traces=said.traces,
+        loads_kw=said.loads_kw,
         unserved_reason=said.unserved,
         stay_reason=said.stay,
     )

@@ -28,7 +28,8 @@ from planner.drafts.draft import (
     plugged_at,
     sockets_with_plugs,
 )
-from planner.drafts.timeline import Socket, Timeline
+from planner.drafts.preference import barred
+from planner.drafts.timeline import Barred, Socket, Timeline
 from planner.snapshot import Connector, Vehicle
 
 _EPS = 1e-6
@@ -38,7 +39,8 @@ Drives = Mapping[str, Sequence[Drive]]
 @dataclass(slots=True, kw_only=True)
 class Request:
     """A visit that wants energy. `power_kw` is its highest power anywhere it may charge;
-    `start_kwh` what the vehicle had as the visit began, None before."""
+    `start_kwh` what the vehicle had as the visit began, None before. `barred`: what a rule bars to
+    it."""
 
     vehicle: Vehicle
     visit: Visit
@@ -48,11 +50,15 @@ class Request:
     pieces: Sequence[Piece]
     energy_kwh: float = 0.0
     start_kwh: float | None = None
+    barred: Barred | None = None
 
     @property
     def missing_kwh(self) -> float:
         """At the connector."""
         return max(0.0, self.want_kwh - self.energy_kwh) / self.vehicle.efficiency
+
+    def may_use(self, socket: Socket, step: int) -> bool:
+        return self.barred is None or not self.barred.holds(socket, step)
 
     def laxity_s(self, now_s: float) -> float:
         """How long it could still wait and be done in time at full power."""
@@ -210,7 +216,7 @@ class _Depot:
         waiting.sort(key=lambda r: (self._policy.order(r, start_s), r.vehicle.id))
         offers: list[Offer] = []
         for request in waiting:
-            offer = self._offer(request, room_kw, hours)
+            offer = self._offer(request, room_kw, step, hours)
             if offer is not None:
                 offers.append(offer)
         share = Share(room_kw)
@@ -219,13 +225,16 @@ class _Depot:
             if share.has_kw(offer) > 0:
                 _charge(offer.request, share.has_kw(offer), start_s, end_s)
 
-    def _offer(self, request: Request, room_kw: Sequence[float], hours: float) -> Offer | None:
+    def _offer(
+        self, request: Request, room_kw: Sequence[float], step: int, hours: float
+    ) -> Offer | None:
         """At the connector it has, or at the strongest of the free ones."""
         if request.visit.socket is not None:
-            holds = self._holder.get(request.visit.socket) is request
-            return self._at(request, request.visit.socket, room_kw, hours) if holds else None
-        free = [s for s in request.sockets if s not in self._holder]
-        found = [(s, self._at(request, s, room_kw, hours)) for s in free]
+            socket = request.visit.socket
+            holds = self._holder.get(socket) is request and request.may_use(socket, step)
+            return self._at(request, socket, hours) if holds else None
+        free = [s for s in request.sockets if s not in self._holder and request.may_use(s, step)]
+        found = [(s, self._at(request, s, hours)) for s in free]
         best: tuple[Any, Socket, Offer] | None = None
         for socket, offer in found:
             if offer is None or Share(list(room_kw)).most_kw(offer) < offer.low_kw:
@@ -246,9 +255,7 @@ class _Depot:
         full_kwh = fading_kwh(request.pieces, least_kw)
         request.want_kwh = min(request.want_kwh, max(request.energy_kwh, full_kwh))
 
-    def _at(
-        self, request: Request, socket: Socket, room_kw: Sequence[float], hours: float
-    ) -> Offer | None:
+    def _at(self, request: Request, socket: Socket, hours: float) -> Offer | None:
         place, vehicle = self._connectors[socket], request.vehicle
         least_kw = self._policy.least_kw(place, vehicle)
         nominal_kw = min(place.max_kw, vehicle.max_charge_kw)
@@ -292,6 +299,7 @@ def _requests(
             power_kw=max((powers[s] for s in usable), default=0.0),
             pieces=curve(vehicle),
             energy_kwh=vehicle.energy_kwh,
+            barred=barred(line, drives, visit.start_s),
         )
         for visit, want, usable in zip(visits, wants, sockets, strict=True)
     ]

@@ -44,12 +44,21 @@ def greedy(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Pl
         algorithm="greedy",
         seed=seed,
         status="feasible",
+        traces=words.traces,
+        loads_kw=words.loads_kw,
         unserved_reason=words.unserved,
         stay_reason=words.stay,
     )
 
 
 def greedy_draft(
-    snapshot: Snapshot, line: Timeline, chosen: Choices, deadline: Deadline | None = None
+    snapshot: Snapshot,
+    line: Timeline,
+    chosen: Choices,
+    deadline: Deadline | None = None,
+    *,
+    for_places: bool = False,
 ) -> Draft:
-    return constructed(Instance(snapshot, line, chosen), deadline).draft()
+    """With `for_places` its charging is not to be used."""
+    instance = Instance(snapshot, line, chosen)
+    return constructed(instance, deadline, for_places=for_places).draft()

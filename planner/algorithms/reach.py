@@ -11,7 +11,8 @@ import numpy as np
 from planner.drafts.choices import Drive
 from planner.drafts.curve import Piece, curve, fading_kwh, highest_kw
 from planner.drafts.draft import Draft, Visit, open_visits, plugged_at, usable
-from planner.drafts.timeline import Floats, Socket, Timeline
+from planner.drafts.preference import barred
+from planner.drafts.timeline import Barred, Floats, Socket, Timeline
 from planner.snapshot import Snapshot, Vehicle
 
 _EPS = 1e-6
@@ -22,15 +23,19 @@ LACK_KWH = 1e-3
 @dataclass(frozen=True, slots=True)
 class World:
     """What is taken for given: the `power` and the `connectors` that the others' charging leaves,
-    or all there are. `raised` gives some limits, by place in the timeline, so many kW more."""
+    or all there are, and what the charger `preference` bars to some visits. `raised` gives some
+    limits, by place in the timeline, so many kW more."""
 
     power: bool = True
     connectors: bool = True
+    preference: bool = True
     raised: tuple[tuple[int, float], ...] = ()
 
 
 AS_PLANNED = World()
 ALONE = World(power=False, connectors=False)
+ANYHOW = World(power=False, connectors=False, preference=False)
+"""Whatever else the vehicle drives: that decides to which visits something is barred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,15 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Connectors that differ in name only; `above` are the places of their limits."""
+    """Connectors that differ in name only; `above` are the places of their limits, `barred` says
+    that they are among those of `Timeline.barred`."""
 
     min_kw: float
     max_kw: float
     fallback_kw: float
     plugs: frozenset[str]
     above: tuple[int, ...]
+    barred: bool
     sockets: list[Socket]
 
 
@@ -136,7 +143,8 @@ class Reach:
                 enough_kwh -= order[i].energy_kwh
             elif event == 1 and energy_kwh < enough_kwh:
                 charging = _Charging(car, energy_kwh, enough_kwh)
-                energy_kwh = self._after(visits[i], charging, room_kw, world)
+                bar = barred(self._line, order, visits[i].start_s) if world.preference else None
+                energy_kwh = self._after(visits[i], charging, room_kw, world, bar)
             elif event == 2 and order[i].need_kwh - energy_kwh > LACK_KWH:
                 return Lack(order[i], energy_kwh, order[i].need_kwh - energy_kwh)
         return None
@@ -171,9 +179,14 @@ class Reach:
         return room
 
     def _after(
-        self, visit: Visit, charging: _Charging, room_kw: Sequence[Floats], world: World
+        self,
+        visit: Visit,
+        charging: _Charging,
+        room_kw: Sequence[Floats],
+        world: World,
+        bar: Barred | None,
     ) -> float:
-        """The energy when the visit ends."""
+        """The energy when the visit ends; `bar` tells what is barred to it."""
         car, energy_kwh, _ = charging
         own = plugged_at(car.vehicle) if visit.first else None
         if own is not None and not any(own in kind.sockets for kind in self._kinds):
@@ -192,6 +205,8 @@ class Reach:
             if kind.fallback_kw:
                 left_kw = left_kw + np.where(left_kw < -_EPS, 0.0, kind.fallback_kw)
             kw = np.minimum(kind.max_kw, left_kw)
+            if bar is not None and kind.barred:
+                kw[bar.steps] = 0.0
             for start_s, end_s in gaps:
                 if energy_kwh + kwh_a_s * (end_s - start_s) > best:
                     kwh = self._charged(charging, kw, kind.min_kw, start_s, end_s)
@@ -260,9 +275,10 @@ def _enough_kwh(drives: Sequence[Drive]) -> float:
 
 
 def _kinds(snapshot: Snapshot, line: Timeline) -> list[_Kind]:
-    kinds: dict[tuple[float, float, float, frozenset[str], tuple[int, ...]], _Kind] = {}
+    kinds: dict[tuple[float, float, float, frozenset[str], tuple[int, ...], bool], _Kind] = {}
+    sockets = line.barred.sockets if line.barred is not None else frozenset[Socket]()
     for c in usable(snapshot):
         above = tuple(i for i, limit in enumerate(line.limits) if c.key in limit.sockets)
-        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above)
+        key = (c.min_kw, c.max_kw, c.fallback_kw, frozenset(c.plugs), above, c.key in sockets)
         kinds.setdefault(key, _Kind(*key, [])).sockets.append(c.key)
     return list(kinds.values())

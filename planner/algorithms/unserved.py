@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from planner.algorithms.reach import ALONE, AS_PLANNED, Lack, Reach, World
+from planner.algorithms.reach import ALONE, ANYHOW, AS_PLANNED, Lack, Reach, World
 from planner.drafts.choices import (
     Choices,
     Drive,
@@ -79,24 +79,27 @@ class Reasons:
         drives = self._options[route]
         who = f"its vehicle {self._pins[route]}" if route in self._pins else None
         if self._looks > 0 and not self._same_could_alone(drives):
-            short = self._too_little(self._fullest_first((d, []) for d in drives))
+            alone = self._fullest_first((d, []) for d in drives)
+            short = self._too_little(alone, ANYHOW)
             if short:
-                return self._alone(f"{who} never" if who else "no allowed vehicle", *short)
+                never = f"{who} never" if who else "no allowed vehicle"
+                return self._alone(never, *short, ANYHOW)
         beside = [(d, self._draft.drives[d.vehicle]) for d in drives]
         free = self._fullest_first((d, mine) for d, mine in beside if self._fits(d, mine))
         if not free:
             busy = f"{who} is not free" if who else "no allowed vehicle is free"
             return f"{busy}: {self._busy(beside)}"
-        short = self._too_little(free)
+        short = self._too_little(free, ALONE)
         if short:
-            return self._alone(f"{who} never" if who else "no vehicle that is free", *short)
+            never = f"{who} never" if who else "no vehicle that is free"
+            return self._alone(never, *short, ALONE)
         return self._crowded(free[:_CLOSEST])
 
     def _same_could_alone(self, drives: Sequence[Drive]) -> bool:
         """Whether the vehicle that could drive the last route alone could drive this one: then
         the others need no look."""
         found = next((d for d in drives if d.vehicle == self._able), None)
-        return found is not None and self._lack(self._option(found, []), ALONE) is None
+        return found is not None and self._lack(self._option(found, []), ANYHOW) is None
 
     def _fullest_first(self, found: Iterable[tuple[Drive, list[Drive]]]) -> list[_Option]:
         return sorted(self._option(drive, mine) for drive, mine in found)
@@ -128,8 +131,8 @@ class Reasons:
         vehicle = self._chosen.vehicles[option.vehicle]
         return self._reach.lack(vehicle, option.drives, world)
 
-    def _too_little(self, options: Sequence[_Option]) -> tuple[_Option, Lack] | None:
-        """The option that lacks least, if all lack energy even alone at the depot.
+    def _too_little(self, options: Sequence[_Option], world: World) -> tuple[_Option, Lack] | None:
+        """The option that lacks least, if all lack energy even in `world`, alone at the depot.
 
         `options` are in order: from where one is sure to lack more than the best, none is followed.
         """
@@ -137,7 +140,7 @@ class Reasons:
         for option in options:
             if best is not None and option.short_kwh >= best[1].kwh:
                 break
-            lack = self._lack(option, ALONE) if self._looks > 0 else None
+            lack = self._lack(option, world) if self._looks > 0 else None
             if lack is None:
                 self._able = option.vehicle
                 return None
@@ -145,12 +148,15 @@ class Reasons:
                 best = option, lack
         return best
 
-    def _alone(self, who: str, option: _Option, lack: Lack) -> str:
-        """Too little time and power, whatever the others do."""
+    def _alone(self, who: str, option: _Option, lack: Lack, world: World) -> str:
+        """Too little time and power in `world`, whatever the others do."""
         places = range(len(self._line.limits))
-        boundless = replace(ALONE, raised=tuple((i, MAX_NUMBER) for i in places))
+        boundless = replace(world, raised=tuple((i, MAX_NUMBER) for i in places))
         if self._lack(option, boundless) is None:
-            return f"{self._no_power(option, ALONE)}, even alone"
+            return f"{self._no_power(option, world)}, even alone"
+        barred = world.preference and self._line.barred is not None
+        if barred and self._lack(option, ANYHOW) is None:
+            return self._left_alone(option, lack)
         drive, vehicle = lack.drive, self._chosen.vehicles[lack.drive.vehicle]
         missing = f"{_up(lack.kwh):.1f} kWh more needed"
         if drive.need_kwh > vehicle.battery_kwh:
@@ -159,6 +165,15 @@ class Reasons:
         return (
             f"{who} has {drive.need_kwh:.0f} kWh before {self._clock(drive.depart_s)}{after}: "
             f"at most {lack.has_kwh:.0f} kWh in {vehicle.id}, {missing}"
+        )
+
+    def _left_alone(self, option: _Option, lack: Lack) -> str:
+        """What the charger preference bars would be enough."""
+        until, more_kwh = self._clock(lack.drive.depart_s), _up(lack.kwh)
+        return (
+            f"{option.vehicle} would have at most {lack.has_kwh:.1f} of {lack.drive.need_kwh:.1f} "
+            f"kWh before {until}, {more_kwh:.1f} kWh more only from connectors that the charger "
+            "preference leaves alone then"
         )
 
     def _crowded(self, closest: Sequence[_Option]) -> str:
@@ -180,7 +195,7 @@ class Reasons:
                 return f"no connector is free for long enough, and {power}"
         lack = self._lack(closest[0], ALONE)
         assert lack is not None
-        return self._alone("of those looked at no vehicle", closest[0], lack)
+        return self._alone("of those looked at no vehicle", closest[0], lack, ALONE)
 
     def _lacking(self, option: _Option) -> str:
         """No more than a single look tells."""

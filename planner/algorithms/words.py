@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from planner.algorithms.unserved import Reasons
-from planner.drafts.assemble import MISSING_KWH, SITE, follow, load_kw, site_import
+from planner.drafts.assemble import MISSING_KWH, SITE, follow, loads_of, site_import
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, kw_at
 from planner.drafts.draft import Charge, Draft, Trace, Visit, plugged_at
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Floats, Limit, Socket, Timeline
 from planner.snapshot import Connector, Snapshot
 
@@ -55,9 +56,14 @@ class Words:
         return {c.key: c for c in self._snapshot.connectors if c.controllable}
 
     @cached_property
+    def loads_kw(self) -> list[Floats]:
+        return loads_of(self._line, self._draft)
+
+    @cached_property
     def _room_kw(self) -> list[tuple[Limit, Floats]]:
         """What charging leaves free of each limit."""
-        return [(x, x.room_kw - load_kw(x, self._draft, self._line)) for x in self._line.limits]
+        pairs = zip(self._line.limits, self.loads_kw, strict=True)
+        return [(limit, limit.room_kw - kw) for limit, kw in pairs]
 
     @cached_property
     def traces(self) -> dict[str, Trace]:
@@ -136,7 +142,11 @@ class Words:
         )
 
     def _full(self, visit: Visit, step: int) -> str | None:
-        """The limit that leaves less than the connector's minimum in `step`."""
+        """The limit that leaves less than the connector's minimum in `step`, or the rule that bars
+        it."""
+        bar = barred(self._line, self._draft.drives.get(visit.vehicle, ()), visit.start_s)
+        if bar is not None and bar.holds(visit.socket, step):
+            return "the charger preference"
         least_kw = max(self._connector(visit).min_kw, _KW)
         for limit, room_kw in self._room_kw:
             if visit.socket in limit.sockets and room_kw[step] < least_kw:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from planner.plan import Plan, Stay
@@ -85,15 +86,13 @@ class Facts:
 
     def split(
         self, start: datetime, end: datetime, edges: Sequence[datetime]
-    ) -> Iterator[tuple[datetime, datetime]]:
+    ) -> Iterable[tuple[datetime, datetime]]:
         """`[start, end)` within the horizon, piece by piece between `edges`."""
-        at, end = max(start, self.grid[0]), min(end, self.grid[-1])
-        if at >= end:
-            return
-        for to in edges[bisect_right(edges, at) : bisect_left(edges, end)]:
-            yield at, to
-            at = to
-        yield at, end
+        start, end = max(start, self.grid[0]), min(end, self.grid[-1])
+        if start >= end:
+            return ()
+        inner = edges[bisect_right(edges, start) : bisect_left(edges, end)]
+        return pairwise((start, *inner, end))
 
 
 def plan_drives(plan: Plan) -> dict[str, str]:

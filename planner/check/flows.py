@@ -35,8 +35,9 @@ class Profile:
 
     def add(self, start: datetime, end: datetime, kw: float) -> None:
         if start < end and kw != 0:
-            self._changes[start] = self._changes.get(start, 0.0) + kw
-            self._changes[end] = self._changes.get(end, 0.0) - kw
+            changes = self._changes
+            changes[start] = changes.get(start, 0.0) + kw
+            changes[end] = changes.get(end, 0.0) - kw
 
     def instants(self) -> Iterable[datetime]:
         return self._changes.keys()
@@ -101,7 +102,8 @@ def supply(facts: Facts) -> Supply:
     pv = site.pv_kw.by_step(grid, Series.lowest)
     uncontrolled = sum(c.load_kw for c in facts.snapshot.connectors if not c.controllable)
     charging = charging_profile(facts, facts.plan.stays)
-    beyond = beyond_profile(facts, facts.plan.stays)
+    keeps = any(c.controllable and c.kept_kw for c in facts.snapshot.connectors)
+    beyond = beyond_profile(facts, facts.plan.stays) if keeps else charging
     battery = Profile()
     for period in facts.plan.battery:
         for start, end in facts.split(period.start, period.end, grid):

@@ -21,8 +21,10 @@ def true_cost(facts: Facts, supply: Supply) -> Cost:
     prices = zip(imports, supply.import_price, supply.export_price, strict=True)
     energy = sum(kw * (buy if kw > 0 else sell) for kw, buy, sell in prices) * hours
     peak = site.peak_price_per_kw * max(0.0, max(imports) - site.peak_so_far_kw)
-    discharged = sum(max(-f.battery_kw, 0.0) * f.hours for f in supply.flows)
-    wear = site.battery.wear_per_kwh * discharged if site.battery is not None else 0.0
+    wear = 0.0
+    if site.battery is not None:
+        discharged = sum(max(-f.battery_kw, 0.0) * f.hours for f in supply.flows)
+        wear = site.battery.wear_per_kwh * discharged
     return Cost(energy=energy, peak=peak, wear=wear)
 
 

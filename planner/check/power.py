@@ -68,6 +68,8 @@ def check_site(facts: Facts, supply: Supply) -> Iterator[Breach]:
 def _check_limit(facts: Facts, name: str, loads: Sequence[Load]) -> Iterator[Breach]:
     """Where fixed loads alone break the limit the plan adds nothing (a relief is welcome, and does
     not make room for charging) and says so by a `binding` entry that begins with the name."""
+    if all(x.room_kw >= -POWER_KW and x.planned_kw - x.room_kw <= POWER_KW for x in loads):
+        return
     hopeless = [(x, -x.room_kw) for x in loads]
     for start, end, excess in _spells(hopeless):
         if not _is_said(facts, name, start, end):

@@ -157,17 +157,18 @@ def check_powers(facts: Facts, traces: Mapping[str, Trace]) -> Iterator[Breach]:
         found: dict[str, list[Excess]] = {}
         for part, kwh in line.parts:
             connector = facts.connectors.get(part.stay.key)
-            if connector is not None and not _is_plain(part.kw, line.vehicle, connector):
+            if connector is not None and not _is_allowed(part.kw, kwh, line.vehicle, connector):
                 excess = _power_excess(part, kwh, line.vehicle, connector)
                 found.setdefault(_where(part.stay), []).append(excess)
         for where, excesses in found.items():
             yield from worst(6, where, excesses)
 
 
-def _is_plain(kw: float, vehicle: Vehicle, connector: Connector) -> bool:
-    """Whether a power is allowed whatever the energy: most parts need no more words."""
-    most_kw = min(connector.max_kw, vehicle.max_charge_kw)
-    return not vehicle.charge_curve and connector.min_kw <= kw <= most_kw
+def _is_allowed(kw: float, kwh: float, vehicle: Vehicle, connector: Connector) -> bool:
+    """Most parts need no more words."""
+    if not POWER_KW < kw <= vehicle.max_charge_kw:
+        return False
+    return connector.min_kw <= kw <= connector.max_kw and kw <= curve_kw(vehicle, kwh)
 
 
 def _power_excess(part: Part, kwh: float, vehicle: Vehicle, connector: Connector) -> Excess:

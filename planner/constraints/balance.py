@@ -3,9 +3,14 @@ export limit demands (wholly what would be sold at a negative price)."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from planner.linear.columns import Columns
 from planner.linear.rows import Rows, Term
 from planner.snapshot import Snapshot
+
+_FLOWS = {"buy": 1.0, "sell": -1.0, "charge": -1.0, "discharge": 1.0, "curtail": -1.0}
+"""By block of columns, what comes from the grid and what the site's side makes of it."""
 
 
 def applies(snapshot: Snapshot) -> bool:
@@ -13,18 +18,12 @@ def applies(snapshot: Snapshot) -> bool:
 
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
-    """The row of a step is named `("balance", step)`; what is sold is bounded by its column."""
+    """The rows of the steps are named `balance`; what is sold is bounded by its column."""
     line, powers = columns.scope.line, columns.powers
-    curtail = columns["curtail"]
-    first = len(rows.lower)
     fixed_kw = (line.fixed_import_kw - line.pv_kw).tolist()
-    for t in range(line.steps):
-        terms: list[Term] = _net(columns, t)
-        if t in columns["charge"]:
-            terms += [(columns["charge"][t], -1.0), (columns["discharge"][t], 1.0)]
-        if t in curtail:
-            terms.append((curtail[t], -1.0))
-        rows.add(terms, lower=fixed_kw[t], upper=fixed_kw[t], name=("balance", t))
+    first = rows.empty(fixed_kw, fixed_kw, name="balance")
+    for block, sign in _FLOWS.items():
+        rows.extend(first + np.array(list(columns[block]), np.int64), columns.numbers(block), sign)
     rows.extend(first + powers.step, powers.column, -powers.hours / line.step_h)
     for t in range(line.steps):
         _one_way(columns, rows, t)

@@ -3,12 +3,14 @@ takes the higher of its power and its fallback."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.drafts.timeline import Floats
 from planner.linear.columns import Columns
-from planner.linear.rows import Rows, Term
+from planner.linear.rows import Rows
 from planner.linear.scope import Cell
 from planner.snapshot import Snapshot
 
@@ -22,7 +24,7 @@ def applies(snapshot: Snapshot) -> bool:
 
 def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
     """A row for each step in which the limit could be passed, and for each set of parts of it that
-    share an instant; named `("limit", position in Timeline.limits, step)`."""
+    share an instant."""
     scope, line, powers = columns.scope, columns.scope.line, columns.powers
     drawn, uneven = _taken(columns, rows), _uneven(columns)
     for i, limit in enumerate(line.limits):
@@ -30,27 +32,42 @@ def add(columns: Columns, rows: Rows, snapshot: Snapshot) -> None:
         most_kw = _most_kw(columns, below)
         inside = np.flatnonzero(below)
         inside = inside[np.argsort(powers.step[inside], kind="stable")]
-        bounds = np.searchsorted(powers.step[inside], np.arange(line.steps + 1)).tolist()
-        room_kw = limit.room_kw.tolist()
         if i == _SITE and columns["charge"]:
             most_kw += [columns.upper[c] for c in columns["charge"].values()]
-        terms: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         passable = (limit.room_kw >= 0) & (most_kw > limit.room_kw + 1e-9)
-        for step in np.flatnonzero(passable).tolist():
-            battery = _battery(columns, step) if i == _SITE else []
-            here = inside[bounds[step] : bounds[step + 1]]
-            for at_once in _at_once(columns, here) if uneven[step] else [here]:
-                row = rows.add(battery, upper=room_kw[step], name=("limit", i, step))
-                terms.append((np.full(len(at_once), row), drawn[at_once]))
-        if terms:
-            at, drawing = zip(*terms, strict=True)
-            rows.extend(np.concatenate(at), np.concatenate(drawing), 1.0)
+        steps, which, sets = _sets(columns, inside, np.flatnonzero(passable), uneven)
+        first = rows.empty([-math.inf] * len(steps), limit.room_kw[steps].tolist())
+        rows.extend(first + sets, drawn[which], 1.0)
+        if i == _SITE and columns["charge"]:
+            row = first + np.arange(len(steps))
+            rows.extend(row, columns.numbers("charge")[steps], 1.0)
+            rows.extend(row, columns.numbers("discharge")[steps], -1.0)
 
 
-def _battery(columns: Columns, step: int) -> list[Term]:
-    if step not in columns["charge"]:
-        return []
-    return [(columns["charge"][step], 1.0), (columns["discharge"][step], -1.0)]
+def _sets(
+    columns: Columns,
+    inside: NDArray[np.int64],
+    passable: NDArray[np.int64],
+    uneven: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The sets of powers of `inside`, which are in order of their steps, that share an instant: the
+    step of each set; then the powers of all, and to which set each belongs."""
+    step = columns.powers.step[inside]
+    bounds = np.searchsorted(step, np.arange(len(uneven) + 1)).tolist()
+    cut = {
+        t: _at_once(columns, inside[bounds[t] : bounds[t + 1]])
+        for t in passable[uneven[passable]].tolist()
+    }
+    number = np.array([len(cut[t]) if t in cut else 1 for t in passable.tolist()], dtype=np.int64)
+    first = np.full(len(uneven), -1)
+    first[passable] = np.cumsum(number) - number
+    even = (first >= 0) & ~uneven
+    whole = even[step]
+    which, sets = [inside[whole]], [first[step[whole]]]
+    for t, cliques in cut.items():
+        which += cliques
+        sets += [np.full(len(own), first[t] + k) for k, own in enumerate(cliques)]
+    return np.repeat(passable, number), np.concatenate(which), np.concatenate(sets)
 
 
 def _taken(columns: Columns, rows: Rows) -> NDArray[np.int64]:
@@ -68,10 +85,10 @@ def _taken(columns: Columns, rows: Rows) -> NDArray[np.int64]:
 
 def _drawn(columns: Columns) -> NDArray[np.int64]:
     """The columns of the highest power in each part: of the burst where the model has one."""
-    burst, kw = columns["burst"], columns["kw"]
+    burst = columns["burst"]
     if not burst:
         return columns.powers.column
-    return np.array([burst.get(place, c) for place, c in kw.items()], dtype=np.int64)
+    return np.array([burst.get(place, c) for place, c in columns["kw"].items()], dtype=np.int64)
 
 
 def _most_kw(columns: Columns, below: NDArray[np.bool_]) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 
 import numpy as np
@@ -45,11 +46,12 @@ def assemble(
     status: Status,
     bound_money: float | None = None,
     traces: Mapping[str, Trace] | None = None,
+    loads_kw: Sequence[Floats] | None = None,
     unserved_reason: Reason,
     stay_reason: Callable[[Visit], str],
 ) -> Plan:
     """The plan that `draft` means. `bound_money` is clipped to the plan's own money; `traces` are
-    what `follow` finds, if that is known."""
+    what `follow` finds, and `loads_kw` what `load_kw` does for each limit, if that is known."""
     driven = {d.route: v for v, drives in draft.drives.items() for d in drives}
     traces = follow(chosen, draft, line) if traces is None else traces
     shortfalls = _shortfalls(chosen, draft, traces, line)
@@ -73,7 +75,7 @@ def assemble(
         objective=reached,
         cost=cost,
         bound=None if bound_money is None else bound_of(reached.money, bound_money),
-        binding=tuple(_bindings(line, draft)),
+        binding=tuple(_bindings(line, loads_of(line, draft) if loads_kw is None else loads_kw)),
         notes=tuple(notes(snapshot, driven)),
     )
 
@@ -150,6 +152,11 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
     """The mean import of each step; pv is curtailed instant by instant (law 7)."""
     start_s, end_s, kw = _charges(draft.visits)
     own, every = line.steps_at(start_s), np.arange(line.steps)
+    battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
+    steady_kw = line.fixed_import_kw + battery_kw
+    if not line.pv_kw.any():
+        charged_kws = np.bincount(own, kw * (end_s - start_s), minlength=line.steps)
+        return steady_kw + charged_kws / line.step_s
     step = np.concatenate((every, own, own))
     at_s = np.concatenate((every * line.step_s, start_s, end_s))
     change = np.concatenate((np.zeros(line.steps), kw, -kw))
@@ -159,8 +166,7 @@ def site_import(draft: Draft, line: Timeline) -> Floats:
     drawn_kw -= (drawn_kw - change)[first][step]
     then_s = np.append(at_s[1:], 0.0)
     then_s[np.append(first[1:], len(step)) - 1] = (every + 1) * line.step_s
-    battery_kw = np.zeros(line.steps) if draft.battery_kw is None else draft.battery_kw
-    load_kw = (line.fixed_import_kw + battery_kw)[step] + drawn_kw
+    load_kw = steady_kw[step] + drawn_kw
     used_kw = np.maximum(load_kw - line.pv_kw[step], np.minimum(load_kw, line.floor_kw[step]))
     return np.bincount(step, (then_s - at_s) * used_kw, minlength=line.steps) / line.step_s
 
@@ -212,7 +218,7 @@ def _stays(
                 connector=visit.socket[1],
                 start=line.instant(start_s),
                 end=line.instant(visit.charges[-1].end_s),
-                energy_kwh=sum(c.kwh for c in visit.charges),
+                energy_kwh=sum(kw * (until_s - at_s) / 3600 for at_s, until_s, kw in visit.charges),
                 periods=_periods(line, visit),
                 why=reason(visit),
             )
@@ -222,13 +228,15 @@ def _stays(
 
 def _periods(line: Timeline, visit: Visit) -> tuple[Period, ...]:
     """Charges of one power in a row are one period."""
-    merged: list[list[float]] = []
-    for start_s, end_s, kw in visit.charges:
-        if merged and merged[-1][1] == start_s and merged[-1][2] == kw:
-            merged[-1][1] = end_s
-        else:
-            merged.append([start_s, end_s, kw])
-    return tuple(Period(start=line.instant(a), end=line.instant(b), kw=kw) for a, b, kw in merged)
+    found: list[Period] = []
+    begin_s, until_s, power_kw = visit.charges[0]
+    for start_s, end_s, kw in (*visit.charges[1:], (math.nan, 0.0, 0.0)):
+        if start_s != until_s or kw != power_kw:
+            start, end = line.instant(begin_s), line.instant(until_s)
+            found.append(Period(start=start, end=end, kw=power_kw))
+            begin_s, power_kw = start_s, kw
+        until_s = end_s
+    return tuple(found)
 
 
 def _battery(line: Timeline, draft: Draft) -> tuple[Period, ...]:
@@ -274,16 +282,20 @@ def load_kw(limit: Limit, draft: Draft, line: Timeline) -> Floats:
 SITE = "site"
 
 
-def full_steps(limit: Limit, draft: Draft, line: Timeline) -> Floats:
-    """1 where charging takes all that the limit leaves, else 0."""
-    kw = load_kw(limit, draft, line)
+def loads_of(line: Timeline, draft: Draft) -> list[Floats]:
+    """`load_kw` of each limit."""
+    return [load_kw(limit, draft, line) for limit in line.limits]
+
+
+def full_steps(limit: Limit, kw: Floats) -> Floats:
+    """1 where charging, with `load_kw` of `kw`, takes all that the limit leaves, else 0."""
     return np.where((kw > 1e-6) & (kw >= limit.room_kw - 0.01), 1.0, 0.0)
 
 
-def _bindings(line: Timeline, draft: Draft) -> Iterable[Binding]:
-    for limit in line.limits:
+def _bindings(line: Timeline, loads_kw: Sequence[Floats]) -> Iterable[Binding]:
+    for limit, kw in zip(line.limits, loads_kw, strict=True):
         name = "site import limit" if limit.name == SITE else limit.name
-        for a, b, full in _merged(line, full_steps(limit, draft, line)):
+        for a, b, full in _merged(line, full_steps(limit, kw)):
             if full:
                 yield Binding(limit=name, start=line.instant(a), end=line.instant(b))
         yield from _broken(line, name, limit.room_kw)

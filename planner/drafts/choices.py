@@ -73,8 +73,9 @@ class _Able:
     def __init__(self, vehicles: Sequence[Vehicle], position: Mapping[str, int]) -> None:
         self.vehicles = vehicles
         self.which = np.array([position[v.id] for v in vehicles], dtype=np.int64)
-        reserves = np.array([v.reserve_kwh for v in vehicles], dtype=np.float64)
-        self._reserves_kwh, self._kind = np.unique(reserves, return_inverse=True)
+        self._reserves_kwh = list({v.reserve_kwh: None for v in vehicles})
+        kind = {kwh: i for i, kwh in enumerate(self._reserves_kwh)}
+        self._kind = np.array([kind[v.reserve_kwh] for v in vehicles], dtype=np.int64)
 
     def options(self, route: Route, names: Sequence[str], rules: Rules, line: Timeline) -> Options:
         ends = line.seconds(route.depart), line.seconds(route.return_), route.priority
@@ -86,7 +87,7 @@ class _Able:
         else:
             one_kwh = route.energy_kwh or 0.0
             energy_kwh = np.full(len(self.vehicles), one_kwh)
-            needs = [rules.need_kwh(one_kwh, x) for x in self._reserves_kwh.tolist()]
+            needs = [rules.need_kwh(one_kwh, x) for x in self._reserves_kwh]
             need_kwh = np.array(needs, dtype=np.float64)[self._kind]
         return Options(route.id, ends, names, self.which, energy_kwh, need_kwh)
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.series import Series
 from planner.snapshot import Connector, Snapshot
+from planner.soft import ChargerPreference
 
 Floats = NDArray[np.float64]
 Socket = tuple[str, int]
@@ -43,9 +44,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Barred:
+    """`sockets` give nothing in `steps`, one truth value each, to the visits that `rule` is about:
+    what a vehicle drives tells which these are (`preference.barred`), so it is no limit."""
+
+    rule: ChargerPreference
+    sockets: frozenset[Socket]
+    steps: NDArray[np.bool_]
+
+    def holds(self, socket: Socket | None, step: int) -> bool:
+        return socket in self.sockets and bool(self.steps[step])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """`fixed_kw` is what the uncontrollable connectors draw all the horizon; `fallback_kw` has the
-    controllable ones that keep one."""
+    controllable ones that keep one. `barred` is None without a hard rule of that kind."""
 
     taken_at: datetime
     step_s: float
@@ -59,6 +73,7 @@ class Timeline:
     fixed_kw: float
     fallback_kw: Mapping[Socket, float]
     limits: tuple[Limit, ...]
+    barred: Barred | None
 
     @property
     def step_h(self) -> float:
@@ -146,8 +161,9 @@ def timeline(snapshot: Snapshot) -> Timeline:
         limits=(
             whole,
             *_circuit_limits(snapshot, lowest),
-            *_left_alone(snapshot, itertools.pairwise(grid)),
+            *_left_alone(snapshot, grid),
         ),
+        barred=_barred(snapshot, grid),
     )
 
 
@@ -164,31 +180,47 @@ def _circuit_limits(snapshot: Snapshot, lowest: Callable[[Series], Floats]) -> I
         )
 
 
-def _left_alone(snapshot: Snapshot, steps: Iterable[tuple[datetime, datetime]]) -> Iterable[Limit]:
+def _left_alone(snapshot: Snapshot, grid: Sequence[datetime]) -> Iterable[Limit]:
     """Hard rules of the time of the day: nothing at some connectors in steps that it touches, else
     any power."""
-    steps, soft = list(steps), snapshot.rules.soft
-    begin, end = snapshot.taken_at, snapshot.end
+    soft, begin, end = snapshot.rules.soft, snapshot.taken_at, snapshot.end
     wish, triad = soft.charger_preference, soft.triad
     usable = [c for c in snapshot.connectors if c.controllable]
-    if wish is not None and wish.hard:
-        avoided = [c for c in usable if wish.cost_of(*c.key) > 0]
-        yield _barred("the charger preference", avoided, wish.spans(begin, end), steps)
+    if wish is not None and wish.hard and wish.routes == "all":
+        steps = _touched(wish.spans(begin, end), grid)
+        yield _no_power("the charger preference", _avoided(wish, usable), steps)
     if triad is not None and triad.hard:
-        yield _barred("the triad hours", usable, triad.spans(begin, end), steps)
+        yield _no_power("the triad hours", usable, _touched(triad.spans(begin, end), grid))
 
 
-def _barred(
-    name: str,
-    connectors: Sequence[Connector],
-    times: Sequence[tuple[datetime, datetime]],
-    steps: Sequence[tuple[datetime, datetime]],
-) -> Limit:
+def _barred(snapshot: Snapshot, grid: Sequence[datetime]) -> Barred | None:
+    wish = snapshot.rules.soft.charger_preference
+    if wish is None or not wish.hard or wish.routes == "all":
+        return None
+    return Barred(
+        rule=wish,
+        sockets=frozenset(c.key for c in _avoided(wish, snapshot.connectors)),
+        steps=_touched(wish.spans(snapshot.taken_at, snapshot.end), grid),
+    )
+
+
+def _avoided(wish: ChargerPreference, connectors: Iterable[Connector]) -> list[Connector]:
+    return [c for c in connectors if wish.cost_of(*c.key) > 0]
+
+
+def _touched(
+    times: Sequence[tuple[datetime, datetime]], grid: Sequence[datetime]
+) -> NDArray[np.bool_]:
+    """The steps that any of `times` touches."""
+    steps = itertools.pairwise(grid)
+    return np.array([any(a < end and start < b for start, end in times) for a, b in steps])
+
+
+def _no_power(name: str, connectors: Sequence[Connector], steps: NDArray[np.bool_]) -> Limit:
     any_kw = 1.0 + sum(c.max_kw for c in connectors)
-    barred = [any(a < end and start < b for start, end in times) for a, b in steps]
     return Limit(
         name=name,
-        room_kw=np.where(barred, BARRED_KW, any_kw),
+        room_kw=np.where(steps, BARRED_KW, any_kw),
         fallback_kw=0.0,
         sockets=frozenset(c.key for c in connectors),
     )

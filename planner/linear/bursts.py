@@ -20,9 +20,17 @@ _EPS_KW = 1e-5
 def overloads(scope: Scope, draft: Draft) -> set[Place]:
     """The places that could share in an overload, for `Scope.stepped`."""
     found: set[Place] = set()
-    for i, limit in enumerate(scope.line.limits):
-        over = load_kw(limit, draft, scope.line) > np.maximum(limit.room_kw, 0.0) + _EPS_KW
+    for i, over_kw in enumerate(overs_kw(scope.line, draft)):
+        over = over_kw > _EPS_KW
         found |= {p for p in _places(scope, over) if i in scope.groups[p[1]].limits}
+    return found
+
+
+def overs_kw(line: Timeline, draft: Draft) -> Floats:
+    """By how much each limit is broken in each step at most; below 0 is room."""
+    rooms_kw = [np.maximum(limit.room_kw, 0.0) for limit in line.limits]
+    loads_kw = [load_kw(limit, draft, line) for limit in line.limits]
+    found: Floats = np.array(loads_kw) - np.array(rooms_kw)
     return found
 
 
@@ -33,7 +41,7 @@ def spills(scope: Scope, draft: Draft) -> set[Place]:
         return set()
     kept_kw = line.fixed_import_kw + line.export_limit_kw + draft.battery_kw
     wanting = (draft.battery_kw < 0) & (kept_kw < -_EPS_KW)
-    short = kept_kw + _lowest(draft, line) < -_EPS_KW
+    short = kept_kw + least_kw(draft, line) < -_EPS_KW
     return set(_places(scope, wanting & short))
 
 
@@ -107,7 +115,7 @@ def _places(scope: Scope, steps: NDArray[np.bool_]) -> Iterable[Place]:
                     yield name, g, k
 
 
-def _lowest(draft: Draft, line: Timeline) -> Floats:
+def least_kw(draft: Draft, line: Timeline) -> Floats:
     """The least that charging draws at any instant of each step."""
     changes: list[list[tuple[float, float]]] = [[] for _ in range(line.steps)]
     for visit in draft.visits:

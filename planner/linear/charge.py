@@ -6,17 +6,15 @@ it costs less than `ALLOWED` of money: so neither needs a program of its own. Wh
 shortfall, more than what a kWh mostly could save is weight enough; where that fails, or no weight
 is, a row holds the least shortfall.
 
-Means below a connector's minimum power are drawn as bursts. Where these break a limit, or lie above
-the charge curve, energy moves within visits (`repair`) and vehicles take turns within a step
-(`turns`), first where that costs nothing. What is left is rounded: each mean is held at the minimum
-or above, or at nothing, and the program is solved again. `Charged.exact` says whether all that cost
-a tier more than it may; mixed-integer programming can then decide what is best.
+Means below a connector's minimum power are drawn as bursts, which are made lawful where that costs
+nothing (`lawful`). What is left is rounded: each mean is held at the minimum or above, or at
+nothing, and the program is solved again (`rounding`). `Charged.exact` says whether all that cost a
+tier more than it may; mixed-integer programming can then decide what is best.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,33 +24,22 @@ from planner.drafts.assemble import cost_of, follow, site_import
 from planner.drafts.choices import Choices
 from planner.drafts.draft import Draft
 from planner.drafts.timeline import Floats, Timeline
-from planner.linear.bursts import unlawful, wider
 from planner.linear.clock import Deadline
 from planner.linear.columns import Columns
-from planner.linear.extract import extract
 from planner.linear.hints import curve_hints
+from planner.linear.lawful import mended
 from planner.linear.model import Model
-from planner.linear.repair import repaired
-from planner.linear.rounding import LOWS, rounded_bounds
-from planner.linear.scope import Place
+from planner.linear.rounding import Bounds, Rounding
 from planner.linear.scopes import placed_scope
 from planner.linear.shares import ALLOWED_SHARE, add_share
 from planner.linear.solver import LinearAnswer, solve_lp
-from planner.linear.turns import in_turn
 from planner.objectives import ALLOWED, MONEY, SHORTFALL, TASTE
 from planner.objectives.taste import LATE
 from planner.snapshot import Snapshot
 
-ROUNDS: Final = 16
-"""Of rounding; most depots need none, few more than two."""
-
 _NARROW: Final = 4
 """Rounds of the second try before wide ones: of 120 depots of 8 and 10 vehicles with too little
 energy all narrow ones were better in 24, and the first try in 6."""
-
-_WIDE_TRIES: Final = 2
-"""Wide rounds that left no solution, before all are narrow: each takes three programs. At 100
-vehicles the second one fits, at 300 none does."""
 
 _SCALE: Final = 100.0
 """HiGHS takes a reduced cost below 1e-7 for none; late charging costs down to 1e-8 a kW."""
@@ -67,24 +54,6 @@ _MOST_PER_KWH: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What one kWh more costs at the margin, by step; where a kWh is short it costs far more than
-    any price.
-
-    `import_per_kwh` counts the energy, the peak, pv and the battery; `limit_per_kwh[i]` is what the
-    limit at position `i` of `Timeline.limits` adds where it binds.
-    """
-
-    import_per_kwh: Floats
-    limit_per_kwh: Floats
-
-    def below(self, limits: tuple[int, ...]) -> Floats:
-        """The price at a connector below `limits`."""
-        found: Floats = self.import_per_kwh + self.limit_per_kwh[list(limits)].sum(axis=0)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
     """`exact`: no other charging for these drives and connectors is better by more than law 10
     allows and `max_gap`."""
@@ -93,7 +62,6 @@ class Charged:
     shortfall_kwh: float
     money: float
     exact: bool
-    prices: Prices
 
 
 def charge(
@@ -106,6 +74,7 @@ def charge(
     max_gap: float = 0.001,
     fairly: bool = False,
     stretched: bool = True,
+    enough: float = 0.0,
 ) -> Charged | None:
     """The drives and connectors of `draft` with their charging solved anew.
 
@@ -113,16 +82,18 @@ def charge(
     where a price leaves more to decide than powers, or where rounding ends nowhere. `fairly` puts
     the smallest share of what was asked for above the tiers. `stretched` gives each visit the time
     until the next one begins at its connector; else it has the connector as long as it is there.
+    The first charging found that is above the least shortfall and the least money by no more than
+    the share `enough` will do, even if it is not exact.
     """
     scope = placed_scope(snapshot, line, chosen, draft, thrifty=True, stretched=stretched)
     model = Model(scope)
-    return _Charging(model, draft, deadline, max_gap, fairly=fairly).run()
+    charging = _Charging(model, draft, deadline, max_gap, fairly=fairly, enough=enough)
+    return charging.run()
 
 
 class _Charging:
     """One model; `_bounds` are those of its columns that are not the model's own. `_outweighs`: in
-    `_cost` the shortfall weighs enough to be made least first. `_widened`: a round was wide, so
-    that narrow ones would lead elsewhere."""
+    `_cost` the shortfall weighs enough to be made least first."""
 
     def __init__(
         self,
@@ -132,13 +103,14 @@ class _Charging:
         max_gap: float,
         *,
         fairly: bool,
+        enough: float,
     ) -> None:
         self._model, self._deadline, self._max_gap = model, deadline, max_gap
+        self._enough = enough
         pinned = curve_hints(model.columns, draft)
         self._bounds = {c: (value, value) for c, value in pinned.items()}
         self._start_kwh = _shortfall_kwh(model, draft)
         self._share = add_share(model) if fairly else None
-        self._widened = False
         self._short, self._money = model.cost(SHORTFALL), model.cost(MONEY)
         per_kwh = max(_SHORT_PER_KWH, _most_money(model.columns) / ALLOWED)
         self._outweighs = self._start_kwh > ALLOWED and per_kwh <= _MOST_PER_KWH
@@ -152,59 +124,41 @@ class _Charging:
         first = None if free - self._bounds.keys() else self._first()
         if first is None:
             return None
-        bounds, start = dict(self._bounds), first
-        found = self._rounded(first, first, narrow=1)
-        if (found is not None and found.exact) or not (self._outweighs or self._widened):
+        found, widened = self._rounded(first, first, narrow=1)
+        will_do = found is not None and self._will_do(first, found)
+        if will_do or not (self._outweighs or widened):
             return found
-        self._bounds = bounds
+        start = first
         if self._outweighs:
             self._scale = _SCALE
             self._cost = self._weighed(_SHORT_PER_KWH)
             start = self._least_kept(float(self._short @ first.x)) or first
-        again = self._rounded(start, start, narrow=_NARROW)
+        again, _ = self._rounded(first, start, narrow=_NARROW)
         return min((x for x in (found, again) if x is not None), key=_tiers, default=None)
 
-    def _rounded(self, first: LinearAnswer, start: LinearAnswer, *, narrow: int) -> Charged | None:
-        """The best that rounds make of `start`, beside the optimum `first`: `narrow` of no more
-        than what breaks a law, then ever wider ones. Each narrow one moves the optimum to another
-        corner, 9 to 32 times where energy is scarce; with wide ones it is 3 to 6 (40 vehicles, 60
-        routes)."""
+    def _rounded(
+        self, first: LinearAnswer, start: LinearAnswer, *, narrow: int
+    ) -> tuple[Charged | None, bool]:
+        """The best that rounds make of `start`, beside the optimum `first`; and whether one of them
+        was wide. Where some must be short, energy is given up as long as there is nothing else."""
+        columns, price = self._model.columns, self._import_prices(first)
+        rounding = Rounding(columns, self._rounded_again, dict(self._bounds), narrow=narrow)
         answer: LinearAnswer | None = start
-        best, failed = list[Charged](), 0
-        for number in range(ROUNDS):
-            if answer is None:
-                break
-            found, places = self._mended(first, answer.x)
-            if found is not None:
-                best.append(found)
-            if (found is not None and found.exact) or not places:
-                break
-            how_wide = max(0, number + 1 - narrow) if failed < _WIDE_TRIES else 0
-            wide, x = wider(self._model.columns.scope, places, how_wide), answer.x
-            answer = self._resolved(wide, x)
-            if wide is not places:
-                failed += answer is None
-                self._widened |= answer is not None
-                answer = answer or self._resolved(places, x)
-        return min(best, key=_tiers, default=None)
+        scarce = self._share is None and float(self._short @ first.x) > ALLOWED
+        best = list[Charged]()
+        while answer is not None:
+            made = mended(columns, answer.x, price, giving=scarce and not best)
+            if made.draft is not None:
+                best.append(self._charged(first, made.x, made.draft))
+                if self._will_do(first, best[-1]):
+                    break
+            answer = rounding.again(set(made.dear), answer.x) if made.dear else None
+        return min(best, key=_tiers, default=None), rounding.widened
 
-    def _mended(self, first: LinearAnswer, x: Floats) -> tuple[Charged | None, set[Place]]:
-        """What `x` charges where that can be made lawful, and where it could not without cost."""
-        columns, prices = self._model.columns, self._prices(first)
-        scope, dear = columns.scope, set[Place]()
-        for _ in range(2):
-            steps = {scope.parts[name][k].step for name, _, k in dear}
-            if any(group.min_kw > 0 for group in scope.groups):
-                x = repaired(columns, x, prices.import_per_kwh, steps)
-            draft = extract(columns, x)
-            if draft is None:
-                return None, set()
-            draft = in_turn(scope, draft)
-            places = unlawful(scope, draft)
-            if not places:
-                return self._charged(first, x, draft, prices), dear
-            dear = dear or places
-        return None, dear
+    def _will_do(self, first: LinearAnswer, found: Charged) -> bool:
+        least_kwh, least = float(self._short @ first.x), float(self._money @ first.x)
+        near = found.shortfall_kwh <= least_kwh * (1 + self._enough) + ALLOWED
+        return found.exact or (near and found.money <= least + self._enough * abs(least))
 
     def _weighed(self, per_kwh: float) -> Floats:
         """Money, with as little of taste as may cost it nothing, and `per_kwh` of shortfall."""
@@ -248,25 +202,15 @@ class _Charging:
             self._bounds[share] = (max(0.0, float(found.x[share]) - ALLOWED_SHARE), 1.0)
         return found is not None
 
-    def _solve(self, cost: Floats) -> LinearAnswer | None:
+    def _solve(self, cost: Floats, bounds: Bounds | None = None) -> LinearAnswer | None:
         model, time_s = self._model, self._deadline.left_s
-        return solve_lp(model.columns, model.rows, cost, time_s=time_s, bounds=self._bounds)
+        bounds = self._bounds if bounds is None else bounds
+        return solve_lp(model.columns, model.rows, cost, time_s=time_s, bounds=bounds)
 
-    def _resolved(self, places: Iterable[Place], x: Floats) -> LinearAnswer | None:
-        """The program with `places` rounded, more of them down where that leaves no solution."""
-        before = self._bounds
-        for low in LOWS:
-            rounded = rounded_bounds(self._model.columns, before, places, x, low)
-            if rounded is None:
-                break
-            self._bounds = rounded
-            found = self._solve(self._cost)
-            if found is not None:
-                return found
-        self._bounds = before
-        return None
+    def _rounded_again(self, bounds: Bounds) -> LinearAnswer | None:
+        return self._solve(self._cost, bounds)
 
-    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft, prices: Prices) -> Charged:
+    def _charged(self, first: LinearAnswer, x: Floats, draft: Draft) -> Charged:
         snapshot, line = self._model.columns.scope.snapshot, self._model.columns.scope.line
         cost = cost_of(snapshot, line, draft, site_import(draft, line))
         short, money = float(self._short @ x), cost.energy + cost.peak + cost.wear
@@ -277,21 +221,12 @@ class _Charging:
             shortfall_kwh=short,
             money=money,
             exact=short <= least[0] + ALLOWED and not dearer,
-            prices=prices,
         )
 
-    def _prices(self, answer: LinearAnswer) -> Prices:
-        rows, line = self._model.rows, self._model.columns.scope.line
-        per_kwh = (answer.prices / (self._scale * line.step_h)).tolist()
-        imported = np.zeros(line.steps)
-        limits = np.zeros((len(line.limits), line.steps))
-        for name, found in rows.named.items():
-            match name:
-                case ("balance", int(step)):
-                    imported[step] = sum(per_kwh[row] for row in found)
-                case ("limit", int(i), int(step)):
-                    limits[i, step] = -sum(per_kwh[row] for row in found)
-        return Prices(import_per_kwh=imported, limit_per_kwh=limits)
+    def _import_prices(self, answer: LinearAnswer) -> Floats:
+        """What a kWh more costs at the margin by step: with the peak, pv and the battery."""
+        prices: Floats = answer.prices[self._model.rows.named["balance"]]
+        return prices / (self._scale * self._model.columns.scope.line.step_h)
 
 
 def _tiers(found: Charged) -> tuple[int, float]:

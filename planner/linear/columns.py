@@ -12,10 +12,11 @@ stored[t] · peak[0] · soft[rule, ...] a penalty · out[v] drives anything.
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,11 @@ Weights = tuple[NDArray[np.int64], Floats]
 the sum."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Powers:
     """The block `kw` as arrays of one length, in the order of its columns. `begins`: it is the
     first of the vehicle's in that part, where there may be one for each of several groups."""
 
-    places: Sequence[Place]
     column: NDArray[np.int64]
     part: NDArray[np.int64]
     begins: NDArray[np.bool_]
@@ -49,6 +49,13 @@ class Powers:
         """Where the vehicle's own are."""
         return self.spans.get(vehicle, slice(0, 0))
 
+    @cached_property
+    def places(self) -> Sequence[Place]:
+        """Made when they are asked for: a linear program without minimum powers wants none."""
+        groups, parts = self.group.tolist(), self.part.tolist()
+        names = chain.from_iterable(repeat(v, x.stop - x.start) for v, x in self.spans.items())
+        return list(zip(names, groups, parts, strict=True))
+
 
 class Columns:
     """`most_kwh[v][k]` is what the vehicle may have at most at point `k`, before routes are paid;
@@ -56,12 +63,13 @@ class Columns:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.lower: list[float] = []
-        self.upper: list[float] = []
+        self.lower, self.upper = array("d"), array("d")
         self.integral: list[bool] = []
         self.most_kwh: dict[str, Sequence[float]] = {}
         self.levels: dict[str, list[int]] = {}
         self._blocks: dict[str, dict[Any, int]] = {}
+        self._powers: dict[str, tuple[int, NDArray[np.int64], NDArray[np.int64]]] = {}
+        """By vehicle the first column, the groups and the parts of its powers."""
 
     def add(
         self, block: str, key: Hashable, lower: float, upper: float, *, integral: bool = False
@@ -73,14 +81,18 @@ class Columns:
         self.integral.append(integral)
         return number
 
-    def extend(self, block: str, keys: Sequence[Hashable], upper: Sequence[float]) -> None:
-        """Adds many columns from 0 on that need not be integral."""
-        first, number = len(self.lower), len(keys)
-        columns = range(first, first + number)
-        self._blocks.setdefault(block, {}).update(zip(keys, columns, strict=True))
-        self.lower += [0.0] * number
-        self.upper += upper
-        self.integral += [False] * number
+    def extend(
+        self,
+        vehicle: str,
+        groups: NDArray[np.int64],
+        parts: NDArray[np.int64],
+        upper_kw: Floats,
+    ) -> None:
+        """Adds all powers of a vehicle that has some, the block `kw`, in order of their parts."""
+        self._powers[vehicle] = len(self.lower), groups, parts
+        self.lower.extend([0.0] * len(parts))
+        self.upper.frombytes(upper_kw.astype(np.float64).tobytes())
+        self.integral += [False] * len(parts)
 
     def numbers(self, block: str) -> NDArray[np.int64]:
         """The block's columns in the order they were added."""
@@ -88,6 +100,9 @@ class Columns:
 
     def __getitem__(self, block: str) -> Mapping[Any, int]:
         """The block's columns by key, in the order they were added; empty if there are none."""
+        if block == "kw" and block not in self._blocks:
+            powers = self.powers
+            self._blocks[block] = dict(zip(powers.places, powers.column.tolist(), strict=True))
         return self._blocks.get(block, {})
 
     def __len__(self) -> int:
@@ -96,25 +111,26 @@ class Columns:
     @cached_property
     def powers(self) -> Powers:
         """To be asked for when all powers are declared; a vehicle's own follow each other."""
-        places = list(self["kw"])
-        names, groups, parts = zip(*places, strict=True) if places else ((), (), ())
-        part = np.array(parts, dtype=np.int64)
-        spans, first = dict[str, slice](), 0
-        for name, number in Counter(names).items():
-            spans[name] = slice(first, first + number)
-            first += number
-        own = [(self.scope.parts[name], part[span]) for name, span in spans.items()]
+        spans, end = dict[str, slice](), 0
+        none = np.zeros(0, dtype=np.int64)
+        column, group, part = [none], [none], [none]
+        for name, (first, groups, parts) in self._powers.items():
+            spans[name] = slice(end, end + len(parts))
+            end += len(parts)
+            column.append(np.arange(first, first + len(parts)))
+            group.append(groups)
+            part.append(parts)
+        own = list(zip(map(self.scope.parts.__getitem__, spans), part[1:], strict=True))
         start_s = np.concatenate([np.zeros(0), *(parts.start_s[k] for parts, k in own)])
         end_s = np.concatenate([np.zeros(0), *(parts.end_s[k] for parts, k in own)])
-        steps = [np.zeros(0, dtype=np.int64), *(parts.step[k] for parts, k in own)]
-        begins = np.diff(part, prepend=-1) != 0
+        steps = [none, *(parts.step[k] for parts, k in own)]
+        begins = np.diff(np.concatenate(part), prepend=-1) != 0
         begins[[span.start for span in spans.values()]] = True
         return Powers(
-            places=places,
-            column=self.numbers("kw"),
-            part=part,
+            column=np.concatenate(column),
+            part=np.concatenate(part),
             begins=begins,
-            group=np.array(groups, dtype=np.int64),
+            group=np.concatenate(group),
             step=np.concatenate(steps),
             start_s=start_s,
             end_s=end_s,

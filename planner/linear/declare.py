@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import numpy as np
 
@@ -68,19 +69,26 @@ def _last_need(scope: Scope, name: str) -> float:
 
 def _power(columns: Columns, name: str) -> None:
     scope = columns.scope
-    step = scope.parts[name].step
-    places = [(name, g, k) for k, groups in enumerate(scope.where[name]) for g in groups]
-    most_kw = {g: scope.most_by_step_kw(name, g)[step].tolist() for g in scope.groups_held(name)}
-    columns.extend("kw", places, [most_kw[g][k] for _, g, k in places])
-    for place in places if scope.stepped or scope.steady else ():
-        if place in scope.stepped or place in scope.steady:
-            columns.add("on", place, 0.0, 1.0, integral=True)
-            columns.add("burst", place, 0.0, columns.upper[columns["kw"][place]])
-    kept_kw = {g: scope.groups[g].fallback_kw for g in most_kw}
-    for place in places if any(kept_kw.values()) else ():
-        if fallback_kw := kept_kw[place[1]]:
-            most = columns.upper[columns["kw"][place]]
-            columns.add("beyond", place, 0.0, max(0.0, most - fallback_kw))
+    where = scope.where[name]
+    group = np.fromiter(chain.from_iterable(where), np.int64)
+    if not len(group):
+        return
+    part = np.repeat(np.arange(len(where)), list(map(len, where)))
+    most_kw, step = np.zeros(len(part)), scope.parts[name].step[part]
+    for g in scope.groups_held(name):
+        most_kw = np.where(group == g, scope.most_by_step_kw(name, g)[step], most_kw)
+    columns.extend(name, group, part, most_kw)
+    kept_kw = {g: scope.groups[g].fallback_kw for g in scope.groups_held(name)}
+    if not (scope.stepped or scope.steady or any(kept_kw.values())):
+        return
+    powers = list(zip(group.tolist(), part.tolist(), most_kw.tolist(), strict=True))
+    for g, k, most in powers:
+        if (name, g, k) in scope.stepped or (name, g, k) in scope.steady:
+            columns.add("on", (name, g, k), 0.0, 1.0, integral=True)
+            columns.add("burst", (name, g, k), 0.0, most)
+    for g, k, most in powers:
+        if fallback_kw := kept_kw[g]:
+            columns.add("beyond", (name, g, k), 0.0, max(0.0, most - fallback_kw))
 
 
 def _holds(columns: Columns, name: str) -> None:

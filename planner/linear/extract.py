@@ -43,7 +43,7 @@ def extract(columns: Columns, x: Floats) -> Draft | None:
                 visits.append(replace(visit, charges=_charges(inside, min_kw)))
     if scope.placed is None and not _place(columns, x, visits):
         return None
-    return Draft(drives=drives, visits=visits, battery_kw=_battery(columns, x))
+    return Draft(drives=drives, visits=visits, battery_kw=battery_kw(columns, x))
 
 
 def _powers(columns: Columns, x: Floats) -> dict[str, list[Power]]:
@@ -128,7 +128,7 @@ def _keeps_own(columns: Columns, x: Floats, visit: Visit) -> bool:
     return name not in scope.holders or bool(x[columns["hold"][name, own, 0]] > 0.5)
 
 
-def _battery(columns: Columns, x: Floats) -> Floats | None:
+def battery_kw(columns: Columns, x: Floats) -> Floats | None:
     """Charging and discharging at once is what they come to together; no more than fits."""
     battery, line = columns.scope.snapshot.site.battery, columns.scope.line
     if battery is None:

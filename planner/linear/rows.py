@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,14 +15,14 @@ Term = tuple[int, float]
 
 @dataclass(slots=True)
 class Rows:
-    """`named` are rows whose marginal prices somebody wants to find again, by their names."""
+    """`named` are rows whose marginal prices somebody wants to find again."""
 
     row: array[int] = field(default_factory=lambda: array("q"))
     column: array[int] = field(default_factory=lambda: array("q"))
     coefficient: array[float] = field(default_factory=lambda: array("d"))
     lower: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
-    named: dict[Hashable, list[int]] = field(default_factory=dict)
+    named: dict[str, slice] = field(default_factory=dict)
 
     def add(
         self,
@@ -30,13 +30,10 @@ class Rows:
         *,
         lower: float = -math.inf,
         upper: float = math.inf,
-        name: Hashable = None,
     ) -> int:
         """Appends one row and returns its number; a column named twice counts with the sum of its
         coefficients."""
         number = len(self.lower)
-        if name is not None:
-            self.named.setdefault(name, []).append(number)
         for column, coefficient in terms:
             self.row.append(number)
             self.column.append(column)
@@ -52,11 +49,13 @@ class Rows:
         self.column.frombytes(columns.astype(np.int64).tobytes())
         self.coefficient.frombytes(values.astype(np.float64).tobytes())
 
-    def empty(self, number: int, *, lower: float = -math.inf, upper: float = math.inf) -> int:
-        """Appends `number` rows without terms, for `extend`; returns the first one's number."""
+    def empty(self, lower: Sequence[float], upper: Sequence[float], name: str = "") -> int:
+        """Appends rows without terms, for `extend`; returns the first one's number."""
         first = len(self.lower)
-        self.lower.extend([lower] * number)
-        self.upper.extend([upper] * number)
+        self.lower += lower
+        self.upper += upper
+        if name:
+            self.named[name] = slice(first, len(self.lower))
         return first
 
     def matrix(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

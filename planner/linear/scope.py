@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.draft import Visit, plugged_at, usable
@@ -65,7 +66,7 @@ class Parts(Sequence[Part]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """`limits` are the positions in `Timeline.limits` that hold for it; `fallback_kw` is kept of
-    them for each of its connectors."""
+    them for each of its connectors. `barred`: it is among those of `Timeline.barred`."""
 
     sockets: tuple[Socket, ...]
     min_kw: float
@@ -73,6 +74,7 @@ class Group:
     plugs: frozenset[str]
     limits: tuple[int, ...]
     fallback_kw: float = 0.0
+    barred: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +239,7 @@ def groups_of(snapshot: Snapshot, line: Timeline) -> tuple[Group, ...]:
             plugs=frozenset(group[0].plugs),
             limits=tuple(i for i, x in enumerate(line.limits) if group[0].key in x.sockets),
             fallback_kw=group[0].fallback_kw,
+            barred=line.barred is not None and group[0].key in line.barred.sockets,
         )
         for group in alike.values()
     )
@@ -258,7 +261,8 @@ def cut_points(
     return distinct([start_s, *(s for s in inner if start_s < s <= line.end_s)])
 
 
-def distinct(instants: Sequence[float]) -> tuple[float, ...]:
+def distinct(instants: ArrayLike) -> tuple[float, ...]:
     """In order, without those that differ by rounding only."""
-    at_s = np.sort(np.array(instants))
-    return tuple(at_s[np.diff(at_s, prepend=-np.inf) > 1e-6].tolist())
+    at_s = np.sort(np.asarray(instants, dtype=np.float64))
+    apart = at_s[1:] - at_s[:-1] > 1e-6
+    return (float(at_s[0]), *at_s[1:][apart].tolist())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from planner.drafts.choices import Choices, Drive
 from planner.drafts.curve import curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, Draft, Visit, plugged_at
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Socket, Timeline
 from planner.linear.levels import idle_kwh
 from planner.linear.scope import (
@@ -51,6 +52,9 @@ def open_scope(snapshot: Snapshot, line: Timeline, chosen: Choices, *, fixed: bo
                 continue
             allowed = [] if stuck else fitting
             found = tuple(g for g in allowed if scope.most_kw(name, g, part.step) > 0)
+            bar = barred(line, drives, part.start_s) if fixed else None
+            if bar is not None and bar.steps[part.step]:
+                found = tuple(g for g in found if not scope.groups[g].barred)
             where[name][k] = found
             for g in found:
                 users.setdefault(g, set()).add(name)
@@ -130,11 +134,11 @@ def _window_points(
     free_s = 0.0 if plugged_at(vehicle) is not None else line.seconds(vehicle.available_from)
     start_s = min(max(free_s, 0.0), line.end_s)
     end_s = line.end_s
-    found = [end_s, *(d.return_s for d in drives)]
+    found = [start_s, end_s, *(d.return_s for d in drives)]
     for visit, _ in windows:
         found += line.edges(visit.start_s, visit.end_s)
     at_s = np.array(found)
-    return distinct([start_s, *at_s[(at_s > start_s) & (at_s <= end_s)].tolist()])
+    return distinct(at_s[(at_s >= start_s) & (at_s <= end_s)])
 
 
 def _charging_parts(scope: Scope, visit: Visit, group: int) -> list[int]:
@@ -149,6 +153,9 @@ def _charging_parts(scope: Scope, visit: Visit, group: int) -> list[int]:
     last = bisect_left(points, min(visit.end_s, scope.line.end_s) - 1e-6)
     most_kw = scope.most_by_step_kw(name, group)[parts.step[first:last]]
     usable = _are_usable(parts, scope.line.seconds(vehicle.available_from))[first:last]
+    bar = barred(scope.line, scope.chosen.drives[name], visit.start_s)
+    if bar is not None and scope.groups[group].barred:
+        usable &= ~bar.steps[parts.step[first:last]]
     found: list[int] = (first + np.flatnonzero(usable & (most_kw > 0))).tolist()
     return found
 

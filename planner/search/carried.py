@@ -54,10 +54,10 @@ def _booking(instance: Instance, spans: Sequence[Span], visit: Visit, own: int |
     j = next(i for i, s in enumerate(spans) if s.start_s - 1e-3 <= first_s < s.end_s)
     first, end = line.step_at(first_s), line.step_at(last_s - 1e-3) + 1
     kw, kwh = np.zeros(end - first), np.zeros(end - first)
-    for charge in charges:
-        i = line.step_at(charge.start_s) - first
-        kw[i] = max(kw[i], charge.kw)
-        kwh[i] += charge.kwh
+    for start_s, end_s, power_kw in charges:
+        i = line.step_at(start_s) - first
+        kw[i] = max(kw[i], power_kw)
+        kwh[i] += power_kw * (end_s - start_s) / 3600
     assert visit.socket is not None
     socket = instance.position[visit.socket]
     hold = 0 if spans[j].first and socket == own else first

@@ -39,17 +39,31 @@ _INSERTING = 0.75
 _EPS = 1e-3
 
 
-def constructed(instance: Instance, deadline: Deadline | None = None) -> State:
+def constructed(
+    instance: Instance, deadline: Deadline | None = None, *, for_places: bool = False
+) -> State:
     """The best of a few orders; stops as soon as nothing is missing that could be had. When time is
-    up, what has no place yet stays without one."""
+    up, what has no place yet stays without one. With `for_places` the charging is found anew by who
+    asks: only routes and connectors count."""
     deadline = deadline or Deadline.after(math.inf)
     if instance.stays:
-        state = kept(instance)
+        state = kept(instance, deadline)
         if is_kept(state):
             return state
     state = _given(instance, deadline) if instance.chosen.given else _allocated(instance, deadline)
-    mend(state, deadline)
+    if not (for_places and _has_every_place(state)):
+        mend(state, deadline)
     return state
+
+
+def _has_every_place(state: State) -> bool:
+    """Whether who charges at all has a connector in every visit, and no other kind to choose from
+    nor others to share it with: no other charging would lead to a better one."""
+    instance = state.instance
+    if any(instance.scarce) or any(len(mover.fits[0]) > 1 for mover in instance.movers):
+        return False
+    fillings = [f for f in state.fillings if f is not None]
+    return all(len(f.bookings) == len(f.spans) or not (f.bookings or f.lacks_kwh) for f in fillings)
 
 
 def _allocated(instance: Instance, deadline: Deadline) -> State:

@@ -7,9 +7,9 @@ are seconds after `taken_at`, and steps are counted from 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from planner.drafts.choices import Choices, Drive, lawful, most_drivers, remembe
 from planner.drafts.curve import Piece, curve, fading_kwh
 from planner.drafts.draft import SHORTEST_S, plugged_at
 from planner.drafts.options import Options
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Floats, Socket, Timeline
 from planner.linear.scope import Group, groups_of
 from planner.snapshot import Snapshot, Vehicle
@@ -42,6 +43,16 @@ class Fit:
     most_kw: float
     flat_kwh: float
     full_kwh: float
+
+
+class Charging(TypedDict):
+    """What vehicles of one kind have in common of a `Mover`."""
+
+    fits: tuple[tuple[Fit, ...], tuple[Fit, ...]]
+    pieces: tuple[Piece, ...]
+    best_kw: float
+    least_kw: float
+    above: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,8 @@ class Mover:
 @dataclass(frozen=True, slots=True)
 class Span:
     """A vehicle's time at the depot in seconds and in steps `[first_step, end_step)`, with the
-    hours that it is there in each of them."""
+    hours that it is there in each of them. `barred`: in which of them groups that are `barred` give
+    it nothing; None: in none."""
 
     start_s: float
     end_s: float
@@ -86,6 +98,7 @@ class Span:
     end_step: int
     hours: Floats
     first: bool
+    barred: NDArray[np.bool_] | None = None
 
 
 class Check(NamedTuple):
@@ -128,11 +141,12 @@ class Instance:
         plugged = {plugged_at(v) for v in snapshot.vehicles}
         self.occupied = [s in plugged for s in self.sockets]
         self._hours = np.full(line.steps, line.step_h)
-        self._spans: dict[tuple[float, float, bool], Span] = {}
+        self._spans: dict[tuple[float, float, bool, bool], Span] = {}
         self.names = list(chosen.vehicles)
         self.vehicle = {name: v for v, name in enumerate(self.names)}
         self.stays = snapshot.previous.stays if snapshot.previous else ()
         self._places = self._places_before()
+        self._charging: dict[Hashable, Charging] = {}
         self.movers = [self._mover(v) for v in chosen.vehicles.values()]
         self.scarce = self._scarce()
         self.price = _marginal_price(line)
@@ -175,6 +189,23 @@ class Instance:
         return lawful(drives, self.snapshot.rules)
 
     def _mover(self, vehicle: Vehicle) -> Mover:
+        kind = vehicle.plugs, vehicle.max_charge_kw, vehicle.battery_kwh, vehicle.charge_curve
+        charging = self._charging.get(kind)
+        if charging is None:
+            charging = self._charging[kind] = self._charging_of(vehicle)
+        own = plugged_at(vehicle)
+        return Mover(
+            vehicle=vehicle,
+            energy_kwh=vehicle.energy_kwh,
+            target_kwh=vehicle.target_kwh,
+            free_s=max(0.0, self.line.seconds(vehicle.available_from)),
+            own=self.position.get(own) if own is not None else None,
+            stuck=own is not None and own not in self.position,
+            places=tuple(sorted(self._places.get(vehicle.id, ()))),
+            **charging,
+        )
+
+    def _charging_of(self, vehicle: Vehicle) -> Charging:
         pieces = curve(vehicle)
         fits = []
         for i, group in enumerate(self.groups):
@@ -184,20 +215,12 @@ class Instance:
                 full = fading_kwh(pieces, group.min_kw)
                 least_kw = max(group.min_kw, _EPS)
                 fits.append(Fit(i, group.min_kw, least_kw, most_kw, flat, full))
-        own = plugged_at(vehicle)
-        return Mover(
-            vehicle=vehicle,
-            energy_kwh=vehicle.energy_kwh,
-            target_kwh=vehicle.target_kwh,
-            free_s=max(0.0, self.line.seconds(vehicle.available_from)),
+        return Charging(
             fits=(self._weakest_first(fits), self._weakest_first(reversed(fits))),
             pieces=pieces,
-            own=self.position.get(own) if own is not None else None,
-            stuck=own is not None and own not in self.position,
             best_kw=max((f.most_kw for f in fits), default=0.0),
             least_kw=min((f.least_kw for f in fits), default=0.0),
             above=tuple(sorted({self.alike[f.group] for f in fits})),
-            places=tuple(sorted(self._places.get(vehicle.id, ()))),
         )
 
     def _places_before(self) -> dict[str, list[tuple[float, float, int]]]:
@@ -231,21 +254,21 @@ class Instance:
         for drive in drives:
             leave_s = min(drive.depart_s - self.buffer_s, end_s)
             if leave_s - at_s > _EPS:
-                found.append(self._span(at_s, leave_s, first))
+                found.append(self._span(at_s, leave_s, first, drives))
             at_s = max(at_s, drive.return_s)
             first = False
         if end_s - at_s > _EPS:
-            found.append(self._span(at_s, end_s, first))
+            found.append(self._span(at_s, end_s, first, drives))
         return found
 
-    def _span(self, start_s: float, end_s: float, first: bool) -> Span:
-        key = start_s, end_s, first
+    def _span(self, start_s: float, end_s: float, first: bool, drives: Sequence[Drive]) -> Span:
+        key = start_s, end_s, first, barred(self.line, drives, start_s) is not None
         found = self._spans.get(key)
         if found is None:
             found = self._spans[key] = self._made_span(*key)
         return found
 
-    def _made_span(self, start_s: float, end_s: float, first: bool) -> Span:
+    def _made_span(self, start_s: float, end_s: float, first: bool, is_barred: bool) -> Span:
         step_s = self.line.step_s
         a, b = int((start_s + _EPS) // step_s), math.ceil((end_s - _EPS) / step_s)
         late_s, early_s = start_s - a * step_s, b * step_s - end_s
@@ -255,7 +278,8 @@ class Instance:
             hours[0] -= late_s / 3600
             hours[-1] -= early_s / 3600
             hours[hours < SHORTEST_S / 3600] = 0.0
-        return Span(start_s, end_s, a, b, hours, first)
+        steps = self.line.barred.steps[a:b] if self.line.barred and is_barred else None
+        return Span(start_s, end_s, a, b, hours, first, steps)
 
     def checks(self, mover: Mover, drives: Sequence[Drive], spans: Sequence[Span]) -> list[Check]:
         """What must have been charged by when."""

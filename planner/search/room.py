@@ -48,14 +48,15 @@ class Booking:
         too."""
         if self.drawn:
             return list(self.drawn)
-        used = (self.kw > 0) & (self.kwh > 1e-7)
-        step = self.first + np.flatnonzero(used)
+        on = np.zeros(len(self.kw) + 2, dtype=np.bool_)
+        on[1:-1] = self.kw > 0
+        used = np.flatnonzero(on[1:-1] & (self.kwh > 1e-7))
+        step = self.first + used
         start_s = np.maximum(span.start_s, step * step_s)
         end_s = np.minimum(span.end_s, (step + 1) * step_s)
         kw = self.kw[used]
-        length_s = np.round(np.minimum(3600 * self.kwh[used] / kw, end_s - start_s), 3)
-        on = np.concatenate(([False], self.kw > 0, [False]))
-        leads = (on[2:] & ~on[:-2])[used]
+        length_s = np.minimum(3600 * self.kwh[used] / kw, end_s - start_s).round(3)
+        leads = on[used + 2] & ~on[used]
         start_s = np.where(leads, end_s - length_s, start_s)
         return list(map(Charge, start_s.tolist(), (start_s + length_s).tolist(), kw.tolist()))
 

@@ -1,8 +1,8 @@
 """What still holds of the plan in force, vehicle by vehicle.
 
 A vehicle keeps its routes where these still are lawful for it, and its charging where that is: it
-is there, the connector fits and is held by nobody else, powers are within its curve and what the
-limits leave, and no departure lacks energy.
+is there, the connector fits, is not barred to it and held by nobody else, powers are within its
+curve and what the limits leave, and no departure lacks energy.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from planner.drafts.assemble import load_kw, site_import
 from planner.drafts.choices import Drive
 from planner.drafts.curve import kw_at
 from planner.drafts.draft import Charge, Draft, Visit, charges_of, trace
+from planner.drafts.preference import barred
 from planner.drafts.timeline import Socket, Timeline
 from planner.search.carried import as_filling
 from planner.search.filling import Filling
@@ -148,7 +150,7 @@ def _visits(
             vehicle=instance.names[v], start_s=span.start_s, end_s=span.end_s, first=span.first
         )
         for socket, charge in pieces:
-            start_s, end_s = max(charge.start_s, span.start_s), min(charge.end_s, span.end_s)
+            start_s, end_s = max(charge[0], span.start_s), min(charge[1], span.end_s)
             if end_s - start_s > 1e-3 and visit.socket in (None, socket):
                 visit.socket = socket
                 visit.charges.append(Charge(start_s, end_s, charge.kw))
@@ -158,12 +160,12 @@ def _visits(
 
 
 def _pieces(stay: Stay, line: Timeline) -> list[Charge]:
-    return [
-        Charge(a, b, period.kw)
-        for period in stay.periods
-        if period.kw > _KW
-        for a, b, _ in line.cut(line.seconds(period.start), line.seconds(period.end))
-    ]
+    found: list[Charge] = []
+    for period in stay.periods:
+        if period.kw > _KW:
+            edges_s = line.edges(line.seconds(period.start), line.seconds(period.end))
+            found += map(Charge, edges_s, edges_s[1:], repeat(period.kw))
+    return found
 
 
 def _holding(
@@ -179,6 +181,11 @@ def _holding(
         fit = _fit(instance, mover, visit)
         if fit is None or not all(
             fit.min_kw - _KW <= c.kw <= fit.most_kw + _KW for c in visit.charges
+        ):
+            return None
+        bar = barred(instance.line, drives, visit.start_s)
+        if bar is not None and any(
+            bar.holds(visit.socket, instance.line.step_at(c.start_s)) for c in visit.charges
         ):
             return None
     found = trace(mover.vehicle, drives, charges, instance.line)

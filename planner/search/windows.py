@@ -86,7 +86,7 @@ def _window(
         if window is not None:
             return window
     for fit in mover.fits[taste.turned]:
-        kw = _powers(room, fit, span)
+        kw = _powers(instance, room, fit, span)
         kwh = kw * span.hours
         there = float(_sum(kwh))
         if best is not None and best[0][0] and there <= best[0][1]:
@@ -123,17 +123,19 @@ def _usual(instance: Instance, room: Room, mover: Mover, j: int, span: Span) -> 
     else:
         first, end = room.gap(socket, span.first_step, span.end_step)
     a, b = first - span.first_step, end - span.first_step
-    kw = _powers(room, fit, span)[a:b]
+    kw = _powers(instance, room, fit, span)[a:b]
     kwh = kw * span.hours[a:b]
     if _sum(kwh) <= _EPS:
         return None
     return Window(j, socket, fit, first, end, kw, kwh, socket == own)
 
 
-def _powers(room: Room, fit: Fit, span: Span) -> Floats:
+def _powers(instance: Instance, room: Room, fit: Fit, span: Span) -> Floats:
     """What could be drawn in each step of a visit."""
     kw: Floats = np.minimum(room.free_at(fit.group)[span.first_step : span.end_step], fit.most_kw)
     kw *= kw >= fit.least_kw
+    if span.barred is not None and instance.groups[fit.group].barred:
+        kw[span.barred] = 0.0
     return kw
 
 

@@ -48,6 +48,16 @@ def test_a_tiny_depot_is_measured_once_and_comes_out_as_a_table(tmp_path: Path) 
     assert "STALE" not in text
 
 
+@pytest.mark.parametrize("command", [[], *([name] for name in BENCHMARKS)])
+def test_it_says_what_there_is_to_measure(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--help"])
+    assert left.value.code == 0
+    assert "2 %% of" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "options", "found"),
     [

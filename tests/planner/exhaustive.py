@@ -224,13 +224,19 @@ def _charge(
     return best
 
 
-def _left_alone(snapshot: Snapshot, connector: Connector, step: int) -> bool:
+def _left_alone(
+    snapshot: Snapshot, connector: Connector, step: int, drives: Sequence[Route]
+) -> bool:
     """By a hard preference or triad with a window within one day of UTC that begins and ends on
-    steps."""
+    steps; `drives` are the vehicle's, in order."""
     wish, triad = snapshot.rules.soft.charger_preference, snapshot.rules.soft.triad
     at = snapshot.taken_at + step * snapshot.step
     windows = []
-    if wish is not None and wish.hard and wish.cost_of(*connector.key) > 0:
+    ahead = [r for r in drives if r.depart > at]
+    longest = max(drives, key=lambda r: r.return_ - r.depart, default=None)
+    asked = {"all": True, "first": ahead == list(drives), "longest": longest in ahead[:1]}
+    wished = wish is not None and wish.hard and wish.cost_of(*connector.key) > 0
+    if wish is not None and wished and asked[wish.routes]:
         assert wish.window is not None
         assert wish.timezone is None
         windows.append(wish.window)
@@ -306,7 +312,8 @@ class _Linear:
     def _power(self) -> None:
         for i, (w, t) in enumerate(self.cells):
             assert w.connector is not None
-            barred = i in self.off or _left_alone(self.s, w.connector, t)
+            drives = self.drives[w.vehicle.id]
+            barred = i in self.off or _left_alone(self.s, w.connector, t, drives)
             most = 0.0 if barred else min(w.connector.max_kw, w.vehicle.max_charge_kw)
             least = 0.0 if barred else w.connector.min_kw
             if least > most:

@@ -214,6 +214,44 @@ YARD = (
         ),
     ),
     Mutation(
+        "a connector that is to be left alone before the first route",
+        5,
+        "left alone at that time",
+        with_soft(
+            charger_preference=ChargerPreference(
+                costs={"CP1/1": 1}, window=("16:30", "17:30"), routes="first", hard=True
+            )
+        ),
+    ),
+    Mutation(
+        "a connector that is to be left alone by who drives nothing",
+        5,
+        "left alone at that time",
+        with_soft(
+            charger_preference=ChargerPreference(costs={"CP2": 1}, routes="first", hard=True)
+        ),
+    ),
+    Mutation(
+        "a connector that is to be left alone before the first of two routes as long",
+        5,
+        "left alone at that time",
+        with_soft(
+            charger_preference=ChargerPreference(costs={"CP1/1": 1}, routes="longest", hard=True)
+        ),
+    ),
+    Mutation(
+        "a connector that is to be left alone before the longest route",
+        5,
+        "left alone at that time",
+        lambda s: with_route("R1", return_=after(179))(
+            with_soft(
+                charger_preference=ChargerPreference(
+                    costs={"CP1/2": 1}, window=("19:30", "20:10"), routes="longest", hard=True
+                )
+            )(s)
+        ),
+    ),
+    Mutation(
         "in the triad",
         5,
         "the triad is to be left alone",

@@ -157,8 +157,8 @@ def soft() -> st.SearchStrategy[Soft]:
             window=st.sampled_from((None, ("22:00", "06:00"), ("06:00", "06:00"))),
             timezone=st.sampled_from((None, "UTC", "Europe/Berlin")),
             routes=st.sampled_from(("first", "all", "longest")),
-        )
-        | st.builds(ChargerPreference, costs=st.just({"CP1": 1.0}), hard=flags),
+            hard=flags,
+        ),
         "triad": st.builds(
             Triad,
             window=st.sampled_from((("16:00", "19:00"), ("23:00", "01:00"))),

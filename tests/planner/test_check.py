@@ -246,6 +246,22 @@ LAWFUL = {
         ),
         same,
     ),
+    "a connector is left alone before the first route and used after it": (
+        with_soft(
+            charger_preference=ChargerPreference(
+                costs={"CP1/2": 1, "CP2": 1}, window=("18:15", "22:00"), routes="first", hard=True
+            )
+        ),
+        same,
+    ),
+    "a connector is left alone before the longest route and used before the next one": (
+        with_soft(
+            charger_preference=ChargerPreference(
+                costs={"CP1/2": 1, "CP2": 1}, routes="longest", hard=True
+            )
+        ),
+        same,
+    ),
     "nothing flows in the triad hours": (
         with_soft(triad=Triad(window=("18:15", "19:00"), hard=True)),
         same,

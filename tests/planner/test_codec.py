@@ -348,11 +348,6 @@ FAULTS: list[tuple[str, Any, str]] = [
         "rules.soft.shift_hours.hours: wants more than before_hours and after_hours, in hours",
     ),
     (
-        "rules.soft",
-        {"charger_preference": {"costs": {}, "routes": "first", "hard": True}},
-        'rules.soft.charger_preference.routes: wants "all" where it is hard',
-    ),
-    (
         "previous.allocations",
         [{"route": "R1", "vehicle": "V1"}] * 2,
         'previous.allocations[1].route: wants a name of its own, "R1" is taken '

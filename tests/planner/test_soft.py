@@ -44,8 +44,8 @@ def test_a_hard_buffer_is_part_of_the_gap_between_two_routes() -> None:
 
 def test_a_rule_built_in_python_is_judged_as_one_that_is_read() -> None:
     assert replace(Soft(swaps=Swaps()), swaps=None) == Soft()
-    with pytest.raises(ValueError, match='wants "all" where it is hard'):
-        ChargerPreference(costs={}, routes="longest", hard=True)
+    with pytest.raises(ValueError, match="wants a name such as"):
+        ChargerPreference(costs={}, timezone="Berlin", hard=True)
 
 
 def test_every_rule_may_be_a_law() -> None:

@@ -25,6 +25,7 @@ from planner.params import Params
 from planner.plan import Plan
 from planner.series import Series
 from planner.snapshot import Circuit, Horizon, Route, Rules, Snapshot
+from planner.soft import ChargerPreference, Soft
 from tests.planner.depots import after, random_depot
 from tests.planner.small import connector, depot, route, vehicle
 
@@ -155,6 +156,18 @@ CASES = {
         ),
         r"no allowed vehicle is free: V1 would have a shift of (5.0) h of 4 h allowed",
         longer_shift, 0.1,
+    ),
+    "a connector that is left alone before the first route": Case(
+        depot(
+            connectors=(connector(1), connector(2, 7)),
+            vehicles=(vehicle("V1", 10),), routes=(route("R2", 2, 11, 26.5),),
+            rules=Rules(soft=Soft(charger_preference=ChargerPreference(
+                costs={"CP1": 1}, window=("16:00", "17:30"), routes="first", hard=True
+            ))),
+        ),
+        r"V1 would have at most 22.2 of 31.5 kWh before 18:00 UTC, (9.3) kWh more only from "
+        "connectors that the charger preference leaves alone then",
+        less_energy, 0.1,
     ),
     "the return": Case(
         depot(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from planner.constraints import SOFT
+from planner.constraints import SOFT, charger_preference
 from planner.drafts.assemble import taste
 from planner.drafts.choices import choices
-from planner.drafts.timeline import timeline
+from planner.drafts.timeline import Floats, Timeline, timeline
 from planner.linear.extract import extract
 from planner.linear.model import Model
 from planner.linear.scopes import open_scope
@@ -94,6 +94,20 @@ CHARGING = (
 """What is judged where routes are given, too."""
 
 
+def any_solution(snapshot: Snapshot, line: Timeline, seed: int) -> tuple[Model, Floats]:
+    """Any at all: what is driven and charged where is left to chance."""
+    chosen = choices(snapshot, line)
+    model = Model(open_scope(snapshot, line, chosen, fixed=chosen.given))
+    columns, rng = model.columns, np.random.default_rng(seed)
+    cost = np.zeros(len(columns))
+    for block, least in (("drive", -3.0), ("kw", -1.0)):
+        for column in columns[block].values():
+            cost[column] = rng.uniform(least, 0.5)
+    some = solve_milp(columns, model.rows, cost, time_s=20, gap=0.1)
+    assert some.x is not None, f"seed {seed}"
+    return model, some.x
+
+
 @pytest.mark.parametrize(
     ("name", "mode"),
     [*((name, "integrated") for name in RULES), *((name, "charging") for name in CHARGING)],
@@ -103,24 +117,33 @@ def test_a_model_and_a_draft_agree_on_taste(name: str, mode: Mode) -> None:
     for seed in range(8):
         snapshot = wishful(name, seed, mode)
         line = timeline(snapshot)
-        chosen = choices(snapshot, line)
-        model = Model(open_scope(snapshot, line, chosen, fixed=chosen.given))
-        columns, rng = model.columns, np.random.default_rng(seed)
-        # Any solution at all: what is driven and charged where is left to chance.
-        cost = np.zeros(len(columns))
-        for block, least in (("drive", -3.0), ("kw", -1.0)):
-            for column in columns[block].values():
-                cost[column] = rng.uniform(least, 0.5)
-        some = solve_milp(columns, model.rows, cost, time_s=20, gap=0.1)
-        assert some.x is not None, f"seed {seed}"
-        draft = extract(columns, some.x)
+        model, some = any_solution(snapshot, line, seed)
+        columns, draft = model.columns, extract(model.columns, some)
         if draft is None:
             continue
         decided = {c for block in ("drive", "kw", "hold") for c in columns[block].values()}
-        fixed = {c: float(some.x[c]) for c in decided}
+        fixed = {c: float(some[c]) for c in decided}
         short = model.solve(SHORTFALL, time_s=20, gap=0.0, fixed=fixed)
         model.keep(SHORTFALL, short.objective, allowed=1e-6)
         told = model.solve(TASTE, time_s=20, gap=0.0, fixed=fixed)
         assert told.objective == pytest.approx(taste(snapshot, line, draft), abs=2e-3), f"{seed}"
         counted += sum(r.cost(snapshot, line, draft) for r in SOFT if r.applies(snapshot))
     assert counted > 0 or name == "swaps", "no solution broke the rule"
+
+
+@pytest.mark.parametrize("mode", ["integrated", "charging"])
+@pytest.mark.parametrize("name", ["first", "longest"])
+def test_no_solution_of_a_model_has_what_a_hard_preference_counts(name: str, mode: Mode) -> None:
+    counted = 0.0
+    for seed in range(6):
+        free = wishful(name, seed, mode)
+        wish = replace(RULES[name], hard=True)
+        strict = replace(free, rules=replace(free.rules, soft=Soft(charger_preference=wish)))
+        line = timeline(free)
+        for snapshot in (free, strict):
+            model, some = any_solution(snapshot, timeline(snapshot), seed)
+            draft = extract(model.columns, some)
+            found = 0.0 if draft is None else charger_preference.cost(free, line, draft)
+            assert snapshot is free or found == 0, f"seed {seed}"
+            counted += found
+    assert counted > 0, "no solution would break the rule"

@@ -143,6 +143,50 @@ def test_a_dear_charger_counts_for_the_first_route_only_if_that_is_what_is_asked
     assert tastes["all"] - none == pytest.approx(2 * 35 / 80, abs=1e-4)
 
 
+def one_left_alone(energy_kwh: float = 10, **preference: Any) -> Snapshot:
+    """V1 could charge at CP1, which is fast, or CP2, which is slow, before each of two routes, of
+    which the second is longer; power costs the same at any time. CP1 is to be left alone."""
+    slow = replace(depot().connectors[1], max_kw=7)
+    snapshot = depot(
+        connectors=(depot().connectors[0], slow),
+        vehicles=(vehicle("V1", energy_kwh),),
+        routes=(route("R1", 2, 4, 12), route("R2", 7, 11.9, 50)),
+    )
+    site = replace(snapshot.site, import_price_per_kwh=Series.constant(0.2))
+    wish = ChargerPreference(costs={"CP1": 1}, hard=True, **preference)
+    return under(replace(snapshot, site=site), charger_preference=wish)
+
+
+@pytest.mark.parametrize(("routes", "stations"), [("first", "21"), ("longest", "12")])
+def test_a_van_leaves_the_fast_charger_alone_before_its_first_or_its_longest_route(
+    routes: str, stations: str
+) -> None:
+    plan = best(one_left_alone(routes=routes))
+    assert plan.unserved == ()
+    assert [s.station for s in plan.stays] == [f"CP{n}" for n in stations]
+
+
+@pytest.mark.parametrize("routes", ["first", "longest"])
+def test_a_van_waits_until_it_may_use_the_only_charger_before_its_route(routes: str) -> None:
+    snapshot = one_left_alone(35, routes=routes, window=("15:00", "21:00"))
+    (only, _), (_, longer) = snapshot.connectors, snapshot.routes
+    plan = best(replace(snapshot, connectors=(only,), routes=(longer,)))
+    assert plan.unserved == ()
+    assert plan.stays[0].why.startswith("waits behind the charger preference until 21:00 UTC; ")
+
+
+def test_a_longest_route_that_a_charger_left_alone_makes_impossible_is_not_driven() -> None:
+    snapshot = one_left_alone(20, routes="longest")
+    plan = best(replace(snapshot, connectors=snapshot.connectors[:1]))
+    assert driver(plan, "R1") == "V1"
+    # Without R2 the longest route is R1, before which there is enough.
+    assert plan.stays == ()
+    assert plan.unserved[0].reason == (
+        "V1 would have at most 46.5 of 55.0 kWh before 23:00 UTC, 8.5 kWh more only from "
+        "connectors that the charger preference leaves alone then"
+    )
+
+
 def in_the_evening(**triad: Any) -> Snapshot:
     """Charging costs the same at any time, and V1 wants 44 kWh, which take two hours."""
     snapshot = depot(vehicles=(vehicle("V1", 10, target=54),))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-import numpy as np
 import pytest
 
 from benchmarks import families
@@ -25,9 +24,8 @@ from planner.objectives import SHORTFALL
 from planner.params import Params
 from planner.search.construct import constructed
 from planner.search.instance import Instance
-from planner.series import Series
 from planner.snapshot import Mode, Snapshot
-from tests.planner.depots import T0, random_depot
+from tests.planner.depots import random_depot
 
 STEEP = (
     ((0.8, 1.0), (1.0, 0.2)),
@@ -130,32 +128,6 @@ def test_no_money_there_is_outweighs_shortfall_that_can_be_avoided() -> None:
     assert short_kwh > 1.0
 
 
-def test_a_limit_that_binds_has_a_price_where_a_kwh_more_would_save_money() -> None:
-    """Two vans that could take 11 kW each and want 50 kWh in two hours: 17 kW are too few."""
-    snapshot = random_depot(Random(3), vehicles=2, routes=0, connectors=2, hours=2, circuits=False)
-    site = replace(
-        snapshot.site,
-        import_limit_kw=Series.constant(17.0),
-        base_load_kw=Series.constant(0.0),
-        import_price_per_kwh=Series.constant(0.2),
-        peak_price_per_kw=0.0,
-    )
-    fleet = [
-        replace(v, energy_kwh=1.0, target_kwh=50.0, max_charge_kw=11.0, available_from=T0)
-        for v in snapshot.vehicles
-    ]
-    places = [replace(c, plugs=("ccs2", "type2"), max_kw=22.0) for c in snapshot.connectors]
-    snapshot = replace(snapshot, site=site, vehicles=tuple(fleet), connectors=tuple(places))
-    hand = AtHand.greedy(snapshot)
-    found = charge(snapshot, hand.line, hand.chosen, hand.draft, Deadline.after(20.0))
-    assert found is not None
-    prices = found.prices
-    assert hand.tiers(found.draft).shortfall_kwh > KWH
-    assert (prices.limit_per_kwh[0] > 1.0).all()
-    assert np.allclose(prices.below((0,)), prices.import_per_kwh + prices.limit_per_kwh[0])
-    assert np.allclose(prices.import_per_kwh, 0.2, atol=1e-6)
-
-
 def test_without_time_it_has_no_answer() -> None:
     """HiGHS is given 0.05 s at least, so the depot must take longer than that."""
     snapshot = random_depot(
@@ -172,7 +144,7 @@ def test_wide_rounds_end_where_narrow_ones_go_astray(monkeypatch: pytest.MonkeyP
     chosen = choices(snapshot, line)
     draft = constructed(Instance(snapshot, line, chosen), Deadline.after(60.0)).draft()
     wide = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
-    monkeypatch.setattr("planner.linear.charge.wider", lambda scope, places, number: places)
+    monkeypatch.setattr("planner.linear.rounding.wider", lambda scope, places, number: places)
     narrow = charge(snapshot, line, chosen, draft, Deadline.after(60.0))
     assert wide is not None
     assert narrow is not None

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from benchmarks import events, families
 from planner.algorithms.at_hand import better
 from planner.algorithms.greedy import greedy
 from planner.algorithms.joint import joint
@@ -24,6 +25,7 @@ from planner.search.search import Search
 from planner.search.state import State
 from planner.series import Series
 from planner.snapshot import Mode, Previous, Snapshot, Vehicle
+from planner.soft import ChargerPreference, Soft
 from planner.stay import Stay
 from tests.planner.depots import random_depot
 
@@ -146,6 +148,24 @@ def test_after_any_event_the_plan_breaks_no_law(
         assert audit(after, planned(after, steps=5)) == [], where
 
 
+@pytest.mark.parametrize("routes", ["first", "longest"])
+def test_charging_where_a_connector_is_to_be_left_alone_from_now_on_is_planned_anew(
+    routes: Literal["first", "longest"],
+) -> None:
+    wish = ChargerPreference(costs={"CP01": 1}, routes=routes, hard=True)
+    modes: tuple[Mode, ...] = "integrated", "charging"
+    broke = 0
+    for seed, mode in enumerate(modes):
+        snapshot = depot("plain", seed, mode)
+        before = planned(snapshot, steps=5)
+        rules = replace(snapshot.rules, soft=Soft(charger_preference=wish))
+        after = following(replace(snapshot, rules=rules), before)
+        broke += bool(audit(after, greedy(following(snapshot, before), Params(), 1.0, 0)))
+        assert audit(after, greedy(after, Params(), 1.0, 0)) == [], f"seed {seed}"
+        assert audit(after, planned(after, steps=5)) == [], f"seed {seed}"
+    assert broke == len(modes)
+
+
 def test_one_late_vehicle_leaves_the_others_as_they_were() -> None:
     snapshot = random_depot(Random(8), vehicles=8, routes=10, connectors=8, tight=0.9)
     before = planned(snapshot)
@@ -161,6 +181,21 @@ def test_one_late_vehicle_leaves_the_others_as_they_were() -> None:
     others = [s for s in charging(before) if s.vehicle != name]
     assert others
     assert [s for s in charging(again) if s.vehicle != name] == others
+
+
+def test_a_route_that_made_way_for_one_that_had_lost_its_vehicle_finds_another() -> None:
+    """Energy is scarce here, and 20 minutes cost a vehicle its route. That one finds a place at the
+    cost of another route, which is looked after too."""
+    snapshot = families.depot("more-routes-than-energy", 12, 20, 4)
+    plan = planned(snapshot, 200)
+    late = events.following(events.late(snapshot, "V003", 20.0), plan)
+    again = planned(late, 0)
+    assert not plan.unserved
+    assert not again.unserved
+    assert not audit(late, again)
+    assert {a.route: a.vehicle for a in again.allocations} != {
+        a.route: a.vehicle for a in plan.allocations
+    }
 
 
 def test_planned_again_twice_it_is_the_same_to_the_byte() -> None:
