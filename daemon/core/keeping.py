@@ -20,7 +20,7 @@ from daemon.core.fleet import (
 )
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.lease import FOREVER, UNDATED, Lease
-from daemon.core.records import Fact, Json, Memory
+from daemon.core.records import UNKNOWN_CONNECTOR, Fact, Json, Memory
 from daemon.core.site import EvseSpec, SiteSpec, StationSpec
 from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Reading, Station, new_evse, new_station
@@ -56,7 +56,8 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
             if fact.kind == kind:
                 _RESTORE[kind](depot, fact)
     for record in memory.transactions:
-        if record.stopped_at is None and record.station in depot.stations:
+        placed = record.connector != UNKNOWN_CONNECTOR
+        if record.stopped_at is None and placed and record.station in depot.stations:
             station = depot.stations[record.station]
             spec = EvseSpec(connector=record.connector)
             new = new_evse(station.spec, spec, station.capabilities)
