@@ -27,8 +27,8 @@ class Heartbeat:
 class StatusNotified:
     """`charging_state` is known from 1.6 only; 2.0.1 tells it by TransactionEvent.
 
-    1.6 Preparing, Charging, Suspended* and Finishing are OCCUPIED. Each connector of an EVSE tells a
-    status of its own in 2.0.1; one of them at a time is used."""
+    1.6 Preparing, Charging, Suspended* and Finishing are OCCUPIED. In 2.0.1 each connector of an
+    EVSE, one of which is used at a time, tells a status of its own."""
 
     evse_id: int
     connector_id: int = 1
