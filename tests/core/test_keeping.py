@@ -130,6 +130,7 @@ def test_a_station_whose_connectors_no_setting_names_stays_booked_over_a_restart
     bench.connect("CP01")
     start(bench, "CP01", 1, "T1")
     bench.depot.stations["CP01"].evses[1].override = "charge_now"
+    bench.depot.dirty = True
     bench.live(2)
     assert bench.booked_kw("CP01") > 21.0
     assert bookings_kw(again(bench, spec)) == {("CP01", 1): pytest.approx(22.0, abs=0.1)}
