@@ -10,7 +10,7 @@ from protocol.ocpp.errors import LocalError, RemoteError
 from protocol.ocpp.events import StationEvent
 from protocol.ocpp.v16.decode import CALLS as V16
 from protocol.ocpp.v201.decode import CALLS as V201
-from protocol.ocpp.values import read_time, write_time
+from protocol.ocpp.values import read_time, seq_no, write_time
 
 AT = datetime(2026, 11, 20, 16, tzinfo=UTC)
 
@@ -64,5 +64,9 @@ def test_a_connector_that_no_station_can_have_is_refused(
         "status": "Available",
         "errorCode": "NoError",
     }
-    with pytest.raises(RemoteError):
+    with pytest.raises(RemoteError, match="Id: wants 0 to 100"):
         calls["StatusNotification"](payload)
+
+
+def test_sequence_numbers_go_on_for_years() -> None:
+    assert seq_no(2_000_000_000, "seqNo") == 2_000_000_000
