@@ -36,7 +36,7 @@ class OcppSection(Section):
     sample_s: Annotated[int, Field(ge=1, le=86400)] = 60
     settle_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     lease_s: Annotated[float, Field(ge=10, le=86400)] = 90.0
-    skew_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    skew_s: Annotated[float, Field(gt=0, le=86400)] = 5.0
     default_fallback_kw: NonNegative = 0.0
 
     @model_validator(mode="after")

@@ -72,13 +72,12 @@ class SiteSection(Section):
 class ConnectorTable(Section):
     """One EVSE of a station; `phases` 0 is direct current. Powers are at the connector. `rotation`:
     which of the site's phases each of the connector's is wired to; None books on all of them, and
-    direct current has none. `id` ends below 900, as profiles are numbered by it: a fallback 100 and
-    more, a transaction's 1000 and more.
+    direct current has none. `id` ends at 100: stations number theirs from 1 without a gap.
 
     `min_kw` and `plugs` None: see `Settings.min_kw_of` and `plugs_or_default`.
     """
 
-    id: Annotated[int, Field(ge=1, lt=900)]
+    id: Annotated[int, Field(ge=1, le=100)]
     circuit: Identifier | None = None
     min_kw: NonNegative | None = None
     max_kw: Positive = 22.0

@@ -21,7 +21,7 @@ from daemon.core.fleet import (
 )
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.lease import FOREVER, UNDATED, Lease
-from daemon.core.records import Fact, Json, Memory
+from daemon.core.records import UNKNOWN_CONNECTOR, Fact, Json, Memory
 from daemon.core.site import SiteSpec, StationSpec
 from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Reading, Station, new_station
@@ -58,7 +58,7 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
                 _RESTORE[kind](depot, fact)
     for record in memory.transactions:
         station = depot.stations.get(record.station)
-        is_placed = record.connector > 0
+        is_placed = record.connector != UNKNOWN_CONNECTOR
         if record.stopped_at is None and station is not None and is_placed:
             admit_evse(station, record.connector).transaction = record.id
     for station, evse in depot.evses():

@@ -53,6 +53,10 @@ def station(*connectors: dict[str, object], **values: object) -> dict[str, objec
             "circuits[0].parent: no circuit is called b",
         ),
         ({"circuits": [{"id": "a", "limit_kw": -1}]}, "circuits.0.limit_kw"),
+        (
+            {"circuits": [{"id": "site", "limit_kw": 1}]},
+            "circuits[0].id: site is what a limit of the whole site is called",
+        ),
         ({"stations": [station(connector(min_kw=12, max_kw=11))]}, "11 kW is below"),
         ({"stations": [station(connector(max_kw=3.7))]}, "least power of 4.2 kW"),
         (

@@ -75,13 +75,3 @@ def test_a_connector_that_no_setting_names_stands_below_the_circuit_of_its_stati
     bench.live(30)
     evses = bench.depot.stations["CP01"].evses.values()
     assert sum(evse.follows_kw(bench.monotonic_s) for evse in evses) <= 30.0
-
-
-def test_a_station_that_tells_of_ever_more_connectors_is_not_believed_for_ever() -> None:
-    """Each one is looked at in every round, and booked at its maximum when the link breaks."""
-    bench = depot(25.0)
-    come(bench, "X")
-    for number in range(1, 301):
-        status = StatusNotified(evse_id=number, status=ConnectorStatus.AVAILABLE, at=bench.utc)
-        bench.call("X", status)
-    assert len(bench.depot.stations["X"].evses) <= 100

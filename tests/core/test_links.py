@@ -9,8 +9,15 @@ from datetime import timedelta
 import pytest
 
 from daemon.core.effects import StartPlanning
+from daemon.core.keeping import restore
 from daemon.core.keeps import Keeps
-from protocol.ocpp.events import StatusNotified, TransactionStarted, TransactionUpdated
+from daemon.core.site import EvseSpec, SiteSpec
+from protocol.ocpp.events import (
+    StatusNotified,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
 from protocol.ocpp.model import ConnectorStatus
 from protocol.ocpp.v201.decode import CALLS
 from protocol.ocpp.values import write_time
@@ -117,3 +124,37 @@ def started_nowhere(bench: Bench) -> TransactionStarted:
     )
     assert isinstance(event, TransactionStarted)
     return event
+
+
+def two_evses() -> SiteSpec:
+    spec = site(1)
+    evses = (EvseSpec(connector=1), EvseSpec(connector=2))
+    return replace(spec, stations=(replace(spec.stations[0], evses=evses),))
+
+
+def test_a_transaction_whose_evse_is_not_known_outlives_a_restart_and_moves_to_its_evse() -> None:
+    spec = two_evses()
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    assert [evse.transaction for _, evse in bench.depot.evses()] == [None, None]
+    depot = restore(spec, bench.memory())
+    assert sorted(depot.stations["CP01"].evses) == [1, 2]
+    after = Bench(depot=depot, utc=bench.utc, monotonic_s=bench.monotonic_s, sessions=1)
+    after.connect("CP01")
+    after.call("CP01", TransactionUpdated(transaction_id="T1", at=after.utc, evse_id=2))
+    assert [evse.transaction for _, evse in depot.evses()] == [None, "CP01/T1"]
+    assert depot.transactions["CP01/T1"].vehicle == "V01"
+
+
+def test_a_transaction_that_ends_before_its_evse_is_known_moves_nobody() -> None:
+    spec = two_evses()
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    ended = TransactionEnded(
+        transaction_id="T1", at=bench.utc, meter_stop_wh=None, reason="Timeout"
+    )
+    bench.call("CP01", ended)
+    assert bench.depot.transactions["CP01/T1"].stopped_at is not None
+    assert sorted(bench.depot.stations["CP01"].evses) == [1, 2]

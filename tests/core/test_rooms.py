@@ -10,10 +10,9 @@ import pytest
 from daemon.core.budget import SITE
 from daemon.core.rooms import budget_of
 from planner.series import Series, format_instant
-from planner.snapshot import Circuit
 from protocol.mqtt.messages import SeriesMessage
 from tests.core.bench import START, Bench, site
-from tests.core.test_messages import order, tell
+from tests.core.test_messages import tell
 
 
 def room_kw(bench: Bench) -> float:
@@ -23,13 +22,6 @@ def room_kw(bench: Bench) -> float:
 def loaded() -> Bench:
     """12 kW of base load below 30 kW, and no meter that would show a cloud."""
     return Bench.of(replace(site(1), base_load_kw=Series.constant(12.0)))
-
-
-def test_a_circuit_may_be_called_site_and_leaves_the_sites_own_limit_as_it_is() -> None:
-    circuit = Circuit(id=SITE, limit_kw=Series.constant(500.0))
-    bench = Bench.of(replace(site(1), circuits=(circuit,)))
-    order(bench, "set_limit", import_limit_kw=10.0)
-    assert room_kw(bench) == pytest.approx(10.0)
 
 
 def test_sunshine_that_no_meter_shows_is_no_room_below_the_limit() -> None:
