@@ -187,7 +187,14 @@ class Register(Section):
 
     address: Annotated[int, Field(ge=0, le=65535)]
     type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "float32"
-    scale: float = 1.0
+    scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+
+    @field_validator("scale")
+    @classmethod
+    def _shows_something(cls, scale: float) -> float:
+        if scale == 0:
+            raise ValueError("0 makes a meter that always shows nothing; negative turns the sign")
+        return scale
 
     @property
     def words(self) -> int:

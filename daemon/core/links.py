@@ -104,8 +104,12 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
 def on_boot(
     depot: Depot, station: Station, event: StationBooted, now: Now
 ) -> Iterator[Effect | Reply]:
+    before = station.kind
     station.vendor, station.model = event.vendor, event.model
     station.firmware = event.firmware_version or ""
+    if station.kind != before:
+        # Another firmware may want profiles to be written otherwise.
+        station.capabilities.proven, station.capabilities.tried = False, 0
     station.booted = True
     station.keeps = class_of(depot, station)
     yield save_station(station)

@@ -54,6 +54,10 @@ def station(*connectors: dict[str, object], **values: object) -> dict[str, objec
         ),
         ({"circuits": [{"id": "a", "limit_kw": -1}]}, "circuits.0.limit_kw"),
         (
+            {"meter": {"source": "modbus", "host": "h", "import_kw": {"address": 1, "scale": 0}}},
+            "0 makes a meter that always shows nothing",
+        ),
+        (
             {"circuits": [{"id": "site", "limit_kw": 1}]},
             "circuits[0].id: site is what a limit of the whole site is called",
         ),

@@ -12,7 +12,9 @@ from daemon.core.effects import StartPlanning
 from daemon.core.keeping import restore
 from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec, SiteSpec
+from protocol.ocpp.commands import Refused, SetChargingProfile
 from protocol.ocpp.events import (
+    StationBooted,
     StatusNotified,
     TransactionEnded,
     TransactionStarted,
@@ -158,3 +160,27 @@ def test_a_transaction_that_ends_before_its_evse_is_known_moves_nobody() -> None
     bench.call("CP01", ended)
     assert bench.depot.transactions["CP01/T1"].stopped_at is not None
     assert sorted(bench.depot.stations["CP01"].evses) == [1, 2]
+
+
+def test_a_station_with_another_firmware_may_want_its_profiles_written_otherwise() -> None:
+    bench = charging()
+    boot(bench, "1.0")
+    bench.answer_all("CP01")
+    before = bench.depot.stations["CP01"].capabilities.unit
+    boot(bench, "2.0")
+    for _ in range(20):
+        send = bench.pending("CP01")
+        if send is None:
+            break
+        match send.command:
+            case SetChargingProfile(profile=profile) if profile.unit is before:
+                bench.answer(send, Refused(code="PropertyConstraintViolation", description=""))
+            case _:
+                bench.answer(send)
+    assert bench.depot.stations["CP01"].capabilities.unit is not before
+    assert bench.depot.stations["CP01"].capabilities.proven
+
+
+def boot(bench: Bench, firmware: str) -> None:
+    event = StationBooted(vendor="V", model="M", firmware_version=firmware)
+    bench.call("CP01", event)
