@@ -32,11 +32,11 @@ class OcppSection(Section):
     unknown_tokens: Policy = "accept"
     messages_per_s: Positive = 20.0
     strikes_per_minute: Annotated[int, Field(ge=1)] = 20
-    heartbeat_s: Annotated[int, Field(ge=1)] = 60
-    sample_s: Annotated[int, Field(ge=1)] = 60
-    settle_s: NonNegative = 10.0
+    heartbeat_s: Annotated[int, Field(ge=1, le=86400)] = 60
+    sample_s: Annotated[int, Field(ge=1, le=86400)] = 60
+    settle_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     lease_s: Annotated[float, Field(ge=10, le=86400)] = 90.0
-    skew_s: Annotated[float, Field(gt=0)] = 5.0
+    skew_s: Annotated[float, Field(gt=0, le=86400)] = 5.0
     default_fallback_kw: NonNegative = 0.0
 
     @model_validator(mode="after")
@@ -187,7 +187,14 @@ class Register(Section):
 
     address: Annotated[int, Field(ge=0, le=65535)]
     type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "float32"
-    scale: float = 1.0
+    scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+
+    @field_validator("scale")
+    @classmethod
+    def _shows_something(cls, scale: float) -> float:
+        if scale == 0:
+            raise ValueError("0 makes a meter that always shows nothing; negative turns the sign")
+        return scale
 
     @property
     def words(self) -> int:

@@ -69,6 +69,10 @@ def _problems(settings: Settings) -> Iterator[str]:
     yield from _token_problems(settings)
 
 
+# The site's own limits, beside which circuits are told (`daemon.core.budget`).
+RESERVED = frozenset({"site", "imbalance of the phases"})
+
+
 def _repeated(path: str, ids: Iterable[object], key: str = "id") -> Iterator[str]:
     seen = set()
     for i, value in enumerate(ids):
@@ -81,6 +85,8 @@ def _circuit_problems(settings: Settings) -> Iterator[str]:
     parents = {c.id: c.parent for c in settings.circuits}
     for i, circuit in enumerate(settings.circuits):
         path = f"circuits[{i}]"
+        if circuit.id in RESERVED:
+            yield f"{path}.id: {circuit.id} is what a limit of the whole site is called"
         if circuit.parent is not None and circuit.parent not in parents:
             yield f"{path}.parent: no circuit is called {circuit.parent}"
         above, seen = circuit.parent, {circuit.id}

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.model import Password, Section
 from planner.numbers import Identifier, NonNegative, Positive, Share
-from planner.series import Instant, Series
+from planner.series import Instant, NonNegativeSeries, Series
 from planner.snapshot import Plugged
 
 # The last segment of a WebSocket address: RFC 3986's unreserved characters and what OCPP-J's
@@ -40,9 +40,9 @@ class SiteSection(Section):
     agreed_capacity_kva: NonNegative | None = None
     power_factor: Share = 0.85
     capacity_share: Share = 0.9
-    export_limit_kw: Series = Field(default_factory=_zero)
+    export_limit_kw: NonNegativeSeries = Field(default_factory=_zero)
     base_load_kw: Series = Field(default_factory=_zero)
-    pv_kw: Series = Field(default_factory=_zero)
+    pv_kw: NonNegativeSeries = Field(default_factory=_zero)
     import_price_per_kwh: Series = Field(default_factory=_zero)
     export_price_per_kwh: Series = Field(default_factory=_zero)
     peak_price_per_kw: NonNegative = 0.0
@@ -71,12 +71,13 @@ class SiteSection(Section):
 
 class ConnectorTable(Section):
     """One EVSE of a station; `phases` 0 is direct current. Powers are at the connector. `rotation`:
-    which of the site's phases each of the connector's is wired to; None books on all of them.
+    which of the site's phases each of the connector's is wired to; None books on all of them, and
+    direct current has none. `id` ends at 100: stations number theirs from 1 without a gap.
 
     `min_kw` and `plugs` None: see `Settings.min_kw_of` and `plugs_or_default`.
     """
 
-    id: Annotated[int, Field(ge=1)]
+    id: Annotated[int, Field(ge=1, le=100)]
     circuit: Identifier | None = None
     min_kw: NonNegative | None = None
     max_kw: Positive = 22.0
@@ -87,7 +88,14 @@ class ConnectorTable(Section):
     @model_validator(mode="after")
     def _wired(self) -> ConnectorTable:
         wired = self.rotation
-        if wired is not None and len(set(wired)) != max(self.phases, 1):
+        if wired is None:
+            return self
+        if self.phases == 0:
+            raise ValueError(
+                f"rotation {list(wired)}: wants none, as phases 0 is direct current, which loads "
+                "all of the site's phases alike"
+            )
+        if len(wired) != self.phases or len(set(wired)) != self.phases:
             raise ValueError(
                 f"rotation {list(wired)}: wants a different phase of the site for each of the "
                 f"connector's {self.phases}, such as [2, 3, 1]"

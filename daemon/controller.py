@@ -22,7 +22,7 @@ from daemon.core.effects import (
     Send,
     StartPlanning,
 )
-from daemon.core.events import Event, StationCalled, StoreChanged, Ticked
+from daemon.core.events import Event, OrderWithheld, StationCalled, StoreChanged, Ticked
 from daemon.core.instant import Now
 from daemon.core.records import Json
 from daemon.keeper import Keeper, Store
@@ -143,7 +143,10 @@ class Controller:
             self.on_progress()
 
     def _store_changed(self, trouble: str | None) -> None:
-        self._own.append(StoreChanged(trouble=trouble))
+        self._tell_ourselves(StoreChanged(trouble=trouble))
+
+    def _tell_ourselves(self, event: Event) -> None:
+        self._own.append(event)
         # Wakes the consumer, should nothing else come; where the queue is full it is awake.
         with contextlib.suppress(asyncio.QueueFull):
             self._queue.put_nowait(Ticked())
@@ -198,6 +201,10 @@ class Controller:
                 if not stored:
                     reply = ErrorReply(description="the event could not be stored")
                 await stations.reply(effect.station, effect.session, effect.call_id, reply)
+            case Send(raises=True) if not stored:
+                # The next start would not know of it.
+                withheld = OrderWithheld(station=effect.station, generation=effect.generation)
+                self._tell_ourselves(withheld)
             case Send():
                 await stations.send(
                     effect.station, effect.session, effect.generation, effect.command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,8 +12,9 @@ import pytest
 
 from daemon.adapters.metrics import Metrics
 from daemon.controller import Controller
+from daemon.core.depot import Depot
 from daemon.core.effects import StartPlanning
-from daemon.core.events import Event, MessageReceived, StationCalled, StationConnected
+from daemon.core.events import Event, MessageReceived, StationCalled, StationConnected, Ticked
 from daemon.core.instant import Now
 from daemon.core.keeping import new_depot
 from daemon.core.records import Fact, Json, NotKept, OutboxRecord, Record, TransactionRecord
@@ -32,6 +33,7 @@ from protocol.ocpp.events import (
 from protocol.ocpp.model import Version
 from tests.adapters.brokers import log_to
 from tests.core.bench import START, site
+from tests.core.test_dispatch import plugged
 from tests.waiting import until
 
 
@@ -67,11 +69,17 @@ class Outside:
         self.acts.append("publish")
 
 
+def loop_clock() -> Now:
+    return Now(utc=START, monotonic_s=asyncio.get_running_loop().time())
+
+
 @asynccontextmanager
-async def controlling(outside: Outside) -> AsyncIterator[Controller]:
+async def controlling(
+    outside: Outside, *, depot: Depot | None = None, read_clock: Callable[[], Now] = loop_clock
+) -> AsyncIterator[Controller]:
     controller = Controller(
-        new_depot(site(1)),
-        read_clock=lambda: Now(utc=START, monotonic_s=asyncio.get_running_loop().time()),
+        depot if depot is not None else new_depot(site(1)),
+        read_clock=read_clock,
         log=log_to([]),
         metrics=Metrics(),
     )
@@ -199,3 +207,16 @@ async def test_progress_is_proved_by_an_event_that_went_through_the_queue() -> N
     async with controlling(Outside()) as controller:
         await asyncio.wait_for(controller.prove_progress(), 5)
         assert controller.waiting() == 0
+
+
+@pytest.mark.fault(53)
+async def test_a_raise_is_not_sent_by_the_commit_that_finds_the_store_full() -> None:
+    """The next start would not know of it."""
+    bench = plugged(1)
+    bench.depot.stations["CP01"].evses[1].override = "charge_now"
+    bench.depot.dirty = True
+    outside = Outside(full=True)
+    async with controlling(outside, depot=bench.depot, read_clock=lambda: bench.now) as controller:
+        await controller.put(Ticked())
+        await controller.drained()
+    assert "send" not in outside.acts

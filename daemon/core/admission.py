@@ -10,8 +10,8 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.rooms import budget_of
-from daemon.core.site import EvseSpec, StationSpec
-from daemon.core.station import Evse, Station, new_evse, new_station
+from daemon.core.site import StationSpec
+from daemon.core.station import Evse, Station, new_evse, new_station, unnamed
 
 
 def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
@@ -42,15 +42,14 @@ def _room_kw(depot: Depot, now: Now) -> float:
 
 
 def admit_evse(station: Station, evse_id: int) -> Evse:
-    """The EVSE of that number; one that the station speaks of for the first time is added with the
-    default ratings (a three-phase 22 kW connector, the most common one in depots). What the station
-    was admitted with goes to its first EVSE; there is no room known for another."""
+    """The EVSE of that number; one that the station speaks of for the first time is added. What the
+    station was admitted with goes to its first EVSE; there is no room known for another."""
     evse = station.evses.get(evse_id)
     if evse is None:
         first = not station.spec.declared and not station.evses
         fallback_kw = station.spec.fallback_kw if first else 0.0
         share = StationSpec(id=station.id, fallback_kw=fallback_kw)
-        evse = new_evse(share, EvseSpec(connector=evse_id), station.capabilities)
+        evse = new_evse(share, unnamed(station.spec, evse_id), station.capabilities)
         station.evses[evse_id] = evse
     return evse
 

@@ -9,7 +9,7 @@ from daemon.core.alerts import alert
 from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
 from daemon.core.device_clock import end_backlog
-from daemon.core.dispatch import dispatch, on_answered
+from daemon.core.dispatch import dispatch, on_answered, on_withheld
 from daemon.core.effects import Effect, Note, Reply
 from daemon.core.events import (
     BrokerConnected,
@@ -18,6 +18,7 @@ from daemon.core.events import (
     MessageReceived,
     MessageRefused,
     Noticed,
+    OrderWithheld,
     PlanFailed,
     PlanReady,
     SiteMetered,
@@ -134,6 +135,8 @@ def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
             yield from on_claimed(depot, event.station, now)
         case StoreChanged(trouble=trouble):
             yield from _on_store(depot, trouble, now)
+        case OrderWithheld():
+            yield from on_withheld(depot, event, now)
         case Noticed():
             yield from alert(
                 depot, now, event.kind, event.text, station=event.station, severity=event.severity

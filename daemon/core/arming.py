@@ -39,7 +39,8 @@ class WorstCase:
 def worst_cases(site: SiteSpec) -> tuple[WorstCase, ...]:
     """The site first, then the circuits as they stand: highest base load, every fallback, no sun,
     the lowest limit. A limit is told by its worst phase where that is what it fails on."""
-    base_kw = max(point.value for point in site.base_load_kw.points)
+    # What feeds in may stand still.
+    base_kw = max(0.0, *(point.value for point in site.base_load_kw.points))
     terms: list[tuple[str, Draw]] = [
         ("base load", (base_kw, base_kw / 3, base_kw / 3, base_kw / 3))
     ]

@@ -50,7 +50,7 @@ def _booked(
     station: Station, evse: Evse, leases: list[Lease], now_s: float, slack_s: float
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
-        return Booking(evse.spec.max_kw, evse.spec.max_kw)
+        return Booking(evse.most_kw, evse.most_kw)
     soon_kw = later_kw = evse.floor_kw
     keeps = bool(leases) and station.keeps_leases
     for lease in leases:

@@ -14,7 +14,7 @@ from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.meters import keep_samples, take_samples
-from daemon.core.records import TransactionRecord
+from daemon.core.records import UNKNOWN_CONNECTOR, TransactionRecord
 from daemon.core.station import DISOBEYS, Evse, Station
 from planner.series import format_instant
 from protocol.ocpp.events import Reply, TransactionEnded, TransactionReply
@@ -23,8 +23,6 @@ from protocol.ocpp.values import register_wh
 
 # What a 1.6 station calls a transaction that it could not tell us of: many may bear it.
 OFFLINE_ID = "-1"
-# Where nobody said at which connector a transaction was.
-UNKNOWN_CONNECTOR = 0
 
 
 def transaction_id(station: Station, station_transaction_id: str) -> str:
@@ -39,8 +37,12 @@ def on_ended(
     if record is None or event.transaction_id == OFFLINE_ID:
         yield from _keep_orphan(depot, station, event, now)
     elif record.stopped_at is None:
-        evse = admit_evse(station, record.connector)
-        yield from take_samples(depot, station, evse, _last_samples(event), now)
+        if record.connector == UNKNOWN_CONNECTOR:
+            number = transaction_id(station, event.transaction_id)
+            yield from keep_samples(station.id, event.evse_id or 0, number, event.samples, now)
+        else:
+            evse = admit_evse(station, record.connector)
+            yield from take_samples(depot, station, evse, _last_samples(event), now)
         yield from close(
             depot,
             station,
@@ -55,6 +57,14 @@ def on_ended(
         yield from _correct(depot, record, event, now)
     accepted = None if event.id_token is None else token_accepted(depot, event.id_token)
     yield TransactionReply(accepted=accepted)
+
+
+def began_after(depot: Depot, transaction: str, at: datetime | None) -> bool:
+    """Whether a transaction began after an instant that its station tells, by the station's clock
+    alone; not where that was wrong as it began."""
+    record = depot.transactions[transaction]
+    began_at = record.device_started_at
+    return at is not None and began_at is not None and at < began_at == record.started_at
 
 
 def close_estimated(
@@ -102,8 +112,8 @@ def close(
     )
     depot.transactions[record.id] = closed
     yield Save(record=closed)
-    evse = station.evses[record.connector]
-    if evse.transaction == record.id:
+    evse = station.evses.get(record.connector)
+    if evse is not None and evse.transaction == record.id:
         forget(evse)
         evse.transaction = None
         yield save_evse(station, evse)

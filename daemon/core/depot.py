@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Final
 
 from daemon.core.clocks import OwnClock
 from daemon.core.curves import combine
@@ -133,10 +134,13 @@ class Depot:
         return limit, source
 
     def tell_series(self, key: str, series: Series, until: datetime | None) -> None:
-        self.series[key] = series
         self.known_until.pop(key, None)
         if until is not None:
             self.known_until[key] = until
+        if until is not None and key == "pv_kw":
+            # Nobody has said that the sun shines from then on.
+            series = Series(points=(*series.points, Point(at=until, value=0.0)))
+        self.series[key] = series
 
     def forget_series(self, key: str) -> None:
         self.series.pop(key, None)
@@ -149,6 +153,14 @@ class Depot:
 
     def base_load_kw(self) -> Series:
         return self.site_series("base_load_kw")
+
+    def pv_kw(self) -> Series:
+        """Sunshine that may be counted on: as it was told, as long as the site's meter would show a
+        cloud. Told alone it is a hope, and no room below a fuse."""
+        return self.site_series("pv_kw") if self.meter.sees else _NO_SUN
+
+
+_NO_SUN: Final = Series.constant(0.0)
 
 
 @lru_cache(maxsize=16)

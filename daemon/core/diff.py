@@ -122,6 +122,12 @@ def _raise(
     return Change(station=wish.station, evse=wish.evse, kw=most_kw)
 
 
+def is_raise(evse: Evse, kw: float, now_s: float) -> bool:
+    """Whether `kw` is more than anything that an EVSE is booked to follow already."""
+    booked_kw = max((lease.kw for lease in evse.booked_leases()), default=0.0)
+    return kw > max(booked_kw, evse.follows_kw(now_s)) + TOLERANCE_KW
+
+
 def _may_have_forgotten(wish: Wish) -> bool:
     """One that keeps nothing may have lost its fallback while nobody charged there: a transaction
     is told its power at once, be it no other than the fallback."""

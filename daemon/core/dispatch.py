@@ -9,9 +9,9 @@ from daemon.core import phases
 from daemon.core.alerts import alert
 from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
-from daemon.core.diff import Change, Wish, diff, renewal_s
+from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s
 from daemon.core.effects import Effect, Note, Send
-from daemon.core.events import CommandAnswered
+from daemon.core.events import CommandAnswered, OrderWithheld
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.last_resort import stop_who_disobeys
@@ -63,7 +63,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
     yield from stop_who_disobeys(depot, now)
     for station in depot.stations.values():
         if station.lane.waiting:
-            yield from _send(depot, station)
+            yield from _send(depot, station, now)
 
 
 def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
@@ -151,7 +151,7 @@ def _order(depot: Depot, change: Change, now: Now) -> None:
     station.lane.submit(("tx", evse.spec.connector), command)
 
 
-def _send(depot: Depot, station: Station) -> Iterator[Effect]:
+def _send(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
     """What the lane lets go; an order is booked before it leaves."""
     if station.session is None:
         return
@@ -160,8 +160,9 @@ def _send(depot: Depot, station: Station) -> Iterator[Effect]:
         return
     depot.generation += 1
     subject = station.lane.outstanding[1] if station.lane.outstanding is not None else None
-    evse = _tx_evse(station, subject)
+    evse, raises = _tx_evse(station, subject), False
     if evse is not None and evse.wish is not None:
+        raises = is_raise(evse, evse.wish.kw, now.monotonic_s)
         evse.asked = (depot.generation, evse.wish)
         yield save_evse(station, evse)
     yield Send(
@@ -169,7 +170,23 @@ def _send(depot: Depot, station: Station) -> Iterator[Effect]:
         session=station.session,
         generation=depot.generation,
         command=command,
+        raises=raises,
     )
+
+
+def on_withheld(depot: Depot, event: OrderWithheld, now: Now) -> Iterator[Effect]:
+    """What never left binds nobody. It is ordered again as the store allows."""
+    station = depot.stations[event.station]
+    evse = _tx_evse(station, station.lane.answered(event.generation))
+    if evse is None:
+        return  # the link broke meanwhile
+    evse.asked = None
+    depot.dirty = True
+    if depot.store_trouble is None:
+        # It kept all but this: not told again and again in one instant.
+        evse.retry_s = now.monotonic_s + PAUSES_S[0]
+    yield Note(name="raise_withheld", level="warning", fields={"station": station.id})
+    yield save_evse(station, evse)
 
 
 def on_answered(depot: Depot, event: CommandAnswered, now: Now) -> Iterator[Effect]:

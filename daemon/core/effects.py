@@ -29,12 +29,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """A command for a station; `generation` comes back with its CommandAnswered."""
+    """A command for a station; `generation` comes back with its CommandAnswered. One that `raises`
+    lets it draw more than the store knew before: it must not leave unless that is kept, and comes
+    back as OrderWithheld."""
 
     station: str
     session: int
     generation: int
     command: Command
+    raises: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,14 @@ class StoreChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWithheld:
+    """A command that never left, as what it lends could not be kept."""
+
+    station: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
     """Something that an operator must know of, seen by an adapter; `severity` as in an alert."""
 
@@ -149,6 +157,7 @@ Event = (
     | BrokerConnected
     | StationClaimed
     | StoreChanged
+    | OrderWithheld
     | Noticed
     | Ticked
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from daemon.core.admission import admit_evse
 from daemon.core.arming import refusal
 from daemon.core.depot import Applied, Depot, LimitOverride
 from daemon.core.effects import Effect, Publish, Save
@@ -20,10 +21,10 @@ from daemon.core.fleet import (
 )
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.lease import FOREVER, UNDATED, Lease
-from daemon.core.records import Fact, Json, Memory
-from daemon.core.site import EvseSpec, SiteSpec, StationSpec
+from daemon.core.records import UNKNOWN_CONNECTOR, Fact, Json, Memory
+from daemon.core.site import SiteSpec, StationSpec
 from daemon.core.site_meter import SiteMeter
-from daemon.core.station import Evse, Reading, Station, new_evse, new_station
+from daemon.core.station import Evse, Reading, Station, new_station
 from daemon.core.trigger import Trigger
 from planner.codec import load_plan, load_snapshot
 from planner.series import Series, format_instant, parse_instant
@@ -56,12 +57,14 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
             if fact.kind == kind:
                 _RESTORE[kind](depot, fact)
     for record in memory.transactions:
-        if record.stopped_at is None and record.station in depot.stations:
-            station = depot.stations[record.station]
-            spec = EvseSpec(connector=record.connector)
-            new = new_evse(station.spec, spec, station.capabilities)
-            evse = station.evses.setdefault(record.connector, new)
-            evse.transaction = record.id
+        station = depot.stations.get(record.station)
+        is_placed = record.connector != UNKNOWN_CONNECTOR
+        if record.stopped_at is None and station is not None and is_placed:
+            admit_evse(station, record.connector).transaction = record.id
+    for station, evse in depot.evses():
+        if station.keeps is None and station.was_heard:
+            # It lost its link as we ended, and may have lost its fallback with it.
+            evse.floor_kw = evse.spec.max_kw
     if memory.applied is not None:
         snapshot, plan = memory.applied
         depot.applied = Applied(
@@ -106,15 +109,20 @@ def publish_vehicle(vehicle: str, belief: VehicleBelief) -> Publish:
 
 
 def save_evse(station: Station, evse: Evse) -> Save:
-    """What was still being left when we die may be drawn when we are back."""
+    """What was still being left when we die may be drawn when we are back. What is lent ends in the
+    fallback of this run, after at most `lent_s`."""
     reading = evse.reading
     leases = evse.booked_leases()
     powers = [lease.kw for lease in leases]
+    ends = [lease.until_s - lease.given_s for lease in leases if lease.until_s != FOREVER]
     value: Json = {
         "held_kw": max([*powers, *(kw for _, kw in evse.settling)]) if powers else None,
         "lasts": any(lease.until_s == FOREVER for lease in leases),
+        "lent_s": round(max(ends, default=0.0), 3),
+        "fallback_kw": evse.fallback_kw,
         "floor_kw": evse.floor_kw,
         "fixed": evse.fixed,
+        "disobeyed_kw": evse.disobeyed_kw,
         "override": evse.override,
         "reading": None
         if reading is None
@@ -171,7 +179,8 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
     if station is None:
         if value["declared"]:
             return  # the settings no longer name it
-        spec = StationSpec(id=fact.key, fallback_kw=value["fallback_kw"], declared=False)
+        fallback_kw = value["fallback_kw"] if depot.unarmed is None else 0.0
+        spec = StationSpec(id=fact.key, fallback_kw=fallback_kw, declared=False)
         station = depot.stations[fact.key] = new_station(spec, depot.site.skew_s)
     station.version = Version(value["version"]) if value["version"] is not None else None
     station.booted = value["booted"]
@@ -185,7 +194,7 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
     told.tried = value.get("tried", 0)
     told.max_periods, told.max_stack_level = value["max_periods"], value["max_stack_level"]
     told.triggers = value.get("triggers", True)
-    if station.spec.pinned is None:
+    if station.spec.pinned is None and station.model:
         station.keeps = depot.kinds.get(station.kind, Kind()).keeps
 
 
@@ -201,25 +210,37 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     station = depot.stations.get(station_id)
     if station is None:
         return
-    evse = station.evses.get(int(number))
-    if evse is None:
-        if station.spec.declared:
-            return  # the settings no longer name it
-        evse = new_evse(station.spec, EvseSpec(connector=int(number)), station.capabilities)
-        station.evses[int(number)] = evse
-    held_kw, lasts = value.get("held_kw"), value.get("lasts", False)
-    if "confirmed" in value:  # kept by an earlier version, which told whole plans
-        held = [read_series(one) for one in (value["confirmed"], *value["unconfirmed"])]
-        held_kw, lasts = max(p.value for one in held for p in one.points), True
-    if held_kw is not None:
-        until_s = FOREVER if lasts else UNDATED
-        evse.unconfirmed = Lease(kw=held_kw, given_s=0.0, until_s=until_s)
+    # Also one that the settings do not name: what it was told, it may follow.
+    evse = admit_evse(station, int(number))
+    # What a store of an earlier version does not tell is as it is in this run.
+    ended_in_kw = value.get("fallback_kw", evse.fallback_kw)
+    if not station.spec.declared and depot.unarmed is None:
+        evse.fallback_kw = ended_in_kw
+    evse.unconfirmed = _lent(value, evse.fallback_kw, ended_in_kw, depot.site.lease_s)
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]
+    evse.disobeyed_kw = value.get("disobeyed_kw", 0.0)
     if value["reading"] is not None:
         at = parse_instant(value["reading"]["at"])
         told = value["reading"]
         evse.reading = Reading(energy_wh=told["energy_wh"], at=at, factor=told.get("factor", 1.0))
+
+
+def _lent(
+    value: Mapping[str, Any], fallback_kw: float, ended_in_kw: float, lease_s: float
+) -> Lease | None:
+    """What the last run lent. It runs out as what this run lends does, unless it was lent for
+    longer, or ends in more than the fallback of this run: then it is left only for a new order."""
+    held_kw, lasts = value.get("held_kw"), value.get("lasts", False)
+    if "confirmed" in value:  # kept by an earlier version, which told whole plans
+        held = [read_series(one) for one in (value["confirmed"], *value["unconfirmed"])]
+        held_kw, lasts = max(p.value for one in held for p in one.points), True
+    if held_kw is None:
+        return None
+    if ended_in_kw > fallback_kw:
+        held_kw, lasts = max(held_kw, ended_in_kw), True
+    lasts |= value.get("lent_s", lease_s) > round(lease_s, 3)
+    return Lease(kw=held_kw, given_s=0.0, until_s=FOREVER if lasts else UNDATED)
 
 
 def _restore_vehicle(depot: Depot, fact: Fact) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from daemon.core import phases
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
-from daemon.core.closing import close_estimated
+from daemon.core.closing import began_after, close_estimated
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish
 from daemon.core.events import StationConnected, StationLost
@@ -104,8 +104,12 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
 def on_boot(
     depot: Depot, station: Station, event: StationBooted, now: Now
 ) -> Iterator[Effect | Reply]:
+    before = station.kind
     station.vendor, station.model = event.vendor, event.model
     station.firmware = event.firmware_version or ""
+    if station.kind != before:
+        # Another firmware may want profiles to be written otherwise.
+        station.capabilities.proven, station.capabilities.tried = False, 0
     station.booted = True
     station.keeps = class_of(depot, station)
     yield save_station(station)
@@ -170,16 +174,21 @@ def on_status(
         return
     known = event.evse_id in station.evses
     evse = admit_evse(station, event.evse_id)
+    if evse.transaction is not None and began_after(depot, evse.transaction, event.at):
+        # A backlog, which need not come in the order in which it happened.
+        yield Note(name="status_overtaken", fields={"station": station.id})
+        return
     if not known and station.ready:
         submit_maximum(depot, station, now)
         submit_fallback(depot, station, evse, now)
-    changed = evse.status is not event.status
-    evse.status = event.status
+    before = evse.status
+    evse.tell_status(event.connector_id, event.status)
+    changed = evse.status is not before
     if event.charging_state is not None:
         evse.charging_state = event.charging_state
-    if event.status is ConnectorStatus.AVAILABLE and evse.transaction is not None:
+    if evse.is_free and evse.transaction is not None:
         yield from close_estimated(depot, station, evse, now, "the connector became available")
-    elif event.status is ConnectorStatus.AVAILABLE and evse.unconfirmed is not None:
+    elif evse.is_free and evse.unconfirmed is not None:
         # Nobody charges: whatever profile it was left with ended with its transaction.
         evse.forget_profile()
         depot.dirty = True

@@ -23,6 +23,8 @@ SAMPLES_TO_FLAG = 3
 SAMPLES_TO_CLEAR = 5
 # One sample above what was told is doubt enough to book the maximum until the next ones.
 DOUBT_S = 90.0
+# Beyond so many times its rating it is the meter that errs, and not the charger.
+PLAUSIBLE = 3.0
 # So soon the meter is asked again: a station is found out within 15 s of its answer.
 AGAIN_S = 1.0
 
@@ -101,8 +103,11 @@ def _count(
     if evse.leaving is not None:
         evse.leaving.metered = not above
     if above:
+        if evse.disobedient_samples == 0 and evse.fixed != DISOBEYS:
+            evse.disobeyed_kw = 0.0
         evse.disobedient_samples += 1
         evse.obedient_samples = 0
+        yield from _note_excess(station, evse, metered_kw)
         if metered_kw > floor_kw * RELATIVE + ABSOLUTE_KW:
             evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, evse.spec.max_kw))
             evse.meter_due_s = now.monotonic_s + AGAIN_S
@@ -123,7 +128,7 @@ def _count(
             "station_disobeys",
             f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
             f"{metered_kw:.1f} kW metered, {allowed_kw:.1f} kW allowed; it is booked at its "
-            f"{evse.floor_kw if stuck else evse.spec.max_kw:g} kW and planned around",
+            f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
             station=station.id,
             severity="critical",
         )
@@ -135,3 +140,15 @@ def _count(
         yield save_evse(station, evse)
         text = f"station {station.id} connector {evse.spec.connector} obeys again"
         yield from alert(depot, now, "station_obeys", text, station=station.id, severity="info")
+
+
+def _note_excess(station: Station, evse: Evse, metered_kw: float) -> Iterator[Effect]:
+    """Who was seen to draw more than its rating is booked at that: settings may be wrong, and of
+    who no setting names nothing is known."""
+    rated_kw = drawn_kw(evse, evse.spec.max_kw)
+    if not rated_kw * RELATIVE + ABSOLUTE_KW < metered_kw <= rated_kw * PLAUSIBLE:
+        return
+    told_kw = metered_kw / drawn_kw(evse, 1.0)
+    if told_kw > evse.disobeyed_kw:
+        evse.disobeyed_kw = told_kw
+        yield save_evse(station, evse)

@@ -86,7 +86,8 @@ def flow(evse: Evse, kw: float) -> Draw:
 
 
 def _on_wires(evse: Evse, kw: float, parts: Draw) -> Draw:
-    wired_kw = _wired_kw(evse)
+    # Who takes more than its rating does so on all of its phases.
+    wired_kw = max(_wired_kw(evse), kw / (evse.spec.phases or 3))
     whole, first, second, third = parts
     if kw <= wired_kw:  # no share is more than all of it
         return (kw * whole, kw * first, kw * second, kw * third)

@@ -19,6 +19,8 @@ class NotKept(Exception):
 
 # A station replays what it buffered offline; a week covers a charger left unplugged for days.
 CLOSED_KEPT = timedelta(days=7)
+# Where nobody said at which connector a transaction is or was.
+UNKNOWN_CONNECTOR = 0
 
 Json = dict[str, object] | list[object] | str | float | int | bool | None
 

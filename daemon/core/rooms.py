@@ -15,20 +15,21 @@ from planner.series import Series
 
 def budget_of(depot: Depot, now: Now) -> Budget:
     """Room for all chargers. Soon: the lowest limit and the highest base load while what is lent
-    now may be drawn. Later: the lowest and highest of all that was told, and no sun."""
+    now may be drawn. Later: the lowest and highest of all that was told, and no sun. What only the
+    site's meter can show, sun and a base load that feeds in, counts while it does."""
     site = depot.site
     end = now.utc + timedelta(seconds=window_s(depot))
     limit, base = depot.limit_kw()[0], depot.base_load_kw()
-    pv, measured = depot.site_series("pv_kw"), depot.meter.base_kw
+    measured = depot.meter.base_kw
     limit_kw = limit.lowest(now.utc, end)
-    net_kw = _highest_net_kw(base, pv, now.utc, end)
-    if depot.meter.is_blind:
-        net_kw = base.highest(now.utc, end)
+    net_kw = _highest_net_kw(base, depot.pv_kw(), now.utc, end)
+    if not depot.meter.sees:
+        net_kw = max(0.0, net_kw)
     admitted_kw = _admitted_kw(depot)
     net_kw += admitted_kw
     soon = _less(phases.of_limit(limit_kw, site.phases), net_kw, measured)
     least_kw = min(limit_kw, *(p.value for p in limit.points if p.at > now.utc), limit_kw)
-    most_kw = max([base.at(now.utc), *(p.value for p in base.points if p.at > now.utc)])
+    most_kw = max([0.0, base.at(now.utc), *(p.value for p in base.points if p.at > now.utc)])
     most_kw = max(most_kw + admitted_kw, net_kw)
     later = _less(phases.of_limit(least_kw, site.phases), most_kw, measured)
     budget = Budget(
@@ -74,7 +75,7 @@ def next_change_s(depot: Depot, now: Now) -> float | None:
 def _limits(depot: Depot) -> Iterator[Series]:
     yield depot.limit_kw()[0]
     yield depot.base_load_kw()
-    yield depot.site_series("pv_kw")
+    yield depot.pv_kw()
     yield from (circuit.limit_kw for circuit in depot.site.circuits)
 
 

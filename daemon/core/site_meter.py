@@ -18,12 +18,14 @@ class SiteMeter:
 
     `base_kw` is the site's draw besides charging, as a whole and by phase, the highest of a while
     (`bases`). `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot
-    be trusted."""
+    be trusted. `behind`: since when (in monotonic seconds) samples are older than `at`, and the
+    newest of these."""
 
     expected: bool = False
     heard_s: float | None = None
     since_s: float | None = None
     at: datetime | None = None
+    behind: tuple[float, datetime] | None = None
     import_kw: float | None = None
     phases_a: Amperes | None = None
     base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
@@ -58,8 +60,13 @@ class SiteMeter:
         return self.blind is not None
 
     @property
+    def sees(self) -> bool:
+        """Whether it shows what the site draws."""
+        return self.expected and self.heard_s is not None and self.blind is None
+
+    @property
     def allows_raises(self) -> bool:
-        return not self.expected or (self.heard_s is not None and self.blind is None)
+        return self.sees or not self.expected
 
     @property
     def forces_fallback(self) -> bool:

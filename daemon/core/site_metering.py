@@ -144,8 +144,26 @@ def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
     if event.at is None:
         return True
     too_old = now.utc - event.at > timedelta(seconds=depot.site.meter_stale_s)
-    last = depot.meter.at
-    return not too_old and (last is None or event.at > last)
+    return not too_old and _is_newer(
+        depot.meter, event.at, depot.site.meter_stale_s, now.monotonic_s
+    )
+
+
+def _is_newer(meter: SiteMeter, at: datetime, stale_s: float, now_s: float) -> bool:
+    """Whether a sample is of after the last. A clock that ran ahead, the meter's or ours, is one
+    that was set right: the samples that seem older count once they went on, each newer than the
+    one before, for as long as the meter may be silent. What was queued comes at once."""
+    if meter.at is None or at > meter.at:
+        meter.behind = None
+        return True
+    since_s, newest = meter.behind or (now_s, at)
+    if meter.behind is not None and at <= newest:
+        return False
+    meter.behind = (since_s, at)
+    if now_s < since_s + stale_s:
+        return False
+    meter.behind = None
+    return True
 
 
 def _watch_standstill(depot: Depot, event: SiteMetered, now: Now) -> None:

@@ -80,7 +80,7 @@ def _site(depot: Depot) -> Site:
         import_limit_kw=depot.limit_kw()[0],
         export_limit_kw=declared.export_limit_kw,
         base_load_kw=depot.site_series("base_load_kw"),
-        pv_kw=depot.site_series("pv_kw"),
+        pv_kw=depot.pv_kw(),
         import_price_per_kwh=depot.site_series("import_price_per_kwh"),
         export_price_per_kwh=declared.export_price_per_kwh,
         peak_price_per_kw=declared.peak_price_per_kw,

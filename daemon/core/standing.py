@@ -273,11 +273,14 @@ def _read(
         level="warning",
         fields={"station": station.id, "connector": evse.spec.connector, "kw": falls_to_kw},
     )
-    yield from _set_floor(depot, station, evse, evse.spec.max_kw, now)
     if evse.readbacks < READBACKS:
         clear = ClearChargingProfile(purpose=ProfilePurpose.TX_DEFAULT)
         station.lane.submit("clear", clear)
         for other in station.evses.values():
+            # Cleared of all that it would fall to, until it takes its fallback again.
+            yield from _set_floor(depot, station, other, other.spec.max_kw, now)
+            # One that waits already would be told before the clear.
+            station.lane.withdraw(("fallback", other.spec.connector))
             submit_fallback(depot, station, other, now)
         read_back(depot, station, evse)
         return

@@ -83,9 +83,11 @@ class Evse:
     the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
     at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
-    told a power (some always tell 0); `stop_asked` is the transaction that was to end as it would
-    not obey; a fallback that it did not take is told again at `fallback_due_s`, for the
-    `fallback_retries`th time. `capabilities` are its station's."""
+    told a power (some always tell 0); `connectors` is what each of its connectors has told, and
+    `status` what follows for all; `stop_asked` is the transaction that was to end as it would not
+    obey; a fallback that it did not take is told again at `fallback_due_s`, for the
+    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
+    be told, when it was last metered to disobey. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -100,9 +102,11 @@ class Evse:
     target: Series | None = None
     targeted: tuple[Plan, str | None] | None = None
     status: ConnectorStatus = ConnectorStatus.AVAILABLE
+    connectors: dict[int, ConnectorStatus] = field(default_factory=dict)
     charging_state: ChargingState | None = None
     transaction: str | None = None
     fixed: str | None = None
+    disobeyed_kw: float = 0.0
     retry_s: float | None = None
     failures: int = 0
     override: str | None = None
@@ -127,6 +131,25 @@ class Evse:
     disobedient_samples: int = 0
     stop_asked: str | None = None
     obedient_samples: int = 0
+
+    @property
+    def most_kw(self) -> float:
+        """The most that it may draw, whatever it was told: its rating, which one that disobeys may
+        have been seen to exceed."""
+        return max(self.spec.max_kw, self.disobeyed_kw if self.fixed == DISOBEYS else 0.0)
+
+    def tell_status(self, connector_id: int, status: ConnectorStatus) -> None:
+        """One of its connectors has told its status: that another one is free means nothing while
+        one is taken."""
+        self.connectors[connector_id] = status
+        taken = ConnectorStatus.OCCUPIED in self.connectors.values()
+        self.status = ConnectorStatus.OCCUPIED if taken else status
+
+    @property
+    def is_free(self) -> bool:
+        """Whether every connector that it spoke of is free, as it last said."""
+        told = self.connectors.values()
+        return bool(told) and all(status is ConnectorStatus.AVAILABLE for status in told)
 
     def leases(self) -> list[Lease]:
         """All it may be following."""
@@ -229,6 +252,13 @@ class Station:
         return (
             self.ready and not telling_past and evse.transaction is not None and evse.fixed is None
         )
+
+
+def unnamed(station: StationSpec, connector: int) -> EvseSpec:
+    """What is taken of a connector that no setting names: the default ratings (three phases, 22 kW,
+    the most common ones in depots), below the circuit of the station's others."""
+    circuit = next((named.circuit for named in station.evses), None)
+    return EvseSpec(connector=connector, circuit=circuit)
 
 
 def new_evse(station: StationSpec, spec: EvseSpec, capabilities: Capabilities) -> Evse:

@@ -7,7 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.admission import admit_evse, token_accepted
-from daemon.core.closing import close_estimated, forget, transaction_id
+from daemon.core.closing import (
+    began_after,
+    close_estimated,
+    forget,
+    transaction_id,
+)
 from daemon.core.depot import Depot
 from daemon.core.device_clock import ask, believed
 from daemon.core.effects import Effect, Note, Save
@@ -15,7 +20,7 @@ from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.lease import Lease
 from daemon.core.meters import keep_samples, take_samples
-from daemon.core.records import CLOSED_KEPT, Fact, TransactionRecord
+from daemon.core.records import CLOSED_KEPT, UNKNOWN_CONNECTOR, Fact, TransactionRecord
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.events import (
     Reply,
@@ -36,9 +41,14 @@ def on_started(
         number = event.transaction_id or str(_next_number(depot, station, now))
         if event.transaction_id is None:
             yield Save(record=Fact(kind="number", key="transaction", value=depot.last_number))
-        evse = admit_evse(station, event.evse_id)
-        yield from close_estimated(depot, station, evse, now, "another transaction began")
-        yield from _open(depot, station, evse, number, event, now)
+        evse = _begins_at(station, event)
+        if evse is None or (
+            evse.transaction is not None and began_after(depot, evse.transaction, event.at)
+        ):
+            yield from _remember(depot, station, evse, number, event, now)
+        else:
+            yield from close_estimated(depot, station, evse, now, "another transaction began")
+            yield from _open(depot, station, evse, number, event, now)
     else:
         number = known.station_transaction_id
         yield Note(name="transaction_told_again", fields={"transaction": known.id})
@@ -81,9 +91,12 @@ def adopt(
     now: Now,
 ) -> Iterator[Effect]:
     """A transaction met half-way (a station that kept charging while we were away) is taken over
-    as it is; what it drew before is not known. One whose end was only guessed goes on."""
+    as it is; what it drew before is not known. One whose end was only guessed goes on, as does one
+    that no EVSE holds: its station had left the settings."""
     record = depot.transactions.get(transaction_id(station, station_transaction_id))
-    if record is not None and record.estimated and evse.transaction is None:
+    is_here = record is not None and record.connector == evse.spec.connector
+    goes_on = record is not None and (record.estimated or record.stopped_at is None)
+    if record is not None and is_here and goes_on and evse.transaction is None:
         record = replace(
             record, stopped_at=None, meter_stop_wh=None, energy_kwh=None, estimated=False
         )
@@ -91,7 +104,10 @@ def adopt(
         evse.transaction = record.id
         depot.dirty = True
         yield Save(record=record)
-        yield save_evse(station, evse)
+        yield from _doubt_all(depot, station, evse, now)
+    if record is not None and record.stopped_at is None and record.connector == UNKNOWN_CONNECTOR:
+        yield from close_estimated(depot, station, evse, now, "another transaction was met")
+        yield from _open(depot, station, evse, station_transaction_id, _told_before(record), now)
     if record is not None:
         return
     yield from close_estimated(depot, station, evse, now, "another transaction was met")
@@ -108,31 +124,78 @@ def adopt(
         fields={"station": station.id, "transaction": station_transaction_id},
     )
     yield from _open(depot, station, evse, station_transaction_id, began, now)
-    # It may hold any profile of an earlier run of ours, until it has taken a new one.
+    yield from _doubt_all(depot, station, evse, now)
+
+
+def _doubt_all(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
+    """It may hold any profile that it was ever told, until it has taken a new one."""
     now_s = now.monotonic_s
     evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now_s, until_s=now_s + depot.site.lease_s))
     yield save_evse(station, evse)
 
 
-def _open(
-    depot: Depot, station: Station, evse: Evse, number: str, event: TransactionStarted, now: Now
+def _told_before(record: TransactionRecord) -> TransactionStarted:
+    return TransactionStarted(
+        evse_id=record.connector,
+        transaction_id=record.station_transaction_id,
+        id_token=record.id_token,
+        at=record.device_started_at,
+        meter_start_wh=record.meter_start_wh,
+    )
+
+
+def _begins_at(station: Station, event: TransactionStarted) -> Evse | None:
+    """2.0.1 E01: one that begins as somebody is authorized has no EVSE until the cable is there."""
+    if event.evse_id != UNKNOWN_CONNECTOR:
+        return admit_evse(station, event.evse_id)
+    return next(iter(station.evses.values())) if len(station.evses) == 1 else None
+
+
+def _remember(
+    depot: Depot,
+    station: Station,
+    evse: Evse | None,
+    number: str,
+    event: TransactionStarted,
+    now: Now,
 ) -> Iterator[Effect]:
-    started_at = believed(event.at, now)
-    vehicle = depot.vehicle_of_token(event.id_token) or _reported_at(depot, station, evse)
-    record = TransactionRecord(
+    """One that runs at no EVSE: nobody knows yet at which, or another has begun there since. The
+    end of that one is only guessed until it is told."""
+    record = _record(station, evse, number, event, now)
+    if evse is not None and evse.transaction is not None:
+        stopped_at = depot.transactions[evse.transaction].started_at
+        record = replace(record, stopped_at=stopped_at, estimated=True)
+    vehicle = depot.vehicle_of_token(event.id_token)
+    depot.transactions[record.id] = record = replace(record, vehicle=vehicle)
+    yield Save(record=record)
+    yield from keep_samples(station.id, record.connector, record.id, event.samples, now)
+
+
+def _record(
+    station: Station, evse: Evse | None, number: str, event: TransactionStarted, now: Now
+) -> TransactionRecord:
+    return TransactionRecord(
         id=transaction_id(station, number),
         station=station.id,
-        connector=evse.spec.connector,
+        connector=UNKNOWN_CONNECTOR if evse is None else evse.spec.connector,
         station_transaction_id=number,
-        vehicle=vehicle,
+        vehicle=None,
         id_token=event.id_token,
-        started_at=started_at,
+        started_at=believed(event.at, now),
         stopped_at=None,
         meter_start_wh=event.meter_start_wh,
         meter_stop_wh=None,
         energy_kwh=None,
         device_started_at=event.at,
     )
+
+
+def _open(
+    depot: Depot, station: Station, evse: Evse, number: str, event: TransactionStarted, now: Now
+) -> Iterator[Effect]:
+    vehicle = depot.vehicle_of_token(event.id_token) or _reported_at(depot, station, evse)
+    record = replace(_record(station, evse, number, event, now), vehicle=vehicle)
+    started_at = record.started_at
     if event.at is not None and started_at != event.at:
         yield Note(
             name="transaction_time_wrong", level="warning", fields={"transaction": record.id}
@@ -217,10 +280,12 @@ def _evse_of(
     depot: Depot, station: Station, station_transaction_id: str, evse_id: int | None
 ) -> Evse | None:
     record = depot.transactions.get(transaction_id(station, station_transaction_id))
-    if record is not None:
+    if record is not None and record.connector != UNKNOWN_CONNECTOR:
         return admit_evse(station, record.connector)
     if evse_id:
         return admit_evse(station, evse_id)
+    if record is not None:
+        return None
     return next(iter(station.evses.values())) if len(station.evses) == 1 else None
 
 

@@ -20,9 +20,9 @@ from typing import Final
 
 import numpy as np
 
-from planner.drafts.assemble import cost_of, follow, site_import
+from planner.drafts.assemble import cost_of, site_import
 from planner.drafts.choices import Choices
-from planner.drafts.draft import Draft
+from planner.drafts.draft import Draft, charges_of, trace
 from planner.drafts.timeline import Floats, Timeline
 from planner.linear.clock import Deadline
 from planner.linear.columns import Columns
@@ -235,14 +235,20 @@ def _tiers(found: Charged) -> tuple[int, float]:
 
 
 def _shortfall_kwh(model: Model, draft: Draft) -> float:
-    """What the draft is short of by the model's own reckoning, rounding included."""
-    scope, total = model.columns.scope, 0.0
-    for name, found in follow(scope.chosen, draft, scope.line).items():
+    """What the draft is short of by the model's own reckoning, rounding included; once that is more
+    than nothing, no further vehicle is looked at."""
+    scope, short, total = model.columns.scope, model.columns["short"], 0.0
+    charges = charges_of(draft.visits)
+    for name, vehicle in scope.chosen.vehicles.items():
+        drives = draft.drives.get(name, ())
+        found = trace(vehicle, drives, charges.get(name, ()), scope.line)
         lacks = {d.route: d.need_kwh - kwh for d, kwh in found.departures}
-        lacks_at_end = {None: scope.chosen.vehicles[name].target_kwh - found.end_kwh}
+        lacks_at_end = {None: vehicle.target_kwh - found.end_kwh}
         for key, lack in (*lacks.items(), *lacks_at_end.items()):
-            if (name, key) in model.columns["short"]:
+            if (name, key) in short:
                 total += max(lack, 0.0)
+        if total > ALLOWED:
+            break
     return total
 
 

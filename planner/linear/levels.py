@@ -39,7 +39,8 @@ def most_kwh(scope: Scope, name: str) -> list[float]:
         if groups:
             gains, cap = _gains(scope, name, groups, slice(first, end))
             most = cap if scope.placed is not None else max(cap, level)
-            reached = np.cumsum(np.concatenate(([level], gains)))[1:]
+            gains[0] += level
+            reached = np.cumsum(gains)
             # From one return to the next ever less is of use, so no bound undercuts an earlier one.
             reached = np.minimum(np.minimum(reached, most), useful[first + 1 : end + 1])
             found[first + 1 : end + 1] = np.maximum(reached, idle)

@@ -128,7 +128,7 @@ def solve_lp(
         # The stubs of `linprog` know no sparse matrices; SciPy's own documentation does.
         result = cast(Any, linprog)(
             cost,
-            A_ub=vstack([matrix[most], -matrix[least]]),
+            A_ub=vstack([matrix[most], -matrix[least]]) if least.any() else matrix[most],
             b_ub=np.concatenate([row_upper[most], -row_lower[least]]),
             A_eq=matrix[equal],
             b_eq=row_upper[equal],

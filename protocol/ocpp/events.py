@@ -27,9 +27,11 @@ class Heartbeat:
 class StatusNotified:
     """`charging_state` is known from 1.6 only; 2.0.1 tells it by TransactionEvent.
 
-    1.6 Preparing, Charging, Suspended* and Finishing are OCCUPIED."""
+    1.6 Preparing, Charging, Suspended* and Finishing are OCCUPIED. In 2.0.1 each connector of an
+    EVSE, one of which is used at a time, tells a status of its own."""
 
     evse_id: int
+    connector_id: int = 1
     status: ConnectorStatus
     at: datetime | None
     charging_state: ChargingState | None = None

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from protocol.ocpp.errors import LocalError, RemoteError
 from protocol.ocpp.model import Measurand, MeterSample
 
-MAX_EVSE_ID = 2**31 - 1
+# Both versions number them from 1 without a gap (1.6 "Connector numbering", 2.0.1 part 1): a higher
+# one is a mistake, and each that is believed is looked at in every round.
+MAX_EVSE_ID = 100
+MAX_SEQ_NO = 2**31 - 1
 MAX_MULTIPLIER = 12
 
 _ENERGY = {"wh": 1.0, "kwh": 1000.0}
@@ -47,9 +50,18 @@ def write_time(at: datetime) -> str:
 
 
 def evse_id(number: float, field: str, *, least: int = 0) -> int:
-    """A connector or EVSE id that a database column holds; RemoteError for any other."""
-    if not least <= number <= MAX_EVSE_ID:
-        raise RemoteError("PropertyConstraintViolation", f"{field}: wants at least {least}")
+    """A connector or EVSE id; RemoteError for any that no station has."""
+    return _whole(number, field, least, MAX_EVSE_ID)
+
+
+def seq_no(number: float, field: str) -> int:
+    """What a database column holds; RemoteError for any other."""
+    return _whole(number, field, 0, MAX_SEQ_NO)
+
+
+def _whole(number: float, field: str, least: int, most: int) -> int:
+    if not least <= number <= most:
+        raise RemoteError("PropertyConstraintViolation", f"{field}: wants {least} to {most}")
     return int(number)
 
 

@@ -53,6 +53,14 @@ def station(*connectors: dict[str, object], **values: object) -> dict[str, objec
             "circuits[0].parent: no circuit is called b",
         ),
         ({"circuits": [{"id": "a", "limit_kw": -1}]}, "circuits.0.limit_kw"),
+        (
+            {"meter": {"source": "modbus", "host": "h", "import_kw": {"address": 1, "scale": 0}}},
+            "0 makes a meter that always shows nothing",
+        ),
+        (
+            {"circuits": [{"id": "site", "limit_kw": 1}]},
+            "circuits[0].id: site is what a limit of the whole site is called",
+        ),
         ({"stations": [station(connector(min_kw=12, max_kw=11))]}, "11 kW is below"),
         ({"stations": [station(connector(max_kw=3.7))]}, "least power of 4.2 kW"),
         (
@@ -69,6 +77,16 @@ def station(*connectors: dict[str, object], **values: object) -> dict[str, objec
         ),
         ({"planner": {"horizon_hours": 1, "step_minutes": 7}}, "not a whole number of steps"),
         ({"planner": {"quiet_s": 11}}, "quiet_s 11 is longer than quiet_max_s 10"),
+        ({"stations": [station(connector(phases=0, rotation=[2]))]}, "is direct current"),
+        ({"stations": [station(connector(phases=0, rotation=[]))]}, "is direct current"),
+        ({"stations": [station(connector(rotation=[1, 1, 2, 3]))]}, "a different phase"),
+        ({"stations": [station(connector(rotation=[1, 2, 2]))]}, "a different phase"),
+        ({"stations": [station(connector(id=900))]}, "stations.0.connectors.0.id"),
+        ({"site": {"pv_kw": -1}}, "site.pv_kw"),
+        ({"site": {"export_limit_kw": -1}}, "site.export_limit_kw"),
+        ({"ocpp": {"skew_s": 1e12}}, "ocpp.skew_s"),
+        ({"ocpp": {"settle_s": 1e9}}, "ocpp.settle_s"),
+        ({"ocpp": {"sample_s": 10**30}}, "ocpp.sample_s"),
     ],
 )
 def test_contradictions_are_refused(values: dict[str, object], said: str) -> None:

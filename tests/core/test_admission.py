@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.core.events import StationConnected
-from protocol.ocpp.events import StatusNotified
+from daemon.core.keeps import Keeps
+from daemon.core.site import EvseSpec, StationSpec
+from planner.series import Series
+from planner.snapshot import Circuit
+from protocol.ocpp.events import StatusNotified, TransactionStarted
 from protocol.ocpp.model import ConnectorStatus, Version
 from tests.core.bench import Bench, site
 
@@ -44,3 +48,30 @@ def test_one_that_has_left_keeps_its_place() -> None:
     come(bench, "X")
     bench.lose("X")
     assert come(bench, "Y") == {"Y": 0.0}
+
+
+def test_a_connector_that_no_setting_names_stands_below_the_circuit_of_its_station() -> None:
+    """The settings name one connector of two, and both hang on the station's one cable."""
+    station = StationSpec(
+        id="CP01",
+        fallback_kw=0.0,
+        evses=(EvseSpec(connector=1, circuit="feeder"),),
+        pinned=Keeps.LEASES,
+    )
+    feeder = Circuit(id="feeder", limit_kw=Series.constant(30.0))
+    bench = Bench.of(replace(site(0, limit_kw=100.0), stations=(station,), circuits=(feeder,)))
+    bench.connect("CP01")
+    for number in (1, 2):
+        event = TransactionStarted(
+            evse_id=number,
+            transaction_id=f"T{number}",
+            id_token=None,
+            at=bench.utc,
+            meter_start_wh=0.0,
+        )
+        bench.call("CP01", event)
+        bench.depot.stations["CP01"].evses[number].override = "charge_now"
+    bench.depot.dirty = True
+    bench.live(30)
+    evses = bench.depot.stations["CP01"].evses.values()
+    assert sum(evse.follows_kw(bench.monotonic_s) for evse in evses) <= 30.0

@@ -122,3 +122,10 @@ def test_fault_02_what_is_armed_holds_with_us_dead_for_hours(
     else:
         assert "limit" in depot.unarmed
         assert all(evse.fallback_kw == 0 for _, evse in depot.evses())
+
+
+def test_a_base_load_below_zero_is_no_room_for_fallbacks() -> None:
+    """What feeds in today may stand still while we are dead for hours."""
+    site = {"import_limit_kw": 10, "base_load_kw": -50}
+    found = settings_of(site=site, stations=[station("CP01", 22, None)])
+    assert refusal(site_of(found)) is not None

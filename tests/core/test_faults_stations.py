@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.core.events import SiteMetered, StationClaimed, StoreChanged
+from daemon.core.events import OrderWithheld, SiteMetered, StationClaimed, StoreChanged
 from daemon.core.keeps import Keeps, Kind, Shown, shown
 from daemon.core.site import EvseSpec, StationSpec
 from daemon.core.station import DISOBEYS, STUCK
@@ -448,3 +448,34 @@ def test_nobody_is_raised_while_the_next_start_could_not_know_of_it() -> None:
     bench.apply(StoreChanged(trouble=None))
     bench.live(20)
     assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.07)
+
+
+@pytest.mark.fault(53, 54)
+def test_a_raise_that_never_left_is_booked_nowhere_and_sent_when_the_store_is_back() -> None:
+    bench = plugged(1)
+    bench.depot.stations["CP01"].evses[1].override = "charge_now"
+    bench.depot.dirty = True
+    bench.wait(0.0)
+    send = bench.pending("CP01")
+    assert send is not None
+    assert send.raises
+    bench.apply(StoreChanged(trouble="the disk is full"))
+    bench.apply(OrderWithheld(station="CP01", generation=send.generation))
+    assert bench.pending("CP01") is None
+    assert bench.booked_kw("CP01") == 0.0
+    bench.apply(StoreChanged(trouble=None))
+    bench.live(1)
+    assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.1)
+
+
+@pytest.mark.fault(53, 54)
+def test_only_what_is_more_than_was_booked_waits_for_the_store() -> None:
+    bench = plugged(1)
+    bench.follow({("V01", "CP01"): [11.0] * 8})
+    bench.live(100)
+    sent = len(bench.sent)
+    bench.follow({("V01", "CP01"): [7.0] * 8})
+    bench.live(20)
+    orders = [send for send in bench.sent if tx_profile(send.command) is not None]
+    assert [send.raises for send in orders] == [True] + [False] * (len(orders) - 1)
+    assert any(send in bench.sent[sent:] for send in orders)

@@ -34,7 +34,7 @@ from protocol.ocpp.model import (
     SchedulePeriod,
     VariableName,
 )
-from protocol.ocpp.values import evse_id, read_time, register_wh, sample
+from protocol.ocpp.values import evse_id, read_time, register_wh, sample, seq_no
 
 NOTIFICATIONS = (
     "ClearedChargingLimit",
@@ -73,6 +73,7 @@ def _heartbeat(payload: Payload) -> StationEvent:
 def _status(payload: Payload) -> StationEvent:
     return StatusNotified(
         evse_id=evse_id(payload["evseId"], "evseId"),
+        connector_id=evse_id(payload["connectorId"], "connectorId"),
         status=ConnectorStatus(payload["connectorStatus"]),
         at=read_time(payload["timestamp"]),
     )
@@ -201,7 +202,7 @@ def _id_token(payload: Payload) -> str | None:
 
 
 def _seq_no(payload: Payload) -> int:
-    return evse_id(payload["seqNo"], "seqNo")
+    return seq_no(payload["seqNo"], "seqNo")
 
 
 def _charging_state(payload: Payload) -> ChargingState | None:

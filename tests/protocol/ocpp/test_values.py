@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from protocol.ocpp.errors import LocalError
-from protocol.ocpp.values import read_time, write_time
+from protocol.ocpp.dialect import Payload
+from protocol.ocpp.errors import LocalError, RemoteError
+from protocol.ocpp.events import StationEvent
+from protocol.ocpp.v16.decode import CALLS as V16
+from protocol.ocpp.v201.decode import CALLS as V201
+from protocol.ocpp.values import read_time, seq_no, write_time
 
 AT = datetime(2026, 11, 20, 16, tzinfo=UTC)
 
@@ -43,3 +48,25 @@ def test_times_are_written_in_utc_with_z_and_without_fractions() -> None:
 def test_a_time_without_a_zone_is_our_bug() -> None:
     with pytest.raises(LocalError, match="zone"):
         write_time(AT.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("calls", [V16, V201], ids=["1.6", "2.0.1"])
+def test_a_connector_that_no_station_can_have_is_refused(
+    calls: Mapping[str, Callable[[Payload], StationEvent]],
+) -> None:
+    """Each one that is believed is kept, looked at in every round and booked at its maximum when
+    the link breaks; and profiles are numbered by it, 100 and more, and 1000 and more."""
+    payload: Payload = {
+        "timestamp": "2026-11-20T16:00:00Z",
+        "evseId": 900,
+        "connectorId": 900,
+        "connectorStatus": "Available",
+        "status": "Available",
+        "errorCode": "NoError",
+    }
+    with pytest.raises(RemoteError, match="Id: wants 0 to 100"):
+        calls["StatusNotification"](payload)
+
+
+def test_sequence_numbers_go_on_for_years() -> None:
+    assert seq_no(2_000_000_000, "seqNo") == 2_000_000_000

@@ -1,0 +1,221 @@
+"""A restart: what was lent before is booked after, also where the settings have changed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from daemon.core.budget import SITE, booking
+from daemon.core.events import StationConnected
+from daemon.core.keeping import restore, save_kind
+from daemon.core.keeps import Keeps, Kind
+from daemon.core.rooms import budget_of
+from daemon.core.site import EvseSpec, SiteSpec
+from planner.series import Series
+from protocol.ocpp.events import StatusNotified, TransactionStarted, TransactionUpdated
+from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
+from tests.core.bench import Bench, site, tx_profile
+
+TAKEN = ConnectorStatus.OCCUPIED
+
+
+def keeping_leases(spec: SiteSpec, **changes: object) -> SiteSpec:
+    """The same depot with all stations known to keep leases, so that what is lent counts."""
+    stations = tuple(
+        replace(one, pinned=Keeps.LEASES, **changes)  # type: ignore[arg-type]  # by name
+        for one in spec.stations
+    )
+    return replace(spec, stations=stations)
+
+
+def status(bench: Bench, station: str, evse_id: int, is_now: ConnectorStatus) -> None:
+    bench.call(station, StatusNotified(evse_id=evse_id, status=is_now, at=bench.utc))
+
+
+def start(bench: Bench, station: str, evse_id: int, transaction: str) -> None:
+    began = TransactionStarted(
+        evse_id=evse_id,
+        transaction_id=transaction,
+        id_token="TAG-V01",
+        at=bench.utc,
+        meter_start_wh=1000.0,
+    )
+    bench.call(station, began)
+    bench.answer_all(station)
+
+
+def lent(spec: SiteSpec) -> Bench:
+    """CP01, whose clock is right, charges V01 with the 22 kW that it was lent."""
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    start(bench, "CP01", 1, "T1")
+    bench.follow({("V01", "CP01"): [22.0] * 40})
+    bench.answer_all("CP01")
+    assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.1)
+    return bench
+
+
+def again(bench: Bench, spec: SiteSpec) -> Bench:
+    """The next run of the daemon, by these settings, at the same instant."""
+    depot = restore(spec, bench.memory())
+    after = Bench(depot=depot, utc=bench.utc, monotonic_s=bench.monotonic_s)
+    after.sessions, after.saved = bench.sessions, list(bench.saved)
+    after.wait(0.0)
+    return after
+
+
+def come(bench: Bench, station: str) -> None:
+    """Connects, and tells the time by a clock that is right; nothing is answered yet."""
+    bench.sessions += 1
+    session = bench.sessions
+    bench.apply(StationConnected(station=station, session=session, version=Version.V201))
+    status(bench, station, 1, TAKEN)
+
+
+def bookings_kw(bench: Bench) -> dict[tuple[str, int], float]:
+    slack_s = bench.depot.site.slack_s
+    return {
+        (station.id, evse.spec.connector): booking(
+            station, evse, bench.monotonic_s, slack_s
+        ).soon_kw
+        for station, evse in bench.depot.evses()
+    }
+
+
+def room_kw(bench: Bench) -> float:
+    """What all bookings leave below the site's limit."""
+    room = budget_of(bench.depot, bench.now)
+    for station, evse in bench.depot.evses():
+        slack_s = bench.depot.site.slack_s
+        room.take(evse, booking(station, evse, bench.monotonic_s, slack_s))
+    return room.soon[SITE][0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_restart_with_the_same_settings_lowers_no_booking(seed: int) -> None:
+    """Declared stations also tell of connectors that no setting names."""
+    rng = random.Random(seed)
+    spec = keeping_leases(site(2, limit_kw=90.0), fallback_kw=4.2)
+    bench = Bench.of(spec)
+    for step in range(12):
+        name = rng.choice(["CP01", "CP02", "NEW"])
+        station = bench.depot.stations.get(name)
+        if station is None or not station.online:
+            bench.connect(name)
+            continue
+        match rng.choice(["lose", "start", "start", "status", "charge", "charge", "wait"]):
+            case "lose":
+                bench.lose(name)
+            case "start":
+                start(bench, name, rng.randint(1, 3), f"T{step}")
+            case "status":
+                status(bench, name, rng.randint(1, 3), rng.choice(list(ConnectorStatus)))
+            case "charge":
+                for evse in station.evses.values():
+                    evse.override = "charge_now" if evse.transaction else None
+                bench.depot.dirty = True
+                bench.live(3)
+            case "wait":
+                bench.wait(rng.choice([1.0, 30.0, 200.0]))
+    before, after = bookings_kw(bench), bookings_kw(again(bench, spec))
+    lower = {key: (kw, after.get(key)) for key, kw in before.items() if after.get(key, 0.0) < kw}
+    assert not lower, f"seed {seed}: kW before and after {lower}"
+
+
+def test_a_station_whose_connectors_no_setting_names_stays_booked_over_a_restart() -> None:
+    spec = keeping_leases(site(1), evses=())
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    start(bench, "CP01", 1, "T1")
+    bench.depot.stations["CP01"].evses[1].override = "charge_now"
+    bench.depot.dirty = True
+    bench.live(2)
+    assert bench.booked_kw("CP01") > 21.0
+    assert bookings_kw(again(bench, spec)) == {("CP01", 1): pytest.approx(22.0, abs=0.1)}
+
+
+def test_a_connector_that_left_the_settings_while_it_charged_stays_booked() -> None:
+    spec = keeping_leases(site(1))
+    bench = lent(spec)
+    after = again(bench, keeping_leases(spec, evses=(EvseSpec(connector=2),)))
+    assert room_kw(after) < 30.0 - 21.0
+
+
+def test_a_transaction_of_a_station_that_left_the_settings_is_taken_over_as_it_comes_back() -> None:
+    spec = keeping_leases(site(2))
+    bench = lent(spec)
+    after = again(bench, replace(spec, stations=spec.stations[1:]))
+    after.connect("CP01")
+    register = MeterSample(measurand=Measurand.ENERGY_IMPORT_REGISTER, value=5000.0, at=after.utc)
+    event = TransactionUpdated(transaction_id="T1", at=after.utc, evse_id=1, samples=(register,))
+    after.call("CP01", event)
+    assert after.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert after.booked_kw("CP01") > 21.0
+
+
+def test_an_unproven_station_comes_back_after_our_restart_booked_at_its_maximum() -> None:
+    """Offline it was, and it may have lost its fallback with the link, as after any other drop."""
+    spec = site(1)
+    spec = replace(spec, stations=(replace(spec.stations[0], fallback_kw=4.2),))
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    start(bench, "CP01", 1, "T1")
+    after = again(bench, spec)
+    assert after.booked_kw("CP01") == 22.0
+    come(after, "CP01")
+    assert after.booked_kw("CP01") == 22.0
+
+
+def test_undeclared_evses_fall_back_after_a_restart_to_what_they_did_before() -> None:
+    spec = replace(site(1), default_fallback_kw=6.0)
+    bench = Bench.of(spec)
+    bench.connect("NEW")
+    for number in (1, 2):
+        start(bench, "NEW", number, f"T{number}")
+    evses = again(bench, spec).depot.stations["NEW"].evses
+    assert [evse.fallback_kw for evse in evses.values()] == [6.0, 0.0]
+
+
+def test_a_site_that_is_armed_no_longer_leaves_strangers_no_fallback() -> None:
+    spec = replace(site(1), default_fallback_kw=6.0)
+    bench = Bench.of(spec)
+    bench.connect("NEW")
+    start(bench, "NEW", 1, "T1")
+    after = again(bench, replace(spec, base_load_kw=Series.constant(99.0)))
+    assert after.depot.unarmed
+    assert after.depot.stations["NEW"].evses[1].fallback_kw == 0.0
+
+
+def test_a_lease_that_ran_out_over_a_restart_is_booked_at_the_fallback_it_ends_in() -> None:
+    """Its profile ends in the fallback of then, whatever the default says now: at a site that is
+    armed no longer, say, which leaves nobody any."""
+    spec = keeping_leases(site(1), fallback_kw=11.0)
+    bench = lent(spec)
+    after = again(bench, replace(spec, base_load_kw=Series.constant(99.0)))
+    assert after.depot.unarmed
+    after.wait(200.0)
+    come(after, "CP01")
+    after.live(20)
+    told = [send for send in after.sent if tx_profile(send.command) is not None]
+    assert told or after.booked_kw("CP01") > 10.0
+
+
+def test_a_lease_longer_than_those_of_this_run_is_booked_to_its_end() -> None:
+    spec = keeping_leases(replace(site(1), lease_s=600.0))
+    bench = lent(spec)
+    after = again(bench, replace(spec, lease_s=90.0))
+    after.wait(200.0)
+    come(after, "CP01")
+    assert after.booked_kw("CP01") > 21.0
+
+
+def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_restart() -> None:
+    """Such a station has shown something in silence, and has told neither vendor nor model."""
+    spec = site(1)
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    saved = save_kind(bench.depot.stations["CP01"].kind, Kind(keeps=Keeps.LEASES))
+    bench.saved.append(saved.record)
+    assert again(bench, spec).depot.stations["CP01"].keeps is None

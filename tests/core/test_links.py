@@ -1,0 +1,186 @@
+"""Statuses, starts and updates as real stations send them: of one connector of two, late, or before
+it is known where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.effects import StartPlanning
+from daemon.core.keeping import restore
+from daemon.core.keeps import Keeps
+from daemon.core.site import EvseSpec, SiteSpec
+from protocol.ocpp.commands import Refused, SetChargingProfile
+from protocol.ocpp.events import (
+    StationBooted,
+    StatusNotified,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from protocol.ocpp.model import ConnectorStatus
+from protocol.ocpp.v201.decode import CALLS
+from protocol.ocpp.values import write_time
+from tests.core.bench import START, Bench, site
+
+FREE = ConnectorStatus.AVAILABLE
+LIMIT_KW = 30.0
+
+
+def charging() -> Bench:
+    """Two stations that keep leases; CP01 was lent 22 kW, and CP02 is to have what is left."""
+    spec = site(2, limit_kw=LIMIT_KW)
+    spec = replace(spec, stations=tuple(replace(s, pinned=Keeps.LEASES) for s in spec.stations))
+    bench = Bench.of(spec)
+    for name, vehicle in (("CP01", "V01"), ("CP02", "V02")):
+        bench.connect(name)
+        bench.plug_in(name, vehicle)
+        bench.answer_all(name)
+    bench.follow({("V01", "CP01"): [22.0] * 40, ("V02", "CP02"): [8.0] * 40})
+    bench.live(30)
+    assert bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.1)
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    return bench
+
+
+def test_a_free_connector_of_an_evse_says_nothing_of_the_transaction_at_its_other() -> None:
+    """2.0.1 tells the status of each connector: CCS and CHAdeMO of one EVSE, say."""
+    bench = charging()
+    for connector, value in ((1, "Occupied"), (2, "Available")):
+        payload = {
+            "timestamp": write_time(bench.utc),
+            "evseId": 1,
+            "connectorId": connector,
+            "connectorStatus": value,
+        }
+        bench.call("CP01", CALLS["StatusNotification"](payload))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+
+
+def test_a_status_of_before_a_transaction_does_not_end_it() -> None:
+    """1.6 stations queue statuses while they are offline, and tell them when they are back."""
+    bench = charging()
+    event = StatusNotified(evse_id=1, status=FREE, at=START - timedelta(hours=2))
+    bench.call("CP01", event)
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+
+
+def test_a_start_of_before_a_transaction_does_not_end_it() -> None:
+    """A backlog may be told after what runs now has been heard of."""
+    bench = charging()
+    event = TransactionStarted(
+        evse_id=1,
+        transaction_id="T0",
+        id_token=None,
+        at=START - timedelta(hours=2),
+        meter_start_wh=0.0,
+        offline=True,
+    )
+    bench.call("CP01", event)
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+
+
+def test_a_transaction_that_goes_on_after_its_end_was_guessed_is_booked_at_what_it_holds() -> None:
+    bench = charging()
+    bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=bench.utc))
+    bench.live(1)
+    bench.call("CP01", TransactionUpdated(transaction_id="T1", at=bench.utc, evse_id=1))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+
+
+def test_a_transaction_that_begins_before_its_evse_is_known_moves_to_it() -> None:
+    """2.0.1 E01: a transaction may start on Authorized; the EVSE is told with the plug."""
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    bench.call("CP01", TransactionUpdated(transaction_id="T1", at=bench.utc, evse_id=1))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+
+
+def test_a_transaction_that_begins_before_its_evse_is_known_stops_no_planning() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    bench.answer_all("CP01")
+    bench.wait(20.0)
+    assert "snapshot_invalid" not in bench.alerts()
+    assert any(isinstance(effect, StartPlanning) for effect in bench.effects)
+
+
+def started_nowhere(bench: Bench) -> TransactionStarted:
+    event = CALLS["TransactionEvent"](
+        {
+            "eventType": "Started",
+            "timestamp": write_time(bench.utc),
+            "triggerReason": "Authorized",
+            "seqNo": 0,
+            "transactionInfo": {"transactionId": "T1"},
+            "idToken": {"idToken": "TAG-V01", "type": "ISO14443"},
+        }
+    )
+    assert isinstance(event, TransactionStarted)
+    return event
+
+
+def two_evses() -> SiteSpec:
+    spec = site(1)
+    evses = (EvseSpec(connector=1), EvseSpec(connector=2))
+    return replace(spec, stations=(replace(spec.stations[0], evses=evses),))
+
+
+def test_a_transaction_whose_evse_is_not_known_outlives_a_restart_and_moves_to_its_evse() -> None:
+    spec = two_evses()
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    assert [evse.transaction for _, evse in bench.depot.evses()] == [None, None]
+    depot = restore(spec, bench.memory())
+    assert sorted(depot.stations["CP01"].evses) == [1, 2]
+    after = Bench(depot=depot, utc=bench.utc, monotonic_s=bench.monotonic_s, sessions=1)
+    after.connect("CP01")
+    after.call("CP01", TransactionUpdated(transaction_id="T1", at=after.utc, evse_id=2))
+    assert [evse.transaction for _, evse in depot.evses()] == [None, "CP01/T1"]
+    assert depot.transactions["CP01/T1"].vehicle == "V01"
+
+
+def test_a_transaction_that_ends_before_its_evse_is_known_moves_nobody() -> None:
+    spec = two_evses()
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    bench.call("CP01", started_nowhere(bench))
+    ended = TransactionEnded(
+        transaction_id="T1", at=bench.utc, meter_stop_wh=None, reason="Timeout"
+    )
+    bench.call("CP01", ended)
+    assert bench.depot.transactions["CP01/T1"].stopped_at is not None
+    assert sorted(bench.depot.stations["CP01"].evses) == [1, 2]
+
+
+def test_a_station_with_another_firmware_may_want_its_profiles_written_otherwise() -> None:
+    bench = charging()
+    boot(bench, "1.0")
+    bench.answer_all("CP01")
+    before = bench.depot.stations["CP01"].capabilities.unit
+    boot(bench, "2.0")
+    for _ in range(20):
+        send = bench.pending("CP01")
+        if send is None:
+            break
+        match send.command:
+            case SetChargingProfile(profile=profile) if profile.unit is before:
+                bench.answer(send, Refused(code="PropertyConstraintViolation", description=""))
+            case _:
+                bench.answer(send)
+    assert bench.depot.stations["CP01"].capabilities.unit is not before
+    assert bench.depot.stations["CP01"].capabilities.proven
+
+
+def boot(bench: Bench, firmware: str) -> None:
+    event = StationBooted(vendor="V", model="M", firmware_version=firmware)
+    bench.call("CP01", event)

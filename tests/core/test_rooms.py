@@ -1,0 +1,42 @@
+"""The room below the site's limit: what is hoped for is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.budget import SITE
+from daemon.core.rooms import budget_of
+from planner.series import Series, format_instant
+from protocol.mqtt.messages import SeriesMessage
+from tests.core.bench import START, Bench, site
+from tests.core.test_messages import tell
+
+
+def room_kw(bench: Bench) -> float:
+    return budget_of(bench.depot, bench.now).soon[SITE][0]
+
+
+def loaded() -> Bench:
+    """12 kW of base load below 30 kW, and no meter that would show a cloud."""
+    return Bench.of(replace(site(1), base_load_kw=Series.constant(12.0)))
+
+
+def test_sunshine_that_no_meter_shows_is_no_room_below_the_limit() -> None:
+    bench = loaded()
+    message = SeriesMessage(topic="site/pv_kw", key="pv_kw", value=12.0)
+    tell(bench, message)
+    assert room_kw(bench) == pytest.approx(18.0)
+
+
+def test_sunshine_counts_no_longer_than_it_is_known() -> None:
+    bench = loaded()
+    points = [
+        {"from": format_instant(START), "value": 12.0},
+        {"from": format_instant(START + timedelta(hours=1)), "value": None},
+    ]
+    tell(bench, SeriesMessage(topic="site/pv_kw", key="pv_kw", value=points))
+    bench.wait(8 * 3600.0)
+    assert room_kw(bench) == pytest.approx(18.0)
