@@ -167,7 +167,7 @@ def on_standing_answered(
             station.capabilities.reads_back = tells
             if schedule is not None and tells:
                 evse = station.evses[number]
-                _read_cut(depot, station, evse, schedule)
+                _read_cut(depot, station, evse, schedule, now)
                 yield from _read(depot, station, evse, schedule, now)
         case ("meter", _) if not accepted:
             station.capabilities.triggers = not isinstance(result, Answered | Refused)
@@ -237,13 +237,16 @@ def _set_floor(
     yield save_evse(station, evse)
 
 
-def _read_cut(depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule) -> None:
+def _read_cut(
+    depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule, now: Now
+) -> None:
     """Whether what it will follow from this instant on is no more than what it has accepted."""
     if evse.leaving is not None:
         electrics = _electrics_of_schedule(depot, station, evse, schedule)
         most_kw = max((lease.kw for lease in evse.leases()), default=0.0)
         follows_kw = electrics.read_kw(schedule.periods[0])
-        evse.leaving.read_back = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        left = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        evse.leaving.read(now.monotonic_s, depot.site.settle_s, left=left)
 
 
 def _electrics_of_schedule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from daemon.core.keeps import Keeps
@@ -102,6 +102,7 @@ def scenario(setup: Setup) -> Scenario:
     rng, wiring = Random(f"{setup.seed}/scenario"), Random(f"{setup.seed}/wiring")
     numbers = range(1, setup.stations + 1)
     makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
+    makes = tuple(_shaped(make, Random(f"{setup.seed}/{make.id}/shape")) for make in makes)
     surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
     stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
@@ -154,6 +155,14 @@ def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
         rotation=wiring.choice(ROTATIONS),
         tells_phases=not direct and wiring.random() < TELLS_PHASES_SHARE,
     )
+
+
+def _shaped(make: Make, rng: Random) -> Make:
+    """What stations of some versions have besides."""
+    connectors, blocks = rng.choice([1, 2]), rng.random() < 0.5
+    if make.version is Version.V16:
+        return make
+    return replace(make, connectors=connectors, blocks=blocks)
 
 
 def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> StationSpec:

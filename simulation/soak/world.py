@@ -191,6 +191,8 @@ class World:
                 phases=evse.phases,
                 on_power=partial(self._power, name),
                 rotation=make.rotation,
+                connectors=make.connectors,
+                blocks=make.blocks,
                 tells_phases=make.tells_phases,
             )
             for evse in spec.evses

@@ -24,6 +24,7 @@ from daemon.core.profiles import Electrics
 from daemon.core.station import Evse, Station
 from planner.series import Series
 from protocol.ocpp.connection import Connection, Output
+from protocol.ocpp.model import ConnectorStatus
 from simulation.soak.run import run
 from simulation.soak.scenario import Setup
 
@@ -121,6 +122,10 @@ def _no_generation() -> Iterator[None]:
         patch.object(dispatch, "ask_meter", lambda station, evse: None),
     ):
         yield
+
+
+def _speaks_for_its_evse(self: Evse, connector_id: int, status: ConnectorStatus) -> None:
+    self.connectors, self.status = {connector_id: status}, status
 
 
 def _forget_offline(station: Station, evse: Evse, booked: Booking) -> Booking:
@@ -297,6 +302,12 @@ BUGS: tuple[Bug, ...] = (
             site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
         ),
         setup=setup("liar", seed=12, rate=30.0),
+    ),
+    Bug(
+        name="one connector speaks for its EVSE",
+        rule="a connector that is free says nothing of a transaction at its neighbour",
+        broken=lambda: patch.object(Evse, "tell_status", _speaks_for_its_evse),
+        setup=setup("cut", seed=1),
     ),
     Bug(
         name="circuits forgotten",
