@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from daemon.core.admission import admit_evse
 from daemon.core.alerts import alert
+from daemon.core.clocks import EARLIEST
 from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
 from daemon.core.device_clock import end_backlog
@@ -102,7 +103,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
         due += (evse.retry_s, evse.meter_due_s, evse.fallback_due_s, proof_due_s(evse))
         if evse.settling:
             due += [until_s for until_s, _ in evse.settling]
-    if depot.planning is None:
+    if depot.planning is None and now.utc >= EARLIEST:  # a clock that is set is seen at any event
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:
         due.append(now.monotonic_s + (depot.override.until - now.utc).total_seconds())
