@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from daemon.core.admission import tell_who_has_no_room
 from daemon.core.alerts import alert
 from daemon.core.clocks import EARLIEST
 from daemon.core.depot import Depot
@@ -31,6 +32,8 @@ def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
                 evse.unconfirmed = evse.unconfirmed.dated(now.monotonic_s, depot.site.lease_s)
         if depot.unarmed is not None:
             yield from alert(depot, now, "not_armed", depot.unarmed, severity="critical")
+        else:
+            yield from tell_who_has_no_room(depot, now)
         if now.utc < EARLIEST:
             text = f"it cannot be {now.utc:%Y-%m-%d}: nothing is planned until the clock is right"
             yield from alert(depot, now, "clock_wrong", text, severity="critical")
