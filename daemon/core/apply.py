@@ -47,6 +47,7 @@ from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
 from daemon.core.proof import due_s as proof_due_s
 from daemon.core.site_metering import due_s, on_metered, watch
+from daemon.core.standing import submit_new
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
 from daemon.core.transactions import adopt, on_started, on_updated
@@ -154,6 +155,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
         return
     station.last_seen = now.utc
     yield from watch_clock(depot, station, event.event, now)
+    known = set(station.evses)
     for item in _call(depot, station, event.event, now):
         if isinstance(item, OcppReply):
             yield Reply(
@@ -161,6 +163,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
             )
         else:
             yield item
+    submit_new(depot, station, known, now)
 
 
 def _call(
