@@ -139,6 +139,9 @@ def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIM
     if before is not None and not _suffice(evse, before, vehicle_kw):
         evse.phases_used = None
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
+    if max(carrying, default=0) > (evse.spec.phases or 3):
+        forget(evse)  # it goes by the site's names, and not by those of its own phases
+        return before is not None
     if not carrying or len(currents_a) < evse.spec.phases:
         return evse.phases_used != before
     if before is not None and not carrying <= before:
