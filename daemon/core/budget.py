@@ -50,7 +50,9 @@ def _booked(
     station: Station, evse: Evse, leases: list[Lease], now_s: float, slack_s: float
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
-        return Booking(evse.most_kw, evse.most_kw)
+        # By settings of before it may have been lent more than it is rated at by those of now.
+        most_kw = max(evse.most_kw, evse.floor_kw, *(lease.kw for lease in leases))
+        return Booking(most_kw, most_kw)
     soon_kw = later_kw = evse.floor_kw
     keeps = bool(leases) and station.keeps_leases
     for lease in leases:
