@@ -31,7 +31,8 @@ class Make:
     `direct` current has no phases. `rotation`: the site's phase that each of its own is wired to;
     `tells_phases`: its meter tells the current of each. `connectors` of each of its EVSEs, of which
     one charges at a time (2.0.1; in 1.6 each connector is an EVSE); `blocks`: the others are told
-    Unavailable meanwhile, else Available as long as nobody has plugged in there."""
+    Unavailable meanwhile, else Available as long as nobody has plugged in there. `unnamed`: so many
+    of its EVSEs are in no settings."""
 
     id: str
     version: Version
@@ -45,6 +46,7 @@ class Make:
     tells_phases: bool = False
     connectors: int = 1
     blocks: bool = False
+    unnamed: int = 0
 
     @property
     def model(self) -> str:

@@ -30,6 +30,8 @@ PINNED_SHARE = 0.5
 # Depots in which somebody has noted which phase is wired to which.
 SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
 ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
+# Depots whose settings do not name every EVSE, and the stations there that have one more.
+UNTOLD_SHARE, UNNAMED_SHARE = 0.3, 0.2
 # Depots with a meter of their own, and those of them whose meter tells each phase.
 METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
 # Depots with sun on their roof, as a share of the limit, and the forecast as a share of that.
@@ -91,14 +93,17 @@ class Scenario:
         }
 
     def lines(self) -> dict[Place, tuple[str, ...]]:
-        """By connector the limits that it stands under: no circuit where no setting names it."""
+        """By connector the limits that it stands under: no circuit where no setting names its
+        station."""
+        makes = {make.id: make for make in self.makes}
         named: dict[Place, tuple[str, ...]] = {
             (station.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
             for station in self.site.stations
-            for evse in station.evses
+            for evse in wired(makes[station.id], station)
         }
         for station in self.strangers:
-            named |= {(station.id, evse.connector): (SITE, ORDERED) for evse in station.evses}
+            evses = wired(makes[station.id], station)
+            named |= {(station.id, evse.connector): (SITE, ORDERED) for evse in evses}
         return named
 
 
@@ -107,6 +112,8 @@ def scenario(setup: Setup) -> Scenario:
     numbers = range(1, setup.stations + 1)
     makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
     makes = tuple(_shaped(make, Random(f"{setup.seed}/{make.id}/shape")) for make in makes)
+    if Random(f"{setup.seed}/settings").random() >= UNTOLD_SHARE:
+        makes = tuple(replace(make, unnamed=0) for make in makes)
     surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
     stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
@@ -118,7 +125,9 @@ def scenario(setup: Setup) -> Scenario:
     vehicles = tuple(
         VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",))
         for name in (
-            f"V-{station.id}-{evse.connector}" for station in stations for evse in station.evses
+            f"V-{make.id}-{evse.connector}"
+            for make, spec in zip(makes, stations, strict=True)
+            for evse in wired(make, spec)
         )
     )
     sun = Random(f"{setup.seed}/sun")
@@ -168,6 +177,9 @@ def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
 def _shaped(make: Make, rng: Random) -> Make:
     """What stations of some versions have besides."""
     connectors, blocks = rng.choice([1, 2]), rng.random() < 0.5
+    if rng.random() < UNNAMED_SHARE and not make.direct:
+        # What nobody has rated is taken to be the alternating current of most depots.
+        make = replace(make, unnamed=1)
     if make.version is Version.V16:
         return make
     return replace(make, connectors=connectors, blocks=blocks)
@@ -199,10 +211,17 @@ def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> Statio
     )
 
 
+def wired(make: Make, spec: StationSpec) -> tuple[EvseSpec, ...]:
+    """The EVSEs that a station really has: those that no setting names hang on the same cable."""
+    last = spec.evses[-1]
+    numbers = range(last.connector + 1, last.connector + 1 + make.unnamed)
+    return (*spec.evses, *(replace(last, connector=number) for number in numbers))
+
+
 def kept_kw(make: Make, spec: StationSpec) -> float:
     """What a station may draw whatever is done."""
     if make.keeping is Keeping.C:
-        return sum(evse.max_kw for evse in spec.evses)
+        return sum(evse.max_kw for evse in wired(make, spec))
     return spec.fallback_kw
 
 

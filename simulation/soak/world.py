@@ -23,7 +23,7 @@ from simulation.soak.memory import MemoryStore
 from simulation.soak.meter import Meter
 from simulation.soak.outlet import VOLTAGE_V, Outlet
 from simulation.soak.planner import VirtualPlanner
-from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario
+from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario, wired
 from simulation.soak.station import Station
 from simulation.soak.sun import Sun
 from simulation.soak.talk import Talk
@@ -197,7 +197,7 @@ class World:
                 blocks=make.blocks,
                 tells_phases=make.tells_phases,
             )
-            for evse in spec.evses
+            for evse in wired(make, spec)
         ]
         return Station(
             make,

@@ -14,13 +14,24 @@ from typing import Any
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
-from daemon.core import budget, diff, dispatch, keeping, links, phases, profiles, site_metering
+from daemon.core import (
+    admission,
+    budget,
+    diff,
+    dispatch,
+    keeping,
+    links,
+    phases,
+    profiles,
+    site_metering,
+)
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
 from daemon.core.lane import Lane
 from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.profiles import Electrics
+from daemon.core.site import EvseSpec
 from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Station
 from planner.series import Series
@@ -321,6 +332,14 @@ BUGS: tuple[Bug, ...] = (
         rule="a connector that is free says nothing of a transaction at its neighbour",
         broken=lambda: patch.object(Evse, "tell_status", _speaks_for_its_evse),
         setup=setup("cut", seed=1),
+    ),
+    Bug(
+        name="unnamed EVSEs below no circuit",
+        rule="an EVSE that no setting names stands below the circuit of its station's others",
+        broken=lambda: patch.object(
+            admission, "unnamed", lambda station, connector: EvseSpec(connector=connector)
+        ),
+        setup=setup(seed=1),
     ),
     Bug(
         name="circuits forgotten",

@@ -42,6 +42,17 @@ async def test_the_connector_beside_one_that_charges_is_told_free_unavailable_or
     assert statuses(outlet) == ["Occupied", "Occupied"]
 
 
+def test_an_evse_that_no_setting_names_is_counted_below_the_circuit_of_its_station() -> None:
+    found = 0
+    for seed in range(20):
+        made = scenario(Setup(seed=seed, hours=1.0))
+        named = {(s.id, e.connector): e.circuit for s in made.site.stations for e in s.evses}
+        for (station, connector), limits in made.lines().items():
+            found += (station, connector) not in named
+            assert limits[0] == named[(station, 1)]
+    assert found > 0
+
+
 def test_some_evses_have_several_connectors_but_none_of_a_version_that_knows_no_evse() -> None:
     makes = [make for seed in range(20) for make in scenario(Setup(seed=seed, hours=1.0)).makes]
     shapes = {(make.version, make.connectors) for make in makes}
