@@ -152,7 +152,8 @@ class Depot:
     def pv_kw(self) -> Series:
         """Sunshine that may be counted on: as it was told, as long as the site's meter would show a
         cloud. Told alone it is a hope, and no room below a fuse."""
-        return self.site_series("pv_kw") if self.meter.sees else _NO_SUN
+        shows_sun = self.meter.shows_sun(self.site.phases)
+        return self.site_series("pv_kw") if shows_sun else _NO_SUN
 
 
 _NO_SUN: Final = Series.constant(0.0)

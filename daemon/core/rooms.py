@@ -23,7 +23,7 @@ def budget_of(depot: Depot, now: Now) -> Budget:
     measured = depot.meter.base_kw
     limit_kw = limit.lowest(now.utc, end)
     net_kw = _highest_net_kw(base, depot.pv_kw(), now.utc, end)
-    if not depot.meter.sees:
+    if not depot.meter.shows_sun(site.phases):
         net_kw = max(0.0, net_kw)
     admitted_kw = _admitted_kw(depot)
     net_kw += admitted_kw

@@ -66,6 +66,10 @@ class SiteMeter:
         """Whether it shows what the site draws."""
         return self.expected and self.heard_s is not None and self.blind is None
 
+    def shows_sun(self, site_phases: int) -> bool:
+        """Whether it would show a cloud wherever the sun is counted on: on each phase."""
+        return self.sees and (site_phases != 3 or self.phases_a is not None)
+
     @property
     def allows_raises(self) -> bool:
         return self.sees or not self.expected

@@ -113,7 +113,7 @@ def meter(ill: Ill) -> Do:
         if not world.meter.can_be_trusted or world.is_anything_unseen:
             return None
         world.meter.fall_ill(ill)
-        world.loop.call_later(rng.uniform(10, 600), setattr, world.meter, "ill", None)
+        world.loop.call_later(rng.uniform(10, 600), world.meter.recover)
         return SITE_WIDE
 
     return do

@@ -151,7 +151,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "cloud": Fault(
         do=at_site.cloud,
-        text="the sun is gone at once, all of it or half (where there is any)",
+        text="at least half of the sun is gone at once (where there is any)",
         per_site_h=1.0,
     ),
     "meter-silent": Fault(

@@ -114,15 +114,7 @@ class Grid:
             world.unseen.put(source, unseen_kw, (unseen_kw / 3, unseen_kw / 3, unseen_kw / 3))
         world.ledger.base_load(kw, sun_kw=world.sun.kw, room_kw=world.sun.room_kw)
 
-    def _is_hidden(self) -> bool:
-        """Whether more base load could look like as much sun to a meter that is ill."""
-        scenario, meter = self._world.scenario, self._world.meter
-        return scenario.sun_kw > 0 and scenario.site.metered and not meter.can_be_trusted
-
     def _step(self) -> None:
-        share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
-        if self._is_hidden():
-            share = min(share, self._base_share)
-        self._base_share = share
+        self._base_share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
         self._draw()
         self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

@@ -58,6 +58,10 @@ class Meter:
     def fall_ill(self, ill: Ill) -> None:
         self.ill, self.ill_since_s = ill, self._world.loop.time()
 
+    def recover(self) -> None:
+        self.ill = None
+        self._world.grid.look_again()
+
     def _sample(self) -> None:
         self._world.loop.call_later(EVERY_S, self._sample)
         if self.ill is not Ill.SILENT and self._world.daemon is not None:

@@ -35,7 +35,7 @@ UNTOLD_SHARE, UNNAMED_SHARE = 0.3, 0.2
 # Depots with a meter of their own, and those of them whose meter tells each phase.
 METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
 # Depots with sun on their roof, as a share of the limit, and the forecast as a share of that.
-SUNNY_SHARE, SUN_SHARES, FORECASTS = 0.3, (0.1, 0.4), (0.7, 1.0, 1.3)
+SUNNY_SHARE, SUN_SHARES, FORECASTS = 0.4, (0.1, 0.4), (0.5, 0.7, 1.0)
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
@@ -72,6 +72,11 @@ class Scenario:
     meters_phases: bool
     sun_kw: float = 0.0
     strangers: tuple[StationSpec, ...] = ()
+
+    @property
+    def shows_sun(self) -> bool:
+        """Whether a cloud would show on every phase."""
+        return self.site.metered and self.meters_phases
 
     @property
     def sure_kw(self) -> float:

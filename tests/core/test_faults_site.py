@@ -98,7 +98,7 @@ def test_fault_12_a_blind_meter_leaves_no_sunshine_to_charge_with() -> None:
     )
     bench = Bench.of(spec)
     at = bench.now
-    bench.apply(SiteMetered(import_kw=0.0, at=bench.utc))
+    bench.apply(SiteMetered(import_kw=0.0, phases_a=(0.0, 0.0, 0.0), at=bench.utc))
     assert budget_of(bench.depot, at).soon[SITE][0] == pytest.approx(40.0)
     bench.wait(6)
     assert bench.depot.meter.is_blind

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.core.budget import SITE
+from daemon.core.events import SiteMetered
 from daemon.core.rooms import budget_of
 from planner.series import Series, format_instant
 from protocol.mqtt.messages import SeriesMessage
@@ -29,6 +30,20 @@ def test_sunshine_that_no_meter_shows_is_no_room_below_the_limit() -> None:
     message = SeriesMessage(topic="site/pv_kw", key="pv_kw", value=12.0)
     tell(bench, message)
     assert room_kw(bench) == pytest.approx(18.0)
+
+
+@pytest.mark.parametrize(
+    ("phases", "phases_a", "room_kw_"), [(3, None, 18.0), (3, (0.0,) * 3, 30.0), (1, None, 30.0)]
+)
+def test_sunshine_is_room_only_on_phases_that_the_meter_tells(
+    phases: int, phases_a: tuple[float, float, float] | None, room_kw_: float
+) -> None:
+    """A meter of the sum alone leaves open on which phase it shines, and which of them a vehicle on
+    one phase loads."""
+    spec = replace(site(1, metered=True), phases=phases, base_load_kw=Series.constant(12.0))
+    bench = Bench.of(replace(spec, pv_kw=Series.constant(12.0)))
+    bench.apply(SiteMetered(import_kw=0.0, phases_a=phases_a, at=bench.utc))
+    assert room_kw(bench) == pytest.approx(room_kw_)
 
 
 def test_sunshine_counts_no_longer_than_it_is_known() -> None:

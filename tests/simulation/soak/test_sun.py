@@ -10,26 +10,26 @@ from simulation.soak.scenario import Setup, scenario
 PLACE = ("CP01", 1)
 
 
-def sunny(*, metered: bool) -> Setup:
+def sunny(*, shown: bool) -> Setup:
     """The first depot of this kind."""
     for seed in range(200):
         setup = Setup(
             seed=seed, hours=0.4, stations=4, faults=frozenset({"cloud", "planner-wild"}), rate=30.0
         )
         depot = scenario(setup)
-        if depot.sun_kw and depot.site.metered is metered:
+        if depot.sun_kw and depot.shows_sun is shown:
             return setup
     raise AssertionError("no such depot among 200")
 
 
 def test_sun_is_drawn_where_a_meter_shows_it() -> None:
-    outcome = run(sunny(metered=True))
+    outcome = run(sunny(shown=True))
     assert outcome.faults["cloud"] > 0
     assert outcome.holds
 
 
 def test_sun_that_no_meter_shows_is_never_counted_on() -> None:
-    outcome = run(sunny(metered=False))
+    outcome = run(sunny(shown=False))
     assert outcome.faults["cloud"] > 0
     assert outcome.holds
     assert all(line.sun_room_kw == 0 for line in outcome.lines)
