@@ -71,7 +71,8 @@ def configure(
     structlog.configure(
         processors=[*head, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # One write for each line: two threads' lines do not mix.
+        logger_factory=structlog.WriteLoggerFactory(out),
     )
     _route_libraries(out, [*head, structlog.stdlib.add_logger_name], tail)
     log: FilteringBoundLogger = structlog.get_logger()

@@ -64,6 +64,11 @@ class Metrics:
         self._queue = Gauge(
             "depotd_queue_length", "Events waiting in the one queue", registry=self.registry
         )
+        self._log_dropped = Gauge(
+            "depotd_log_lines_dropped",
+            "Log lines lost since the start, as nobody read them or the disk below was full",
+            registry=self.registry,
+        )
         self._lag = Histogram(
             "depotd_loop_lag_seconds",
             "How late a timer of the event loop fires: what every station and deadline waits for",
@@ -100,6 +105,9 @@ class Metrics:
 
     def watch_queue(self, length: Callable[[], int]) -> None:
         self._queue.set_function(length)
+
+    def watch_log(self, dropped: Callable[[], int]) -> None:
+        self._log_dropped.set_function(dropped)
 
     def watch_state(self, state: Callable[[], State]) -> None:
         """Reports `state()` from now on, called on every scrape."""

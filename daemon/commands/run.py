@@ -7,8 +7,9 @@ import asyncio
 import os
 import random
 import signal
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from daemon.commands import Refused
 
@@ -36,24 +37,33 @@ def run(args: argparse.Namespace) -> int:
     from daemon.adapters.broker import BrokerError
     from daemon.adapters.clock import SystemClock
     from daemon.adapters.log import configure
+    from daemon.adapters.log_writer import LogWriter
     from daemon.adapters.notify import Notifier
     from daemon.adapters.store import StoreError
     from daemon.app import App
 
     settings = load(args.config, os.environ)
-    log = configure(level=args.log_level)
-    app = App(
-        settings=settings,
-        clock=SystemClock(),
-        log=log,
-        rng=random.Random(),
-        notifier=Notifier(os.environ),
-    )
-    try:
-        asyncio.run(_serve(app, args.config, log))
-    except (StoreError, BrokerError, OSError) as error:
-        raise Refused(str(error)) from error
+    with LogWriter(_stderr()) as lines:
+        log = configure(level=args.log_level, stream=cast(TextIO, lines))
+        lines.on_dropped = lambda count: log.warning("log_lines_dropped", lines=count)
+        app = App(
+            settings=settings,
+            clock=SystemClock(),
+            log=log,
+            rng=random.Random(),
+            notifier=Notifier(os.environ),
+        )
+        app.metrics.watch_log(lambda: lines.dropped)
+        try:
+            asyncio.run(_serve(app, args.config, log))
+        except (StoreError, BrokerError, OSError) as error:
+            raise Refused(str(error)) from error
     return 0
+
+
+def _stderr() -> int:
+    """Python has no stderr where its parent has closed it."""
+    return os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno()
 
 
 async def _serve(app: App, config: Path | None, log: FilteringBoundLogger) -> None:

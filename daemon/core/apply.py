@@ -51,6 +51,7 @@ from daemon.core.standing import submit_new
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
 from daemon.core.transactions import adopt, on_started, on_updated
+from planner.codec import dump_plan
 from protocol.ocpp.events import (
     AuthorizeRequested,
     DataTransferred,
@@ -231,4 +232,4 @@ def _tell_all(depot: Depot) -> Iterator[Effect]:
     for vehicle, belief in depot.vehicles.items():
         yield publish_vehicle(vehicle, belief)
     if depot.applied is not None:
-        yield publish_plan(depot.applied.plan)
+        yield publish_plan(dump_plan(depot.applied.plan))

@@ -64,7 +64,7 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     for station, evse in depot.evses():
         if station.keeps is None and station.was_heard:
             # It lost its link as we ended, and may have lost its fallback with it.
-            evse.floor_kw = evse.spec.max_kw
+            evse.floor_kw = max(evse.floor_kw, evse.spec.max_kw)
     if memory.applied is not None:
         snapshot, plan = memory.applied
         depot.applied = Applied(

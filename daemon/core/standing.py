@@ -178,7 +178,7 @@ def on_standing_answered(
             station.capabilities.reads_back = tells
             evse = station.evses[number]
             if schedule is not None and tells:
-                _read_cut(depot, station, evse, schedule)
+                _read_cut(depot, station, evse, schedule, now)
                 yield from _read(depot, station, evse, schedule, now)
             elif evse.readbacks > 0:
                 yield from _falls_nowhere(depot, station, evse, UNTOLD, now)
@@ -252,13 +252,16 @@ def _set_floor(
     yield save_evse(station, evse)
 
 
-def _read_cut(depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule) -> None:
+def _read_cut(
+    depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule, now: Now
+) -> None:
     """Whether what it will follow from this instant on is no more than what it has accepted."""
     if evse.leaving is not None:
         electrics = _electrics_of_schedule(depot, station, evse, schedule)
         most_kw = max((lease.kw for lease in evse.leases()), default=0.0)
         follows_kw = electrics.read_kw(schedule.periods[0])
-        evse.leaving.read_back = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        left = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        evse.leaving.read(now.monotonic_s, depot.site.settle_s, left=left)
 
 
 def _electrics_of_schedule(

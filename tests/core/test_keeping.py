@@ -211,6 +211,17 @@ def test_a_lease_longer_than_those_of_this_run_is_booked_to_its_end() -> None:
     assert after.booked_kw("CP01") > 21.0
 
 
+def test_an_unproven_station_rated_lower_than_it_was_stays_booked_at_what_it_was_lent() -> None:
+    """Its lease was given by the old rating, and goes on where nobody can reach it."""
+    spec = site(1)
+    bench = lent(spec)
+    lower = replace(spec.stations[0], evses=(EvseSpec(connector=1, max_kw=11.0),))
+    after = again(bench, replace(spec, stations=(lower,)))
+    assert after.booked_kw("CP01") > 21.0
+    come(after, "CP01")
+    assert after.booked_kw("CP01") > 21.0
+
+
 def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_restart() -> None:
     """Such a station has shown something in silence, and has told neither vendor nor model."""
     spec = site(1)
