@@ -129,7 +129,8 @@ class EmbeddedBroker:
                 return
             try:
                 await self.start()
-            except BrokerError as error:
+            except (BrokerError, OSError) as error:
+                # A full disk takes no settings, a full table no process: later perhaps.
                 self._log.error("broker_not_started", reason=str(error))
 
     async def stop(self) -> None:
@@ -226,8 +227,17 @@ class EmbeddedBroker:
         return True
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """To its end, whatever is said: a pipe that nobody reads stops the broker."""
         assert process.stderr is not None
-        async for line in process.stderr:
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:
+                # It repeats its clients' ids and topics, of up to 64 KiB and each byte as four.
+                self._log.warning("broker_said", text="a line too long to be read")
+                continue
+            if not line:
+                return
             text = line.decode(errors="replace").strip()
             said = _LINE.fullmatch(text)
             level = _LEVELS.get(said["level"], "debug") if said else "debug"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -56,15 +57,22 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What the settings declare, and how the stations are really made. `sure_kw` cannot be lowered:
-    base load, fallbacks, and all that a station of class C can draw. `meters_phases`: the site's
-    meter, where there is one, tells the current of each."""
+    """What the settings declare, and how the stations are really made. `keeps_kw`: what each may
+    draw whatever is done, by any settings that it was ever told of: its fallback, or all of it with
+    class C. `strangers` were taken out of the settings and stand there all the same.
+    `meters_phases`: the site's meter, where there is one, tells the current of each."""
 
     site: SiteSpec
     makes: tuple[Make, ...]
     base_kw: float
-    sure_kw: float
+    keeps_kw: Mapping[str, float]
     meters_phases: bool
+    strangers: tuple[StationSpec, ...] = ()
+
+    @property
+    def sure_kw(self) -> float:
+        """What cannot be lowered."""
+        return self.base_kw + sum(self.keeps_kw.values())
 
     def limits_kw(self) -> dict[str, float]:
         """Each of them holds as a whole, and a third of it on each phase."""
@@ -72,13 +80,27 @@ class Scenario:
         whole = {SITE: self.site.import_limit_kw, ORDERED: self.site.import_limit_kw}
         return circuits | whole
 
-    def lines(self) -> dict[Place, tuple[str, ...]]:
-        """By connector the limits that it stands under."""
+    def rated_kw(self) -> dict[Place, float]:
+        """By connector the most that the settings let it take."""
         return {
-            (make.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
-            for make, spec in zip(self.makes, self.site.stations, strict=True)
-            for evse in wired(make, spec)
+            (station.id, evse.connector): evse.max_kw
+            for station in self.site.stations
+            for evse in station.evses
         }
+
+    def lines(self) -> dict[Place, tuple[str, ...]]:
+        """By connector the limits that it stands under: no circuit where no setting names its
+        station."""
+        makes = {make.id: make for make in self.makes}
+        named: dict[Place, tuple[str, ...]] = {
+            (station.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
+            for station in self.site.stations
+            for evse in wired(makes[station.id], station)
+        }
+        for station in self.strangers:
+            evses = wired(makes[station.id], station)
+            named |= {(station.id, evse.connector): (SITE, ORDERED) for evse in evses}
+        return named
 
 
 def scenario(setup: Setup) -> Scenario:
@@ -94,8 +116,8 @@ def scenario(setup: Setup) -> Scenario:
     most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
     limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
-    sure_kw = sum(_sure_kw(make, spec) for make, spec in zip(makes, stations, strict=True))
-    limit_kw = max(limit_kw, (sure_kw + base_kw) / WORST_SHARE)
+    keeps_kw = {make.id: kept_kw(make, spec) for make, spec in zip(makes, stations, strict=True)}
+    limit_kw = max(limit_kw, (sum(keeps_kw.values()) + base_kw) / WORST_SHARE)
     vehicles = tuple(
         VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",))
         for name in (
@@ -108,7 +130,7 @@ def scenario(setup: Setup) -> Scenario:
         id=f"soak-{setup.seed}",
         import_limit_kw=round(limit_kw, 1),
         base_load_kw=Series.constant(base_kw),
-        circuits=_circuits(rng, makes, stations, limit_kw),
+        circuits=circuits_of(rng, stations, keeps_kw, limit_kw),
         stations=tuple(stations),
         vehicles=vehicles,
         mode="charging",
@@ -120,7 +142,7 @@ def scenario(setup: Setup) -> Scenario:
         site=site,
         makes=makes,
         base_kw=base_kw,
-        sure_kw=sure_kw + base_kw,
+        keeps_kw=keeps_kw,
         meters_phases=wiring.random() < METERS_PHASES_SHARE,
     )
 
@@ -189,24 +211,21 @@ def wired(make: Make, spec: StationSpec) -> tuple[EvseSpec, ...]:
     return (*spec.evses, *(replace(last, connector=number) for number in numbers))
 
 
-def _sure_kw(make: Make, spec: StationSpec) -> float:
+def kept_kw(make: Make, spec: StationSpec) -> float:
     """What a station may draw whatever is done."""
     if make.keeping is Keeping.C:
         return sum(evse.max_kw for evse in wired(make, spec))
     return spec.fallback_kw
 
 
-def _circuits(
-    rng: Random, makes: tuple[Make, ...], stations: list[StationSpec], limit_kw: float
+def circuits_of(
+    rng: Random, stations: Sequence[StationSpec], keeps_kw: Mapping[str, float], limit_kw: float
 ) -> tuple[Circuit, ...]:
+    """The feeders above some stations, each with room for what these keep."""
     circuits = []
     for feeder in FEEDERS:
-        below = [
-            (make, spec)
-            for make, spec in zip(makes, stations, strict=True)
-            if spec.evses[0].circuit == feeder
-        ]
-        sure_kw = sum(_sure_kw(make, spec) for make, spec in below)
+        below = [station for station in stations if station.evses[0].circuit == feeder]
+        sure_kw = sum(keeps_kw[station.id] for station in below)
         least_kw = max(sure_kw / WORST_SHARE, DC_KW)
         feeder_kw = max(least_kw, limit_kw * rng.uniform(0.45, 0.7))
         circuits.append(Circuit(id=feeder, limit_kw=Series.constant(round(feeder_kw, 1))))

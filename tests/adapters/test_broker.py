@@ -99,6 +99,42 @@ async def test_after_a_kill_it_is_started_again_with_what_was_retained_and_queue
     await keeping
 
 
+async def test_a_client_with_an_endless_name_neither_deafens_us_nor_stops_it(
+    broker: EmbeddedBroker, entries: list[dict[str, object]]
+) -> None:
+    """The server repeats a name in what it says, and stops at a pipe that nobody reads."""
+    name = b"\x01" * 65_000
+    connect = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2, "big") + name
+    # CONNECT and its length of three bytes, then a SUBSCRIBE that breaks the protocol.
+    length = bytes((len(connect) % 128 | 128, len(connect) // 128 % 128 | 128, len(connect) >> 14))
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+        writer.write(b"\x10" + length + connect + b"\x80\x02\x00\x00")
+        await reader.read()
+        writer.close()
+    await until(lambda: sum("too long" in str(entry.get("text")) for entry in entries) >= 3)
+    async with client(broker, "fleet") as fleet:
+        await fleet.publish("depotd/north/fleet/vehicles/V01", b"{}", qos=1)
+
+
+@pytest.mark.fault(53, 60)
+async def test_what_hinders_its_restart_is_told_and_it_is_tried_again(
+    broker: EmbeddedBroker, entries: list[dict[str, object]], tmp_path: Path
+) -> None:
+    keeping = asyncio.create_task(broker.run())
+    settings = tmp_path / "broker" / "nats-server.conf"
+    settings.unlink()
+    # Nobody can write a file there, root no more than others.
+    settings.mkdir()
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGKILL)
+    await until(lambda: any(entry["event"] == "broker_not_started" for entry in entries))
+    settings.rmdir()
+    await until(lambda: sum(entry["event"] == "broker_started" for entry in entries) == 2)
+    await broker.stop()
+    await keeping
+
+
 async def test_stopped_it_is_gone_and_its_port_is_free(broker: EmbeddedBroker) -> None:
     assert broker.pid is not None
     gone = os.pidfd_open(broker.pid)

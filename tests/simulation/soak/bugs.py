@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
@@ -29,7 +30,7 @@ from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
 from daemon.core.lane import Lane
-from daemon.core.lease import Lease
+from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
@@ -183,6 +184,16 @@ def _endless_leases() -> Iterator[None]:
         yield
 
 
+def _lent_by_these_settings(
+    value: Mapping[str, Any], fallback_kw: float, ended_in_kw: float, lease_s: float
+) -> Lease | None:
+    """As if it had been lent for as long, and ended in the same fallback, as it would now."""
+    if value["held_kw"] is None:
+        return None
+    until_s = FOREVER if value["lasts"] else UNDATED
+    return Lease(kw=value["held_kw"], given_s=0.0, until_s=until_s)
+
+
 def _at_its_wish(budget_: Budget, wishes: object, told: object) -> list[float]:
     return [kw for _, _, kw in wishes]  # type: ignore[attr-defined]  # of `fit`
 
@@ -253,6 +264,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what was lent outlives the daemon",
         broken=lambda: patch.dict(keeping._RESTORE, {"evse": lambda depot, fact: None}),
         setup=setup("kill", seed=2, rate=20.0),
+    ),
+    Bug(
+        name="leases by the settings of now",
+        rule="what was lent runs out as it was lent, whatever the settings say after a restart",
+        broken=lambda: patch.object(keeping, "_lent", _lent_by_these_settings),
+        setup=setup("settings", "offline", "cut", seed=4, rate=25.0),
     ),
     Bug(
         name="amperes of one phase",
