@@ -17,6 +17,7 @@ from daemon.adapters.store.errors import StoreInUse
 from daemon.core import (
     admission,
     budget,
+    closing,
     diff,
     dispatch,
     keeping,
@@ -340,6 +341,12 @@ BUGS: tuple[Bug, ...] = (
             admission, "unnamed", lambda station, connector: EvseSpec(connector=connector)
         ),
         setup=setup(seed=1),
+    ),
+    Bug(
+        name="the past taken for the present",
+        rule="what a station tells of before a transaction does not end it",
+        broken=lambda: _everywhere(closing.began_after, lambda depot, transaction, at: False),
+        setup=setup("backlog", seed=1, rate=30.0),
     ),
     Bug(
         name="circuits forgotten",
