@@ -119,6 +119,8 @@ class Series:
 
     def at(self, instant: datetime) -> float:
         """The value that holds at `instant`."""
+        if len(self.points) == 1:
+            return self.points[0].value
         index = bisect_right(self.points, instant, key=_instant)
         return self.points[max(index - 1, 0)].value
 

@@ -33,12 +33,22 @@ def admit_station(depot: Depot, station_id: str, now: Now) -> Iterator[Effect]:
     depot.stations[station_id] = new_station(spec, depot.site.skew_s)
 
 
+def tell_who_has_no_room(depot: Depot, now: Now) -> Iterator[Effect]:
+    """After a start: these settings may leave less room than those that a stranger came under."""
+    for station in depot.stations.values():
+        if not station.spec.declared and station.spec.fallback_kw < depot.site.default_fallback_kw:
+            text = f"station {station.id} is not in the settings, which leave its fallback no room"
+            yield from alert(depot, now, "no_room_for_station", text, station=station.id)
+
+
 def _room_kw(depot: Depot, now: Now) -> float:
-    """What all that is booked leaves below the site's limit, soon and later."""
+    """What all that is booked leaves below the site's limit, soon and later, to one that loads all
+    phases alike."""
     room = budget_of(depot, now)
     for station, evse in depot.evses():
         room.take(evse, booking(station, evse, now.monotonic_s, depot.site.slack_s))
-    return max(0.0, min(room.soon[SITE][0], room.later[SITE][0]))
+    lows = [min(whole, 3 * min(each)) for whole, *each in (room.soon[SITE], room.later[SITE])]
+    return max(0.0, min(lows))
 
 
 def admit_evse(station: Station, evse_id: int) -> Evse:

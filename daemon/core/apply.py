@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from daemon.core.admission import admit_evse
 from daemon.core.alerts import alert
+from daemon.core.clocks import EARLIEST
 from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
 from daemon.core.device_clock import end_backlog
@@ -46,9 +47,11 @@ from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
 from daemon.core.proof import due_s as proof_due_s
 from daemon.core.site_metering import due_s, on_metered, watch
+from daemon.core.standing import submit_new
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock
 from daemon.core.transactions import adopt, on_started, on_updated
+from planner.codec import dump_plan
 from protocol.ocpp.events import (
     AuthorizeRequested,
     DataTransferred,
@@ -102,7 +105,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
         due += (evse.retry_s, evse.meter_due_s, evse.fallback_due_s, proof_due_s(evse))
         if evse.settling:
             due += [until_s for until_s, _ in evse.settling]
-    if depot.planning is None:
+    if depot.planning is None and now.utc >= EARLIEST:  # a clock that is set is seen at any event
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:
         due.append(now.monotonic_s + (depot.override.until - now.utc).total_seconds())
@@ -153,6 +156,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
         return
     station.last_seen = now.utc
     yield from watch_clock(depot, station, event.event, now)
+    known = set(station.evses)
     for item in _call(depot, station, event.event, now):
         if isinstance(item, OcppReply):
             yield Reply(
@@ -160,6 +164,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
             )
         else:
             yield item
+    submit_new(depot, station, known, now)
 
 
 def _call(
@@ -227,4 +232,4 @@ def _tell_all(depot: Depot) -> Iterator[Effect]:
     for vehicle, belief in depot.vehicles.items():
         yield publish_vehicle(vehicle, belief)
     if depot.applied is not None:
-        yield publish_plan(depot.applied.plan)
+        yield publish_plan(dump_plan(depot.applied.plan))

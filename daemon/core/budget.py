@@ -50,7 +50,9 @@ def _booked(
     station: Station, evse: Evse, leases: list[Lease], now_s: float, slack_s: float
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
-        return Booking(evse.most_kw, evse.most_kw)
+        # By settings of before it may have been lent more than it is rated at by those of now.
+        most_kw = max(evse.most_kw, evse.floor_kw, *(lease.kw for lease in leases))
+        return Booking(most_kw, most_kw)
     soon_kw = later_kw = evse.floor_kw
     keeps = bool(leases) and station.keeps_leases
     for lease in leases:
@@ -110,10 +112,9 @@ class Budget:
     def _change(self, evse: Evse, booked: Booking, sign: float) -> None:
         limits = self.above(evse.spec.circuit)
         for room, drawn in self._drawn(evse, booked):
-            for limit in limits:
-                room[limit] = _changed(room[limit], drawn, sign)
+            _add(room, limits, drawn, sign)
             if IMBALANCE in room:
-                room[IMBALANCE] = _changed(room[IMBALANCE], lopsided(evse, drawn), sign)
+                _add(room, (IMBALANCE,), lopsided(evse, drawn), sign)
 
     def _drawn(self, evse: Evse, booked: Booking) -> list[tuple[dict[str, Draw], Draw]]:
         """A booking by room; nothing is taken of one where nothing is booked."""
@@ -143,10 +144,12 @@ class Budget:
         return {limit: -low for limit, low in lows.items() if low < -ROUNDING_KW}
 
 
-def _changed(room: Draw, drawn: Draw, sign: float) -> Draw:
-    a, b, c, d = room
+def _add(room: dict[str, Draw], limits: tuple[str, ...], drawn: Draw, sign: float) -> None:
     e, f, g, h = drawn
-    return (a + sign * e, b + sign * f, c + sign * g, d + sign * h)
+    e, f, g, h = sign * e, sign * f, sign * g, sign * h
+    for limit in limits:
+        a, b, c, d = room[limit]
+        room[limit] = (a + e, b + f, c + g, d + h)
 
 
 def granted(station: Station, evse: Evse, kw: float) -> Booking:

@@ -50,8 +50,12 @@ class StationClock:
 
     @property
     def is_right(self) -> bool:
+        """A last word that came late may be of a clock that was set back: until the next one tells,
+        nothing is known to end by it."""
         skew_s = self.skew_s
-        return skew_s is not None and abs(skew_s) <= self.tolerance_s
+        if skew_s is None or self.ahead_s[-1] < -self.tolerance_s:
+            return False
+        return abs(skew_s) <= self.tolerance_s
 
 
 @dataclass(slots=True)
@@ -61,8 +65,10 @@ class OwnClock:
     tolerance_s: float = 5.0
     epoch: datetime | None = None
 
-    def was_set(self, now: Now) -> bool:
-        """True at the first look after the wall clock was set."""
+    def set_by(self, now: Now) -> float:
+        """By how many seconds the wall clock was set forward since the last look; 0 for less than
+        is tolerated."""
         epoch = now.utc - timedelta(seconds=now.monotonic_s)
         before, self.epoch = self.epoch, epoch
-        return before is not None and abs(epoch - before) > timedelta(seconds=self.tolerance_s)
+        by_s = 0.0 if before is None else (epoch - before).total_seconds()
+        return by_s if abs(by_s) > self.tolerance_s else 0.0

@@ -125,13 +125,8 @@ class Depot:
 
     def limit_kw(self) -> tuple[Series, str]:
         """The site's import limit over time, the lowest of all that were told, and whose it is."""
-        ceiling = _ceiling(self.site.import_limit_kw)
-        limit, source = ceiling, "settings"
-        if (told := self.series.get("import_limit_kw")) is not None:
-            limit, source = combine(min, ceiling, told), "MQTT"
-        if self.override is not None:
-            limit, source = combine(min, limit, self.override.series(ceiling)), "operator"
-        return limit, source
+        told = self.series.get("import_limit_kw")
+        return _limit_kw(self.site.import_limit_kw, told, self.override)
 
     def tell_series(self, key: str, series: Series, until: datetime | None) -> None:
         self.known_until.pop(key, None)
@@ -164,6 +159,14 @@ _NO_SUN: Final = Series.constant(0.0)
 
 
 @lru_cache(maxsize=16)
-def _ceiling(import_limit_kw: float) -> Series:
-    """Asked for in every round; to check a series takes longer than to look it up."""
-    return Series.constant(import_limit_kw)
+def _limit_kw(
+    import_limit_kw: float, told: Series | None, override: LimitOverride | None
+) -> tuple[Series, str]:
+    """Asked for several times a round; to check a series takes longer than to look it up."""
+    ceiling = Series.constant(import_limit_kw)
+    limit, source = ceiling, "settings"
+    if told is not None:
+        limit, source = combine(min, ceiling, told), "MQTT"
+    if override is not None:
+        limit, source = combine(min, limit, override.series(ceiling)), "operator"
+    return limit, source

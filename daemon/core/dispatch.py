@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.core import phases
@@ -18,7 +19,7 @@ from daemon.core.last_resort import stop_who_disobeys
 from daemon.core.lease import FOREVER, Lease
 from daemon.core.overload import URGENT_S, watch_overload
 from daemon.core.profiles import lend
-from daemon.core.proof import Leaving, has_left, leave
+from daemon.core.proof import Leaving, leave, remains
 from daemon.core.rooms import budget_of, next_change_s
 from daemon.core.standing import (
     ask_meter,
@@ -297,8 +298,9 @@ def _watch_leaving(depot: Depot, station: Station, evse: Evse, leaving: Leaving,
     """Asks to be shown what was promised, again and again until it is."""
     site, now_s = depot.site, now.monotonic_s
     unheard_s = FRESH_SAMPLES * site.sample_s
-    if has_left(station, evse, now_s, slack_s=site.slack_s, unheard_s=unheard_s):
-        evse.leaving = None
+    lease = remains(station, evse, leaving, now_s, slack_s=site.slack_s, unheard_s=unheard_s)
+    if lease != leaving.lease:
+        evse.leaving = None if lease is None else replace(leaving, lease=lease)
         depot.dirty = True
     elif now_s >= leaving.ask_s:
         leaving.asked(now_s)

@@ -64,7 +64,7 @@ def restore(site: SiteSpec, memory: Memory) -> Depot:
     for station, evse in depot.evses():
         if station.keeps is None and station.was_heard:
             # It lost its link as we ended, and may have lost its fallback with it.
-            evse.floor_kw = evse.spec.max_kw
+            evse.floor_kw = max(evse.floor_kw, evse.spec.max_kw)
     if memory.applied is not None:
         snapshot, plan = memory.applied
         depot.applied = Applied(
@@ -82,7 +82,7 @@ def without_memory(site: SiteSpec, why: str) -> Depot:
     depot.memory_lost = why
     depot.dirty = True
     for _, evse in depot.evses():
-        evse.doubt(Lease(kw=evse.spec.max_kw, given_s=UNDATED, until_s=UNDATED))
+        evse.doubt(Lease(kw=evse.spec.max_kw, given_s=0.0, until_s=FOREVER))
     return depot
 
 
@@ -179,8 +179,10 @@ def _restore_station(depot: Depot, fact: Fact) -> None:
     if station is None:
         if value["declared"]:
             return  # the settings no longer name it
-        fallback_kw = value["fallback_kw"] if depot.unarmed is None else 0.0
-        spec = StationSpec(id=fact.key, fallback_kw=fallback_kw, declared=False)
+        spec = StationSpec(id=fact.key, fallback_kw=value["fallback_kw"], declared=False)
+        named = (*(one.spec for one in depot.stations.values()), spec)
+        if refusal(replace(depot.site, stations=named)) is not None:
+            spec = replace(spec, fallback_kw=0.0)  # these settings leave no room for it
         station = depot.stations[fact.key] = new_station(spec, depot.site.skew_s)
     station.version = Version(value["version"]) if value["version"] is not None else None
     station.booted = value["booted"]
@@ -215,7 +217,7 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     # What a store of an earlier version does not tell is as it is in this run.
     ended_in_kw = value.get("fallback_kw", evse.fallback_kw)
     if not station.spec.declared and depot.unarmed is None:
-        evse.fallback_kw = ended_in_kw
+        evse.fallback_kw = min(ended_in_kw, station.spec.fallback_kw)
     evse.unconfirmed = _lent(value, evse.fallback_kw, ended_in_kw, depot.site.lease_s)
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FOREVER = math.inf
 # Lent before we started: when, by this run's clock, is told at the first look (`dated`).
@@ -32,6 +32,11 @@ class Lease:
         if self.until_s != UNDATED:
             return self
         return Lease(kw=self.kw, given_s=now_s, until_s=now_s + lease_s)
+
+    def set_by(self, seconds: float) -> Lease:
+        """The same after our wall clock was set forward by `seconds`: its end is an instant of that
+        clock, to which a station comes later where it was set back."""
+        return replace(self, until_s=self.until_s + max(0.0, -seconds))
 
     def past_s(self, slack_s: float) -> float:
         """When it is over by the slowest clock that is lent to, and for the slowest vehicle

@@ -16,12 +16,7 @@ from daemon.core.events import StationConnected, StationLost
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.silence import begin_silence, class_of
-from daemon.core.standing import (
-    ask_meter,
-    submit_fallback,
-    submit_maximum,
-    submit_standing,
-)
+from daemon.core.standing import ask_meter, submit_standing
 from daemon.core.station import REFUSES, SILENT, Station
 from protocol.mqtt import topics
 from protocol.ocpp.events import (
@@ -96,6 +91,7 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
         if evse.asked is not None:
             evse.doubt(evse.asked[1])
             evse.asked = None
+        evse.stop_asked = None  # it may have waited, or been lost with the link
         if was_linked and evse.transaction is not None and evse.silence is None:
             evse.silence = begin_silence(evse, now)
         phases.forget(evse)
@@ -104,12 +100,19 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
 def on_boot(
     depot: Depot, station: Station, event: StationBooted, now: Now
 ) -> Iterator[Effect | Reply]:
-    before = station.kind
+    before, is_first = station.kind, not station.model
     station.vendor, station.model = event.vendor, event.model
     station.firmware = event.firmware_version or ""
     if station.kind != before:
-        # Another firmware may want profiles to be written otherwise.
-        station.capabilities.proven, station.capabilities.tried = False, 0
+        # Another firmware may want profiles to be written otherwise, and be asked what the last
+        # one refused to tell.
+        told = station.capabilities
+        told.proven, told.tried, told.relative, told.triggers = False, 0, False, True
+    if station.kind != before and not is_first:
+        for evse in station.evses.values():
+            # Nor need it hold what the last one was told, until it has taken its fallback.
+            evse.floor_kw = evse.spec.max_kw
+            yield save_evse(station, evse)
     station.booted = True
     station.keeps = class_of(depot, station)
     yield save_station(station)
@@ -172,15 +175,11 @@ def on_status(
     yield EmptyReply()
     if event.evse_id == 0:
         return
-    known = event.evse_id in station.evses
     evse = admit_evse(station, event.evse_id)
     if evse.transaction is not None and began_after(depot, evse.transaction, event.at):
         # A backlog, which need not come in the order in which it happened.
         yield Note(name="status_overtaken", fields={"station": station.id})
         return
-    if not known and station.ready:
-        submit_maximum(depot, station, now)
-        submit_fallback(depot, station, evse, now)
     before = evse.status
     evse.tell_status(event.connector_id, event.status)
     changed = evse.status is not before

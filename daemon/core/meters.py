@@ -20,9 +20,17 @@ from protocol.ocpp.model import Measurand, MeterSample
 
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
 PLAUSIBLE_KWH = 3750.0
+# Nor show more than such a one would have in a century: what is added to numbers beyond is lost in
+# them, or no number at all.
+MOST_W = PLAUSIBLE_KWH * 1000
+MOST_WH = MOST_W * 24 * 365 * 100
 # What a station may lag behind in its register, or tell of a moment before.
 SLACK_KWH = 1.0
-DOUBTS = {"time": "meter_time_wrong", "register": "meter_register_jumped"}
+DOUBTS = {
+    "time": "meter_time_wrong",
+    "register": "meter_register_jumped",
+    "power": "meter_power_wrong",
+}
 # What a van drives in a quarter of an hour: below it a new plan would hardly differ.
 OFF_PLAN_KWH = 2.0
 
@@ -36,10 +44,13 @@ def take_samples(
         register, power = _register_wh(group), _power_w(group)
         if register is None and power is None:
             continue
-        doubt = _doubt(evse, at, register, now)
+        doubt = _doubt(evse, at, register, power, now)
         yield _kept(station.id, evse.spec.connector, evse.transaction, at, group, doubt, now)
         if doubt is not None:
             yield _note(DOUBTS[doubt], station, evse)
+        register, power = _within(register, MOST_WH), _within(power, MOST_W)
+        if register is None and power is None:
+            continue
         past = is_past(station, at, now)
         taken_at = believed(at, now)
         if learn(evse, _currents_a(group), depot.most_kw_at(evse)):
@@ -102,13 +113,27 @@ def _kept(
     )
 
 
-def _doubt(evse: Evse, at: datetime | None, register_wh: float | None, now: Now) -> str | None:
+def _within(value: float | None, most: float) -> float | None:
+    return value if value is not None and abs(value) <= most else None
+
+
+def _doubt(
+    evse: Evse,
+    at: datetime | None,
+    register_wh: float | None,
+    power_w: float | None,
+    now: Now,
+) -> str | None:
     """What cannot be in a reading; a time that nobody could read is none."""
     if at is not None and not plausible(at, now):
         return "time"
+    if power_w is not None and _within(power_w, MOST_W) is None:
+        return "power"
     before = evse.reading
     if register_wh is None:
         return None
+    if _within(register_wh, MOST_WH) is None:
+        return "register"
     taken_at = believed(at, now)
     newer = before is not None and taken_at > before.at
     wh = register_wh * _factor(evse, register_wh, taken_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -71,7 +72,7 @@ def judge_power(
     if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
         yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
     elif evse.told_power and evse.leaving is not None:
-        evse.leaving.metered = True
+        evse.leaving.metered_kw = _told_kw(evse, power_kw)
 
 
 def _has_settled(depot: Depot, station: Station, evse: Evse, at: datetime) -> bool:
@@ -101,7 +102,7 @@ def _count(
 ) -> Iterator[Effect]:
     floor_kw = drawn_kw(evse, evse.floor_kw)
     if evse.leaving is not None:
-        evse.leaving.metered = not above
+        evse.leaving.metered_kw = math.inf if above else _told_kw(evse, metered_kw)
     if above:
         if evse.disobedient_samples == 0 and evse.fixed != DISOBEYS:
             evse.disobeyed_kw = 0.0
@@ -148,7 +149,12 @@ def _note_excess(station: Station, evse: Evse, metered_kw: float) -> Iterator[Ef
     rated_kw = drawn_kw(evse, evse.spec.max_kw)
     if not rated_kw * RELATIVE + ABSOLUTE_KW < metered_kw <= rated_kw * PLAUSIBLE:
         return
-    told_kw = metered_kw / drawn_kw(evse, 1.0)
+    told_kw = _told_kw(evse, metered_kw)
     if told_kw > evse.disobeyed_kw:
         evse.disobeyed_kw = told_kw
         yield save_evse(station, evse)
+
+
+def _told_kw(evse: Evse, metered_kw: float) -> float:
+    """What it would have to be told to draw so much, on the phases that are booked for it."""
+    return metered_kw / drawn_kw(evse, 1.0)

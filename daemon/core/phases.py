@@ -34,12 +34,8 @@ def shares(evse: Evse) -> Draw:
     single-phase vehicle may take from one phase alone. Until it is known which one that is, every
     phase is booked.
     """
-    return _shares_of(evse, evse.phases_used)
-
-
-def _shares_of(evse: Evse, seen: frozenset[int] | None) -> Draw:
     spec, in_amperes = evse.spec, evse.capabilities.unit is RateUnit.AMPERES
-    return _shares(spec.phases, spec.rotation, seen, in_amperes)
+    return _shares(spec.phases, spec.rotation, evse.phases_used, in_amperes)
 
 
 @lru_cache(maxsize=1024)
@@ -62,11 +58,28 @@ def _shares(
 def draw(evse: Evse, kw: float) -> Draw:
     """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for. What
     it falls back to counts for any vehicle: the next one may be there before we hear of it."""
-    told = flow(evse, kw)
-    floor_kw = min(evse.floor_kw, kw)
-    if floor_kw == 0 or evse.phases_used in (None, ALL):
+    spec, in_amperes = evse.spec, evse.capabilities.unit is RateUnit.AMPERES
+    wires = (spec.max_kw, spec.phases, spec.rotation)
+    return _draw(kw, evse.floor_kw, *wires, evse.phases_used, in_amperes)
+
+
+@lru_cache(maxsize=4096)
+def _draw(
+    kw: float,
+    floor_kw: float,
+    max_kw: float,
+    wired: int,
+    rotation: tuple[int, ...] | None,
+    seen: frozenset[int] | None,
+    in_amperes: bool,
+) -> Draw:
+    """Asked for some five times an EVSE in every round, of but few powers."""
+    told = _on_wires(kw, max_kw, wired, _shares(wired, rotation, seen, in_amperes))
+    floor_kw = min(floor_kw, kw)
+    if floor_kw == 0 or seen in (None, ALL):
         return told
-    a, b, c, d = map(max, told, _on_wires(evse, floor_kw, _shares_of(evse, None)))
+    floor = _on_wires(floor_kw, max_kw, wired, _shares(wired, rotation, None, in_amperes))
+    a, b, c, d = map(max, told, floor)
     return (a, b, c, d)
 
 
@@ -82,12 +95,12 @@ def lopsided(evse: Evse, drawn: Draw) -> Draw:
 
 def flow(evse: Evse, kw: float) -> Draw:
     """The same with the vehicle that stands there."""
-    return _on_wires(evse, kw, shares(evse))
+    return _on_wires(kw, evse.spec.max_kw, evse.spec.phases, shares(evse))
 
 
-def _on_wires(evse: Evse, kw: float, parts: Draw) -> Draw:
+def _on_wires(kw: float, max_kw: float, wired: int, parts: Draw) -> Draw:
     # Who takes more than its rating does so on all of its phases.
-    wired_kw = max(_wired_kw(evse), kw / (evse.spec.phases or 3))
+    wired_kw = max(max_kw, kw) / (wired or 3)
     whole, first, second, third = parts
     if kw <= wired_kw:  # no share is more than all of it
         return (kw * whole, kw * first, kw * second, kw * third)
@@ -139,6 +152,9 @@ def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIM
     if before is not None and not _suffice(evse, before, vehicle_kw):
         evse.phases_used = None
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
+    if max(carrying, default=0) > (evse.spec.phases or 3):
+        forget(evse)  # it goes by the site's names, and not by those of its own phases
+        return before is not None
     if not carrying or len(currents_a) < evse.spec.phases:
         return evse.phases_used != before
     if before is not None and not carrying <= before:

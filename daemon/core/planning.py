@@ -126,18 +126,19 @@ def _follow(depot: Depot, snapshot: Snapshot, plan: Plan, now: Now) -> Iterator[
     for _, evse in depot.evses():
         evse.off_plan_kwh = 0.0
     set_targets(depot)
+    text = dump_plan(plan)
     yield Save(
         record=PlanRecord(
             revision=plan.revision,
             made_at=now.utc,
-            plan_json=dump_plan(plan),
+            plan_json=text,
             status=plan.status,
             applied=True,
         )
     )
     yield Note(name="plan_applied", fields=_summary(plan))
     yield from tell_lacking(depot, plan, now)
-    yield publish_plan(plan)
+    yield publish_plan(text)
 
 
 def _tell_window(
@@ -209,8 +210,8 @@ def _waiting(depot: Depot) -> bool:
     )
 
 
-def publish_plan(plan: Plan) -> Publish:
-    return Publish(topic=topics.PLAN, payload=json.loads(dump_plan(plan)))
+def publish_plan(plan_json: str) -> Publish:
+    return Publish(topic=topics.PLAN, payload=json.loads(plan_json))
 
 
 def _summary(plan: Plan) -> dict[str, object]:

@@ -67,8 +67,9 @@ class TransactionRecord:
 class MeterRecord:
     """One reading as the station sent it (`at`, None if unreadable), and when it reached us.
 
-    `doubt` names what in it cannot be: "time" (1970, say, or the future) or "register" (negative,
-    backwards, faster than any charger); such a reading is kept and moves nothing by it."""
+    `doubt` names what in it cannot be: "time" (1970, say, or the future), "register" (negative,
+    backwards, faster than any charger) or "power" (more than any charger's); such a reading is kept
+    and moves nothing by it."""
 
     station: str
     connector: int

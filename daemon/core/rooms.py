@@ -87,7 +87,12 @@ def _highest_net_kw(base: Series, pv: Series, start: datetime, end: datetime) ->
 
 def _less(limit: Draw, base_kw: float, measured: Draw) -> Draw:
     """A limit less the base load, as it is declared or as it was measured, whichever is more."""
-    declared = (base_kw, base_kw / 3, base_kw / 3, base_kw / 3)
-    taken = [max(a, b) for a, b in zip(declared, measured, strict=True)]
-    a, b, c, d = (have - take for have, take in zip(limit, taken, strict=True))
-    return (a, b, c, d)
+    each_kw = base_kw / 3
+    whole, first, second, third = limit
+    a, b, c, d = measured
+    return (
+        whole - max(base_kw, a),
+        first - max(each_kw, b),
+        second - max(each_kw, c),
+        third - max(each_kw, d),
+    )

@@ -17,8 +17,9 @@ class SiteMeter:
     """What is believed of the meter; `expected`: the settings name one.
 
     `base_kw` is the site's draw besides charging, as a whole and by phase, the highest of a while
-    (`bases`). `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot
-    be trusted. `behind`: since when (in monotonic seconds) samples are older than `at`, and the
+    (`bases`), and `acted_kw` what it was when bookings were last looked at for its sake. `stage` 1
+    has all chargers fall back, 2 stops them. `blind` says why the meter cannot be trusted.
+    `behind`: since when (in monotonic seconds) samples are older than `at`, and the
     newest of these."""
 
     expected: bool = False
@@ -29,6 +30,7 @@ class SiteMeter:
     import_kw: float | None = None
     phases_a: Amperes | None = None
     base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
+    acted_kw: Powers = (0.0, 0.0, 0.0, 0.0)
     bases: deque[tuple[float, Powers]] = field(default_factory=deque)
     blind: str | None = None
     same_s: float = 0.0

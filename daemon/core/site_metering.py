@@ -24,6 +24,8 @@ HOLD_S = 60.0
 FALLBACK_AFTER_S = 15.0
 ZERO_AFTER_S = 30.0
 CALM_S = 60.0
+# What a base load may change by before bookings are looked at again.
+NEWS_KW = 0.05
 # A meter of class 1, and noise that is no overload.
 TOLERANCE = 0.01
 # A reading that stays the same to the last digit while chargers change by this much stands still.
@@ -55,10 +57,11 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _hold(meter, base, now.monotonic_s)
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
-    before = meter.base_kw
     a, b, c, d = (max(values) for values in zip(*[b for _, b in meter.bases], strict=True))
     meter.base_kw = (a, b, c, d)
-    if any(abs(x - y) > 0.05 for x, y in zip(before, meter.base_kw, strict=True)):
+    # Not against the last sample: a load that grows by little from one to the next grows all day.
+    if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, meter.base_kw, strict=True)):
+        meter.acted_kw = meter.base_kw
         depot.dirty = True
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)

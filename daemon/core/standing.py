@@ -48,6 +48,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 READBACKS = 2
 # What is read back is rounded by the station: 0.1 A on three phases are 0.07 kW.
 READ_KW = 0.1
+UNTOLD = "does not say what it falls back to"
 
 
 def submit_standing(depot: Depot, station: Station, now: Now) -> None:
@@ -66,6 +67,16 @@ def submit_standing(depot: Depot, station: Station, now: Now) -> None:
         station.lane.submit(("status", number), ask)
         evse.readbacks = evse.unheard = 0
         evse.fallback_due_s = None
+        read_back(depot, station, evse)
+
+
+def submit_new(depot: Depot, station: Station, known: set[int], now: Now) -> None:
+    """What a station speaks of for the first time must not charge before it has a fallback."""
+    new = [evse for number, evse in station.evses.items() if number not in known]
+    if new and station.ready:
+        submit_maximum(depot, station, now)
+    for evse in new if station.ready else ():
+        submit_fallback(depot, station, evse, now)
         read_back(depot, station, evse)
 
 
@@ -165,10 +176,14 @@ def on_standing_answered(
             schedule = result.schedule if isinstance(result, Answered) else None
             tells = schedule is not None and bool(schedule.periods)
             station.capabilities.reads_back = tells
+            evse = station.evses[number]
             if schedule is not None and tells:
-                evse = station.evses[number]
-                _read_cut(depot, station, evse, schedule)
+                _read_cut(depot, station, evse, schedule, now)
                 yield from _read(depot, station, evse, schedule, now)
+            elif evse.readbacks > 0:
+                yield from _falls_nowhere(depot, station, evse, UNTOLD, now)
+        case ("read back", int(number)) if station.evses[number].readbacks > 0:
+            yield from _falls_nowhere(depot, station, station.evses[number], UNTOLD, now)
         case ("meter", _) if not accepted:
             station.capabilities.triggers = not isinstance(result, Answered | Refused)
         case _ if not accepted:
@@ -237,13 +252,16 @@ def _set_floor(
     yield save_evse(station, evse)
 
 
-def _read_cut(depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule) -> None:
+def _read_cut(
+    depot: Depot, station: Station, evse: Evse, schedule: CompositeSchedule, now: Now
+) -> None:
     """Whether what it will follow from this instant on is no more than what it has accepted."""
     if evse.leaving is not None:
         electrics = _electrics_of_schedule(depot, station, evse, schedule)
         most_kw = max((lease.kw for lease in evse.leases()), default=0.0)
         follows_kw = electrics.read_kw(schedule.periods[0])
-        evse.leaving.read_back = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        left = follows_kw <= max(most_kw, evse.floor_kw) + READ_KW
+        evse.leaving.read(now.monotonic_s, depot.site.settle_s, left=left)
 
 
 def _electrics_of_schedule(
@@ -261,7 +279,8 @@ def _read(
     electrics = _electrics_of_schedule(depot, station, evse, schedule)
     falls_to_kw = electrics.read_kw(schedule.periods[-1])
     if falls_to_kw <= evse.fallback_kw + READ_KW:
-        if evse.readbacks > 0:
+        # A power told for good shows as well what it falls back to, though it took no fallback.
+        if evse.readbacks > 0 and evse.unheard == 0 and evse.fallback_due_s is None:
             evse.readbacks = 0
             yield from _falls_back(depot, station, evse, now)
         return
@@ -291,9 +310,9 @@ def _read(
 def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterator[Effect]:
     values: dict[VariableName, str] = dict(answer.variables)
     capabilities = station.capabilities
-    if (periods := values.get(MAX_PERIODS, "")).isdigit():
+    if (periods := values.get(MAX_PERIODS, "")).isdecimal():
         capabilities.max_periods = max(int(periods), 1)
-    if (level := values.get(MAX_STACK_LEVEL, "")).isdigit():
+    if (level := values.get(MAX_STACK_LEVEL, "")).isdecimal():
         capabilities.max_stack_level = int(level)
     units = {unit.strip() for unit in values.get(RATE_UNITS, "").split(",")} & {"W", "A"}
     if units and capabilities.unit.value not in units and not capabilities.proven:

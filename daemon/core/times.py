@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from daemon.core.admission import tell_who_has_no_room
 from daemon.core.alerts import alert
 from daemon.core.clocks import EARLIEST
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
-from daemon.core.station import Station
+from daemon.core.station import Evse, Station
 from protocol.ocpp.events import (
     MeterValuesReported,
     StationEvent,
@@ -31,27 +32,49 @@ def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
                 evse.unconfirmed = evse.unconfirmed.dated(now.monotonic_s, depot.site.lease_s)
         if depot.unarmed is not None:
             yield from alert(depot, now, "not_armed", depot.unarmed, severity="critical")
+        else:
+            yield from tell_who_has_no_room(depot, now)
         if now.utc < EARLIEST:
             text = f"it cannot be {now.utc:%Y-%m-%d}: nothing is planned until the clock is right"
             yield from alert(depot, now, "clock_wrong", text, severity="critical")
-    if depot.clock.was_set(now):
+    if by_s := depot.clock.set_by(now):
         depot.dirty = True
         for station, evse in depot.evses():
             station.clock.forget()
-            if evse.confirmed is not None:
-                evse.doubt(evse.confirmed)
-                evse.confirmed = None
+            _lent_by_the_old_time(evse, by_s)
+            _measured_by_the_old_time(evse, now)
         depot.trigger.ask("clock set", now.monotonic_s)
         text = f"the clock was set; it is {now.utc:%Y-%m-%d %H:%M:%S} UTC"
         yield from alert(depot, now, "clock_set", text)
 
 
+def _lent_by_the_old_time(evse: Evse, by_s: float) -> None:
+    """What is under way, too, was written by it: its answer says nothing of when it ends."""
+    for lease in evse.leases():
+        evse.doubt(lease.set_by(by_s))
+    evse.confirmed = evse.asked = None
+    if evse.leaving is not None:
+        evse.leaving.lease = evse.leaving.lease.set_by(by_s)
+
+
+def _measured_by_the_old_time(evse: Evse, now: Now) -> None:
+    """What seems to lie ahead would hide all that is metered until then."""
+    if evse.changed_at is not None:
+        evse.changed_at = min(evse.changed_at, now.utc)
+    if evse.reading is not None and evse.reading.at > now.utc:
+        evse.reading = None
+    if evse.unjudged is not None and evse.unjudged[0] > now.utc:
+        evse.unjudged = None
+
+
 def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -> Iterator[Effect]:
     """A station whose clock is skewed would start and end a lease at the wrong time: it is told
     powers without an end, and stays booked at them until it is told another."""
-    changed = False
+    changed, was_right = False, station.clock.is_right
     for at in _times(event):
         changed |= station.clock.heard(at, now)
+    if station.clock.is_right is not was_right:
+        depot.dirty = True  # what is lent counts for longer, or for less long
     if not changed:
         return
     depot.dirty = True

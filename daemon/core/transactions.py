@@ -18,7 +18,7 @@ from daemon.core.device_clock import ask, believed
 from daemon.core.effects import Effect, Note, Save
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, tell_vehicle
-from daemon.core.lease import Lease
+from daemon.core.lease import FOREVER, Lease
 from daemon.core.meters import keep_samples, take_samples
 from daemon.core.records import CLOSED_KEPT, UNKNOWN_CONNECTOR, Fact, TransactionRecord
 from daemon.core.station import Evse, Reading, Station
@@ -129,8 +129,7 @@ def adopt(
 
 def _doubt_all(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
     """It may hold any profile that it was ever told, until it has taken a new one."""
-    now_s = now.monotonic_s
-    evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now_s, until_s=now_s + depot.site.lease_s))
+    evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now.monotonic_s, until_s=FOREVER))
     yield save_evse(station, evse)
 
 

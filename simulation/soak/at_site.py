@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from simulation.soak.at_stations import Do
 from simulation.soak.blame import SITE_WIDE
 from simulation.soak.meter import Ill
+from simulation.soak.scenario import Scenario
+from simulation.soak.settings import other_settings
 
 if TYPE_CHECKING:
     from simulation.soak.world import World
@@ -32,6 +34,28 @@ def kill(*, reset: bool, down_s: tuple[float, float]) -> Do:
         return SITE_WIDE
 
     return do
+
+
+def settings(world: World, rng: Random) -> str | None:
+    """Not while something is going on that other settings may leave no room for."""
+
+    def may_be_changed(scenario: Scenario) -> bool:
+        is_steady = not (world.clock.offset_s or world.is_anything_unseen)
+        return is_steady and scenario.sure_kw <= world.grid.ordered_kw
+
+    scenario = other_settings(world.scenario, rng)
+    if world.daemon is None or not may_be_changed(scenario):
+        return None
+
+    async def life() -> None:
+        await world.kill_daemon(reset=rng.random() < 0.7)
+        await asyncio.sleep(rng.uniform(2, 60))
+        if may_be_changed(scenario):
+            world.changeover.begin(scenario)
+        world.start_daemon()
+
+    world.background(life())
+    return SITE_WIDE
 
 
 def daemon_clock(world: World, rng: Random) -> str | None:

@@ -113,12 +113,13 @@ class Blame:
 
     def booked_kw(self, place: Place, phase: int = 0) -> float | None:
         """What the daemon, or the one that died last, books at this instant, as a whole (0) or on a
-        phase of the site."""
+        phase of the site; None before the first. Nothing is booked for what it has not heard of."""
         beliefs, now = self._world.beliefs, self._world.clock.read()
-        station = None if beliefs is None else beliefs.stations.get(place[0])
-        evse = None if station is None else station.evses.get(place[1])
-        if beliefs is None or station is None or evse is None:
+        if beliefs is None:
             return None
+        station, evse = beliefs.stations[place[0]], self._evse(place)
+        if evse is None:
+            return 0.0
         soon_kw = booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
         return draw(evse, soon_kw)[phase]
 

@@ -177,6 +177,12 @@ FAULTS: Mapping[str, Fault] = {
         text="the daemon's machine loses power; stations are not told",
         per_site_h=0.2,
     ),
+    "settings": Fault(
+        do=at_site.settings,
+        text="the daemon is killed and comes back with other settings: limits, circuits, ratings, "
+        "fallbacks, leases, classes, wiring, base load, one station less or more",
+        per_site_h=0.3,
+    ),
     "second-daemon": Fault(
         do=at_site.second(lost=False),
         text="a second daemon is started on the same store",

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from daemon.core.events import MessageReceived
 from planner.series import format_instant
 from protocol.mqtt.messages import CommandMessage
+from simulation.soak.ledger import SITE
 from simulation.soak.scenario import ORDERED
 
 if TYPE_CHECKING:
     from simulation.soak.world import World
 
-# A station that nobody can reach follows a lower limit when its lease runs out (90 s) and its
-# vehicle has (10 s); the rest is for clocks.
-GRACE_S = 110.0
 STEP_S = 300.0
 
 
 class Grid:
-    """Base load is mostly all that is declared, at times less. One order at a time."""
+    """Base load is mostly all that is declared, at times less. One order at a time: `counted_kw` is
+    what it counts as, infinite without one and until stations have had their time to follow."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._rng = world.chance("grid")
         self._orders = 0
         self._until_s = 0.0
-        self._base_kw = self._surge_kw = 0.0
+        self._ordered_kw = math.inf
+        self.counted_kw = math.inf
+        self._most_kw = world.scenario.base_kw
+        self._base_share = 1.0
+        self._surge_kw = 0.0
         self._step()
 
     def order(self, share: float, seconds: float) -> bool:
@@ -40,7 +44,7 @@ class Grid:
         least_kw, most_kw = world.scenario.sure_kw, world.scenario.site.import_limit_kw
         kw = round(least_kw + share * (most_kw - least_kw), 1)
         self._orders += 1
-        self._until_s = now_s + seconds
+        self._until_s, self._ordered_kw = now_s + seconds, kw
         now = world.clock.utc()
         message = CommandMessage(
             topic="commands/set_limit",
@@ -55,9 +59,19 @@ class Grid:
         )
         world.journal.write("grid", f"limit {kw} kW for {seconds:.0f} s")
         world.daemon.hear(MessageReceived(inbox_id=self._orders, message=message))
-        world.loop.call_later(GRACE_S, self._holds, kw, self._orders)
+        world.loop.call_later(world.grace_s, self._holds, kw, self._orders)
         world.loop.call_at(self._until_s, self._ends, self._orders)
         return True
+
+    @property
+    def ordered_kw(self) -> float:
+        """The limit of the order that holds, or soon will; infinite without one."""
+        return self._ordered_kw if self._world.loop.time() < self._until_s else math.inf
+
+    def base_load(self, most_kw: float) -> None:
+        """As much as the site may draw besides charging from now on."""
+        self._most_kw = most_kw
+        self._draw()
 
     def surge(self, kw: float) -> None:
         """A load that nobody has declared; 0 ends it."""
@@ -75,21 +89,25 @@ class Grid:
         kept = world.store.fact("limit", "override")
         known = isinstance(kept, dict) and kept["import_limit_kw"] == kw
         if order == self._orders and known and world.loop.time() < self._until_s:
-            world.ledger.limit(ORDERED, kw)
+            self._count(kw)
 
     def _ends(self, order: int) -> None:
         if order == self._orders:
-            self._world.ledger.limit(ORDERED, self._world.scenario.site.import_limit_kw)
+            self._count(math.inf)
+
+    def _count(self, kw: float) -> None:
+        self.counted_kw = kw
+        ledger = self._world.ledger
+        ledger.limit(ORDERED, min(kw, ledger.lines[SITE].limit_kw))
 
     def _draw(self) -> None:
         """What is above all that is declared is unseen."""
-        kw = self._base_kw + self._surge_kw
+        kw = self._most_kw * self._base_share + self._surge_kw
         unseen_kw = max(0.0, kw - self._world.scenario.base_kw)
         self._world.unseen.put("surge", unseen_kw, (unseen_kw / 3, unseen_kw / 3, unseen_kw / 3))
         self._world.ledger.base_load(kw)
 
     def _step(self) -> None:
-        share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
-        self._base_kw = self._world.scenario.base_kw * share
+        self._base_share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
         self._draw()
         self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

@@ -101,7 +101,7 @@ class Ledger:
             for phase in PHASES:
                 name = on_phase(limit, phase)
                 self.lines[name] = Line(name=name, limit_kw=kw / 3, phase=phase)
-        self._parents = parents
+        self._parents = dict(parents)
         self._circuits = [name for name in limits_kw if not name.startswith(SITE)]
         self._carried_kw: dict[str, float] = {}
         self._has_machine = True
@@ -153,6 +153,23 @@ class Ledger:
             line.since_s = None
         line.unseen_kw, self._patience[name] = kw, patience
         self._watch(line)
+
+    def nearest(self, place: Place) -> str:
+        """The lowest of the limits that a connector stands under."""
+        return self._parents[place][0]
+
+    def regroup(self, parents: Mapping[Place, tuple[str, ...]]) -> None:
+        """From now on connectors stand below other circuits; below the site they all stand on."""
+        self.advance()
+        self._carried_kw.clear()
+        site = self._of(SITE)
+        for circuit in self._circuits:
+            below = [place for place, limits in parents.items() if circuit in limits]
+            for line, whole in zip(self._of(circuit), site, strict=True):
+                line.members = {place: whole.members[place] for place in below}
+                line.wishes = {place: whole.wishes[place] for place in below}
+                self._watch(line)
+        self._parents = dict(parents)
 
     def advance(self) -> None:
         """Counts up to now."""

@@ -29,7 +29,10 @@ class Make:
     """What a station is. `boots`: it says so on every link, else only after it has booted;
     `answers_s` is how long it takes to answer, `passes_on_s` to tell its vehicles meanwhile;
     `direct` current has no phases. `rotation`: the site's phase that each of its own is wired to;
-    `tells_phases`: its meter tells the current of each."""
+    `tells_phases`: its meter tells the current of each. `connectors` of each of its EVSEs, of which
+    one charges at a time (2.0.1; in 1.6 each connector is an EVSE); `blocks`: the others are told
+    Unavailable meanwhile, else Available as long as nobody has plugged in there. `unnamed`: so many
+    of its EVSEs are in no settings."""
 
     id: str
     version: Version
@@ -41,6 +44,9 @@ class Make:
     direct: bool = False
     rotation: tuple[int, int, int] = (1, 2, 3)
     tells_phases: bool = False
+    connectors: int = 1
+    blocks: bool = False
+    unnamed: int = 0
 
     @property
     def model(self) -> str:

@@ -1,4 +1,4 @@
-"""One connector and who stands there: what is offered, and what the vehicle makes of it."""
+"""One EVSE and who stands there: what is offered, and what the vehicle makes of it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class Outlet:
     """What is drawn and wanted is constant between the instants at which `on_power` is called, so
     that the register runs exactly. `asks`: the share of what it could take that the vehicle asks
     for by itself; `overdraws`: how many times what it may it really offers, while `metered_kw` is
-    what it may."""
+    what it may. `connectors` it has, and the vehicle is `plugged` into one of them; at `waiting`
+    another one waits for its turn. `blocks` as in `Make`."""
 
     def __init__(
         self,
@@ -69,8 +70,14 @@ class Outlet:
         on_power: Callable[[Outlet], None],
         rotation: tuple[int, int, int] = (1, 2, 3),
         tells_phases: bool = False,
+        connectors: int = 1,
+        blocks: bool = False,
     ) -> None:
         self.number = number
+        self.connectors = range(1, connectors + 1)
+        self.blocks = blocks
+        self.plugged = 1
+        self.waiting: int | None = None
         self.max_kw = max_kw
         self.min_kw = min_kw
         self.phases = phases
@@ -94,8 +101,11 @@ class Outlet:
         """Phases; direct current has none to count (0)."""
         return min(self.phases, self.car.phases) if self.car is not None else self.phases
 
+    def is_taken(self, connector: int) -> bool:
+        return connector == self.waiting or (self.car is not None and connector == self.plugged)
+
     def metered_currents_a(self) -> list[float]:
-        """By the connector's own phases; a vehicle with fewer stands on the first of them."""
+        """By the EVSE's own phases; a vehicle with fewer stands on the first of them."""
         each_a = self.metered_kw * 1000 / VOLTAGE_V / max(self.in_use, 1)
         return [each_a if number < self.in_use else 0.0 for number in range(self.phases)]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 from daemon.core.keeps import Keeps
@@ -29,6 +30,8 @@ PINNED_SHARE = 0.5
 # Depots in which somebody has noted which phase is wired to which.
 SURVEYED_SHARE, TELLS_PHASES_SHARE = 0.5, 0.7
 ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
+# Depots whose settings do not name every EVSE, and the stations there that have one more.
+UNTOLD_SHARE, UNNAMED_SHARE = 0.3, 0.2
 # Depots with a meter of their own, and those of them whose meter tells each phase.
 METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
@@ -54,15 +57,22 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What the settings declare, and how the stations are really made. `sure_kw` cannot be lowered:
-    base load, fallbacks, and all that a station of class C can draw. `meters_phases`: the site's
-    meter, where there is one, tells the current of each."""
+    """What the settings declare, and how the stations are really made. `keeps_kw`: what each may
+    draw whatever is done, by any settings that it was ever told of: its fallback, or all of it with
+    class C. `strangers` were taken out of the settings and stand there all the same.
+    `meters_phases`: the site's meter, where there is one, tells the current of each."""
 
     site: SiteSpec
     makes: tuple[Make, ...]
     base_kw: float
-    sure_kw: float
+    keeps_kw: Mapping[str, float]
     meters_phases: bool
+    strangers: tuple[StationSpec, ...] = ()
+
+    @property
+    def sure_kw(self) -> float:
+        """What cannot be lowered."""
+        return self.base_kw + sum(self.keeps_kw.values())
 
     def limits_kw(self) -> dict[str, float]:
         """Each of them holds as a whole, and a third of it on each phase."""
@@ -70,38 +80,57 @@ class Scenario:
         whole = {SITE: self.site.import_limit_kw, ORDERED: self.site.import_limit_kw}
         return circuits | whole
 
-    def lines(self) -> dict[Place, tuple[str, ...]]:
-        """By connector the limits that it stands under."""
+    def rated_kw(self) -> dict[Place, float]:
+        """By connector the most that the settings let it take."""
         return {
-            (station.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
+            (station.id, evse.connector): evse.max_kw
             for station in self.site.stations
             for evse in station.evses
         }
+
+    def lines(self) -> dict[Place, tuple[str, ...]]:
+        """By connector the limits that it stands under: no circuit where no setting names its
+        station."""
+        makes = {make.id: make for make in self.makes}
+        named: dict[Place, tuple[str, ...]] = {
+            (station.id, evse.connector): (evse.circuit or SITE, SITE, ORDERED)
+            for station in self.site.stations
+            for evse in wired(makes[station.id], station)
+        }
+        for station in self.strangers:
+            evses = wired(makes[station.id], station)
+            named |= {(station.id, evse.connector): (SITE, ORDERED) for evse in evses}
+        return named
 
 
 def scenario(setup: Setup) -> Scenario:
     rng, wiring = Random(f"{setup.seed}/scenario"), Random(f"{setup.seed}/wiring")
     numbers = range(1, setup.stations + 1)
     makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
+    makes = tuple(_shaped(make, Random(f"{setup.seed}/{make.id}/shape")) for make in makes)
+    if Random(f"{setup.seed}/settings").random() >= UNTOLD_SHARE:
+        makes = tuple(replace(make, unnamed=0) for make in makes)
     surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
     stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
     most_kw = sum(evse.max_kw for station in stations for evse in station.evses)
     limit_kw = round(most_kw * rng.uniform(*LIMIT_SHARES), 1)
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
-    sure_kw = sum(_sure_kw(make, spec) for make, spec in zip(makes, stations, strict=True))
-    limit_kw = max(limit_kw, (sure_kw + base_kw) / WORST_SHARE)
+    keeps_kw = {make.id: kept_kw(make, spec) for make, spec in zip(makes, stations, strict=True)}
+    limit_kw = max(limit_kw, (sum(keeps_kw.values()) + base_kw) / WORST_SHARE)
     vehicles = tuple(
         VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",))
         for name in (
-            f"V-{station.id}-{evse.connector}" for station in stations for evse in station.evses
+            f"V-{make.id}-{evse.connector}"
+            for make, spec in zip(makes, stations, strict=True)
+            for evse in wired(make, spec)
         )
     )
     site = SiteSpec(
         id=f"soak-{setup.seed}",
         import_limit_kw=round(limit_kw, 1),
         base_load_kw=Series.constant(base_kw),
-        circuits=_circuits(rng, makes, stations, limit_kw),
+        circuits=circuits_of(rng, stations, keeps_kw, limit_kw),
         stations=tuple(stations),
         vehicles=vehicles,
         mode="charging",
@@ -113,7 +142,7 @@ def scenario(setup: Setup) -> Scenario:
         site=site,
         makes=makes,
         base_kw=base_kw,
-        sure_kw=sure_kw + base_kw,
+        keeps_kw=keeps_kw,
         meters_phases=wiring.random() < METERS_PHASES_SHARE,
     )
 
@@ -135,6 +164,17 @@ def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
         rotation=wiring.choice(ROTATIONS),
         tells_phases=not direct and wiring.random() < TELLS_PHASES_SHARE,
     )
+
+
+def _shaped(make: Make, rng: Random) -> Make:
+    """What stations of some versions have besides."""
+    connectors, blocks = rng.choice([1, 2]), rng.random() < 0.5
+    if rng.random() < UNNAMED_SHARE and not make.direct:
+        # What nobody has rated is taken to be the alternating current of most depots.
+        make = replace(make, unnamed=1)
+    if make.version is Version.V16:
+        return make
+    return replace(make, connectors=connectors, blocks=blocks)
 
 
 def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> StationSpec:
@@ -163,24 +203,28 @@ def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> Statio
     )
 
 
-def _sure_kw(make: Make, spec: StationSpec) -> float:
+def wired(make: Make, spec: StationSpec) -> tuple[EvseSpec, ...]:
+    """The EVSEs that a station really has: those that no setting names hang on the same cable."""
+    last = spec.evses[-1]
+    numbers = range(last.connector + 1, last.connector + 1 + make.unnamed)
+    return (*spec.evses, *(replace(last, connector=number) for number in numbers))
+
+
+def kept_kw(make: Make, spec: StationSpec) -> float:
     """What a station may draw whatever is done."""
     if make.keeping is Keeping.C:
-        return sum(evse.max_kw for evse in spec.evses)
+        return sum(evse.max_kw for evse in wired(make, spec))
     return spec.fallback_kw
 
 
-def _circuits(
-    rng: Random, makes: tuple[Make, ...], stations: list[StationSpec], limit_kw: float
+def circuits_of(
+    rng: Random, stations: Sequence[StationSpec], keeps_kw: Mapping[str, float], limit_kw: float
 ) -> tuple[Circuit, ...]:
+    """The feeders above some stations, each with room for what these keep."""
     circuits = []
     for feeder in FEEDERS:
-        below = [
-            (make, spec)
-            for make, spec in zip(makes, stations, strict=True)
-            if spec.evses[0].circuit == feeder
-        ]
-        sure_kw = sum(_sure_kw(make, spec) for make, spec in below)
+        below = [station for station in stations if station.evses[0].circuit == feeder]
+        sure_kw = sum(keeps_kw[station.id] for station in below)
         least_kw = max(sure_kw / WORST_SHARE, DC_KW)
         feeder_kw = max(least_kw, limit_kw * rng.uniform(0.45, 0.7))
         circuits.append(Circuit(id=feeder, limit_kw=Series.constant(round(feeder_kw, 1))))

@@ -19,7 +19,7 @@ from simulation.soak.make import WORDS, Keeping, Make
 from simulation.soak.orders import Orders
 from simulation.soak.outlet import VOLTAGE_V, Car, Outlet, Session
 from simulation.soak.talk import Message, Talk
-from simulation.soak.words import Payload, read
+from simulation.soak.words import Call, Payload, read
 
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
 CLOCK_S = 1.5
@@ -68,8 +68,8 @@ class Station:
 
     # What vehicles do.
 
-    def plug_in(self, outlet: Outlet, car: Car) -> None:
-        outlet.car = car
+    def plug_in(self, outlet: Outlet, car: Car, connector: int = 1) -> None:
+        outlet.car, outlet.plugged = car, connector
         if self.powered:
             self.say_status(outlet)
             self._begin(outlet)
@@ -77,6 +77,12 @@ class Station:
     def unplug(self, outlet: Outlet) -> None:
         self._end(outlet, "EVDisconnected")
         outlet.car = None
+        self.say_status(outlet)
+
+    def wait(self, outlet: Outlet, connector: int | None) -> None:
+        """Another vehicle is plugged in beside the one that charges, and charges when that has
+        gone; None: nobody waits any more."""
+        outlet.waiting = connector
         self.say_status(outlet)
 
     def stop(self, outlet: Outlet, session: Session) -> None:
@@ -278,7 +284,13 @@ class Station:
             self.talk.say(Message(lambda: (action, payload), durable=True))
 
     def say_status(self, outlet: Outlet) -> None:
-        self.talk.say(Message(lambda: self.words.status(outlet, self.now())))
+        """Of each of its connectors."""
+        for connector in outlet.connectors:
+            make = partial(self._status, outlet, connector)
+            self.talk.say(Message(make))
+
+    def _status(self, outlet: Outlet, connector: int) -> Call:
+        return self.words.status(outlet, connector, self.now())
 
 
 def _heartbeat() -> tuple[str, Payload]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from simulation.soak.grid import GRACE_S
 from simulation.soak.ledger import PHASES, SITE, TOLERANCE_KW, on_phase
 from simulation.soak.outlet import Powers
 from simulation.soak.scenario import ORDERED
@@ -22,10 +21,11 @@ Parts = tuple[float, float, float, float]
 
 
 class Unseen:
-    """A load that nobody declared, a station that draws more than it says. An overload that they
+    """A load that nobody declared, a station that draws more than it says or that no setting names
+    and that has not come back yet. An overload that they
     make is excused until the meter has shown it and the cut is followed, and where something else
     has gone wrong as well, until every lease has run out. What no meter shows - the phases where it
-    tells none, every circuit - is excused for good."""
+    tells none, every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
         self.kw = 0.0
@@ -39,10 +39,12 @@ class Unseen:
         self._parts[source] = ((kw, *phases), circuit)
         whole = self._sum(list(self._parts.values()))
         self.kw = whole[0]
-        by_phase = self._patience_s if self._world.scenario.meters_phases else _for_good
+        scenario = self._world.scenario
+        as_a_whole = self._patience_s if scenario.site.metered else _for_good
+        by_phase = as_a_whole if scenario.meters_phases else _for_good
         for limit in (SITE, ORDERED):
-            self._tell(limit, whole, by_phase)
-        for site_circuit in self._world.scenario.site.circuits:
+            self._tell(limit, whole, by_phase, as_a_whole)
+        for site_circuit in scenario.site.circuits:
             below = [item for item in self._parts.values() if item[1] == site_circuit.id]
             self._tell(site_circuit.id, self._sum(below), _for_good, _for_good)
 
@@ -51,10 +53,10 @@ class Unseen:
         limit: str,
         parts: Parts,
         by_phase: Callable[[], float],
-        as_a_whole: Callable[[], float] | None = None,
+        as_a_whole: Callable[[], float],
     ) -> None:
         ledger = self._world.ledger
-        ledger.unseen(limit, parts[0], as_a_whole or self._patience_s)
+        ledger.unseen(limit, parts[0], as_a_whole)
         for phase, kw in zip(PHASES, parts[1:], strict=True):
             ledger.unseen(on_phase(limit, phase), kw, by_phase)
 
@@ -63,7 +65,7 @@ class Unseen:
         return (a, b, c, d)
 
     def _patience_s(self) -> float:
-        return GRACE_S if self._world.blame.is_anybody_hurt() else PROMISE_S
+        return self._world.grace_s if self._world.blame.is_anybody_hurt() else PROMISE_S
 
 
 def _for_good() -> float:

@@ -34,7 +34,7 @@ class Words(Protocol):
 
     def boot(self, vendor: str, model: str) -> Call: ...
 
-    def status(self, outlet: Outlet, at: datetime) -> Call: ...
+    def status(self, outlet: Outlet, connector: int, at: datetime) -> Call: ...
 
     def begin(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call: ...
 
@@ -104,7 +104,7 @@ def held(
 
 
 class Reading(NamedTuple):
-    """`phase` is the connector's own."""
+    """`phase` is the EVSE's own."""
 
     measurand: str
     value: float

@@ -25,7 +25,8 @@ class Words16:
             "firmwareVersion": "1.0",
         }
 
-    def status(self, outlet: Outlet, at: datetime) -> Call:
+    def status(self, outlet: Outlet, connector: int, at: datetime) -> Call:
+        """An EVSE has one connector, and is told by its number."""
         if outlet.car is None:
             status = "Available"
         elif outlet.session is None:

@@ -17,12 +17,16 @@ class Words201:
             "chargingStation": {"vendorName": vendor, "model": model, "firmwareVersion": "1.0"},
         }
 
-    def status(self, outlet: Outlet, at: datetime) -> Call:
+    def status(self, outlet: Outlet, connector: int, at: datetime) -> Call:
+        if outlet.is_taken(connector):
+            status = "Occupied"
+        else:
+            status = "Unavailable" if outlet.blocks and outlet.car is not None else "Available"
         return "StatusNotification", {
             "timestamp": write(at),
-            "connectorStatus": "Available" if outlet.car is None else "Occupied",
+            "connectorStatus": status,
             "evseId": outlet.number,
-            "connectorId": 1,
+            "connectorId": connector,
         }
 
     def begin(self, outlet: Outlet, session: Session, at: datetime, offline: bool) -> Call:
@@ -61,7 +65,7 @@ class Words201:
             "seqNo": session.seq_no,
             "offline": offline,
             "transactionInfo": {"transactionId": session.id},
-            "evse": {"id": outlet.number, "connectorId": 1},
+            "evse": {"id": outlet.number, "connectorId": outlet.plugged},
             "meterValue": [{"timestamp": write(at), "sampledValue": sampled}],
         }
 

@@ -13,6 +13,7 @@ from daemon.adapters.store.errors import StoreInUse
 from daemon.core.depot import Depot as Beliefs
 from simulation.soak.blame import Blame
 from simulation.soak.cable import Cable
+from simulation.soak.changeover import Changeover
 from simulation.soak.daemon import Daemon
 from simulation.soak.grid import Grid
 from simulation.soak.journal import Journal
@@ -22,7 +23,7 @@ from simulation.soak.memory import MemoryStore
 from simulation.soak.meter import Meter
 from simulation.soak.outlet import VOLTAGE_V, Outlet
 from simulation.soak.planner import VirtualPlanner
-from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario
+from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario, wired
 from simulation.soak.station import Station
 from simulation.soak.talk import Talk
 from simulation.soak.traffic import Traffic
@@ -49,6 +50,7 @@ class World:
         self.daemon: Daemon | None = None
         self.beliefs: Beliefs | None = None
         self._lives = 0
+        self.changeover = Changeover(self)
         self._served: dict[str, Daemon] = {}
         self._firsts: list[Daemon] = []
         self._background: dict[asyncio.Task[None], None] = {}
@@ -57,7 +59,7 @@ class World:
             self.scenario.limits_kw(), self.scenario.lines(), on_breach=self.blame.breached
         )
         self.unseen = Unseen(self)
-        self._circuits = {place: limits[0] for place, limits in self.scenario.lines().items()}
+        self._rated_kw = self.scenario.rated_kw()
         self.stations = {make.id: self._station(make.id) for make in self.scenario.makes}
         self.grid = Grid(self)
         self.meter = Meter(self)
@@ -157,8 +159,14 @@ class World:
 
         cable = Cable(self.chance(f"{station}/link"), on_text=heard, on_closed=closed, seen=seen)
         self._served[station] = self.daemon
+        self.changeover.heard(station)
         self.daemon.accept(cable, station, self.stations[station].make.version)
         return cable
+
+    @property
+    def grace_s(self) -> float:
+        """For how long a station that nobody can reach may draw what it was lent."""
+        return self.changeover.grace_s
 
     @property
     def is_anything_unseen(self) -> bool:
@@ -168,7 +176,8 @@ class World:
         """Whether the guard could make room for so much once the meter has shown it."""
         if not self.meter.can_be_trusted or self.is_anything_unseen:
             return False
-        return self.scenario.sure_kw + kw < 0.95 * self.ledger.lines[ORDERED].limit_kw
+        limit_kw = min(self.ledger.lines[ORDERED].limit_kw, self.scenario.site.import_limit_kw)
+        return self.scenario.sure_kw + kw < 0.95 * limit_kw
 
     def _station(self, name: str) -> Station:
         make = next(make for make in self.scenario.makes if make.id == name)
@@ -182,9 +191,11 @@ class World:
                 phases=evse.phases,
                 on_power=partial(self._power, name),
                 rotation=make.rotation,
+                connectors=make.connectors,
+                blocks=make.blocks,
                 tells_phases=make.tells_phases,
             )
-            for evse in spec.evses
+            for evse in wired(make, spec)
         ]
         return Station(
             make,
@@ -195,11 +206,26 @@ class World:
             tell=self.journal.write,
         )
 
+    def take_settings(self, scenario: Scenario) -> None:
+        """Of the same depot: who stands below which limit, and takes how much at most."""
+        self.scenario = scenario
+        self._rated_kw = scenario.rated_kw()
+        self.ledger.regroup(scenario.lines())
+
+    def look_again(self) -> None:
+        """What is seen, and below which limit, has changed."""
+        for name, station in self.stations.items():
+            for outlet in station.outlets.values():
+                self._power(name, outlet)
+
     def _power(self, station: str, outlet: Outlet) -> None:
         place: Place = (station, outlet.number)
-        wanted_kw = outlet.wanted_kw if self.stations[station].powered else 0.0
-        unseen_kw = outlet.kw - outlet.metered_kw
-        self.unseen.put(place, unseen_kw, outlet.on_phases(unseen_kw), self._circuits[place])
+        wanted_kw = min(outlet.wanted_kw, self._rated_kw.get(place, outlet.max_kw))
+        wanted_kw = wanted_kw if self.stations[station].powered else 0.0
+        seen_kw = 0.0 if self.changeover.is_unheard(station) else outlet.metered_kw
+        unseen_kw = outlet.kw - seen_kw
+        circuit = self.ledger.nearest(place)
+        self.unseen.put(place, unseen_kw, outlet.on_phases(unseen_kw), circuit)
         self.ledger.draw(place, outlet.on_phases(outlet.kw), outlet.on_phases(wanted_kw))
         self.blame.look(place, outlet.metered_kw)
 

@@ -75,3 +75,11 @@ def test_a_connector_that_no_setting_names_stands_below_the_circuit_of_its_stati
     bench.live(30)
     evses = bench.depot.stations["CP01"].evses.values()
     assert sum(evse.follows_kw(bench.monotonic_s) for evse in evses) <= 30.0
+
+
+def test_a_strangers_fallback_wants_room_on_each_phase() -> None:
+    """7 of the 10 kW of each phase are booked, as nobody has said on which one the connector is."""
+    single = EvseSpec(connector=1, min_kw=1.4, max_kw=7.4, phases=1)
+    station = StationSpec(id="CP01", fallback_kw=7.0, evses=(single,))
+    bench = Bench.of(replace(site(0), stations=(station,), default_fallback_kw=10.0))
+    assert come(bench, "X") == {"X": 0.0}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from daemon.core.events import StationConnected
+from daemon.core.keeps import Keeps
 from daemon.core.records import MeterRecord, TransactionRecord
 from protocol.ocpp.events import (
     MeterValuesReported,
+    StatusNotified,
     TransactionEnded,
     TransactionReply,
     TransactionStarted,
 )
-from protocol.ocpp.model import Version
+from protocol.ocpp.model import ConnectorStatus, Version
 from tests.core.bench import START, Bench, site
 from tests.core.test_transactions import bench16, open_transactions, register, running, start16
 
@@ -181,3 +185,19 @@ def test_a_start_reply_names_the_number_that_meter_values_then_use() -> None:
     )
     assert isinstance(reply, TransactionReply)
     assert reply.transaction_id == running(bench)
+
+
+def test_an_adopted_transaction_of_one_that_keeps_leases_may_follow_a_profile_without_end() -> None:
+    spec = site(1)
+    pinned = replace(spec.stations[0], pinned=Keeps.LEASES)
+    bench = Bench.of(replace(spec, stations=(pinned,)))
+    bench.connect("CP01")
+    sample = register(bench, 7000.0)
+    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id="T9", samples=(sample,)))
+    bench.lose("CP01")
+    bench.wait(200)
+    bench.apply(StationConnected(station="CP01", session=2, version=Version.V201))
+    in_time = StatusNotified(evse_id=1, status=ConnectorStatus.OCCUPIED, at=bench.utc)
+    bench.call("CP01", in_time)
+    assert bench.depot.stations["CP01"].keeps_leases
+    assert bench.booked_kw("CP01") == 22.0

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.core.budget import SITE, booking
 from daemon.core.events import StationConnected
-from daemon.core.keeping import restore, save_kind
+from daemon.core.keeping import restore, save_kind, without_memory
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, SiteSpec
@@ -211,6 +211,17 @@ def test_a_lease_longer_than_those_of_this_run_is_booked_to_its_end() -> None:
     assert after.booked_kw("CP01") > 21.0
 
 
+def test_an_unproven_station_rated_lower_than_it_was_stays_booked_at_what_it_was_lent() -> None:
+    """Its lease was given by the old rating, and goes on where nobody can reach it."""
+    spec = site(1)
+    bench = lent(spec)
+    lower = replace(spec.stations[0], evses=(EvseSpec(connector=1, max_kw=11.0),))
+    after = again(bench, replace(spec, stations=(lower,)))
+    assert after.booked_kw("CP01") > 21.0
+    come(after, "CP01")
+    assert after.booked_kw("CP01") > 21.0
+
+
 def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_restart() -> None:
     """Such a station has shown something in silence, and has told neither vendor nor model."""
     spec = site(1)
@@ -219,3 +230,24 @@ def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_resta
     saved = save_kind(bench.depot.stations["CP01"].kind, Kind(keeps=Keeps.LEASES))
     bench.saved.append(saved.record)
     assert again(bench, spec).depot.stations["CP01"].keeps is None
+
+
+def test_strangers_are_left_no_fallback_by_settings_that_have_no_room_for_it() -> None:
+    bench = Bench.of(site(0, limit_kw=30.0, default_fallback_kw=11.0))
+    for name in ("X", "Y"):
+        bench.connect(name)
+        status(bench, name, 1, ConnectorStatus.AVAILABLE)
+        bench.answer_all(name)
+    after = again(bench, site(0, limit_kw=15.0, default_fallback_kw=11.0))
+    assert [evse.fallback_kw for _, evse in after.depot.evses()] == [11.0, 0.0]
+    assert bookings_kw(after)["Y", 1] >= 11.0  # until it has taken another
+    assert [a.station for a in after.depot.alerts if a.kind == "no_room_for_station"] == ["Y"]
+
+
+def test_where_memory_is_lost_a_known_class_ends_no_booking() -> None:
+    """What it was lent then may have had no end."""
+    bench = Bench(depot=without_memory(keeping_leases(site(1)), "the store was spoilt"))
+    bench.wait(1)
+    bench.wait(200)
+    come(bench, "CP01")
+    assert bench.booked_kw("CP01") == 22.0

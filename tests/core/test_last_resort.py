@@ -111,3 +111,15 @@ def test_one_phase_above_its_part_of_the_sites_limit_does_not_hold() -> None:
     # Less above it than the meter's own error, which would stop all without asking what is booked.
     high_a = (each_a * 1.005, each_a - 2, each_a - 2)
     assert metered(bench, 60, 39.0, high_a) == ["CP01", "CP02"]
+
+
+@pytest.mark.fault(13)
+def test_who_was_not_reached_is_asked_again_for_the_end_when_its_link_is_back() -> None:
+    bench = depot()
+    lower(bench, "a", 10.0)
+    assert metered(bench, 60, 25.0) == ["CP01"]
+    bench.lose("CP01")
+    before = len(bench.sent)
+    bench.connect("CP01")
+    asked = [send.command for send in bench.sent[before:]]
+    assert RequestStopTransaction(transaction_id="T1") in asked

@@ -85,6 +85,44 @@ def test_what_is_not_shown_is_booked_until_the_lease_is_over_where_leases_are_ke
     assert world.bench.booked_kw("CP01") == pytest.approx(5.0, abs=0.1)
 
 
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("tells_power", [True, False])
+def test_a_cut_that_no_meter_can_tell_from_its_error_frees_only_what_is_metered_to_be_free(
+    tells_power: bool,
+) -> None:
+    """19 kW are within a tenth of 18 kW: nobody is called a liar for it, and nobody gets it."""
+    world = two(Toy("CP01", tells_power=tells_power, reads_back=REFUSED), Keeps.FALLBACK)
+    world.toys["CP01"].store.put = lambda held: None  # type: ignore[method-assign]
+    world.toys["CP01"].appetite_kw = 19.0
+    world.on_second = lambda yard: _holds(yard, 25.0)
+    world.bench.follow({("V01", "CP01"): [18.0] * 20, ("V02", "CP02"): [20.0] * 20})
+    world.run(45)
+    assert "station_disobeys" not in world.bench.alerts()
+    assert world.total_kw > 24.0, "what the meter shows to be free is given to others"
+    assert world.bench.booked_kw("CP01") >= 19.0
+
+
+@pytest.mark.fault(6)
+def test_a_lease_kept_against_an_order_is_left_when_its_vehicle_has_followed_its_end() -> None:
+    """It draws little until, seconds before the lease that it kept is over, it takes all of it."""
+    liar = Toy("CP01", tells_power=True)
+    world = two(liar, Keeps.LEASES)
+    liar.appetite_kw = 2.0
+    world.run(30)
+    liar.store.put = lambda held: None  # type: ignore[method-assign]
+    world.on_second = lambda yard: _holds(yard, 25.0)
+    cut(world)
+    evse = world.bench.depot.stations["CP01"].evses[1]
+    world.run(12)
+    assert evse.leaving is not None
+    over_s = evse.leaving.lease.until_s
+    while world.now_s < over_s + 30:
+        world.run(1)
+        liar.appetite_kw = 2.0 if world.now_s < over_s - 3 else 22.0
+        if evse.leaving is not None:  # it is asked next in the very second that it ends
+            evse.leaving.ask_s = over_s
+
+
 def test_what_was_not_shown_to_be_left_outlives_the_daemon() -> None:
     world = two(Toy("CP01", tells_power=True))
     cut(world)

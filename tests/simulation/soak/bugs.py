@@ -7,22 +7,35 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
-from daemon.core import budget, diff, dispatch, keeping, links, phases, profiles, site_metering
+from daemon.core import (
+    admission,
+    budget,
+    diff,
+    dispatch,
+    keeping,
+    links,
+    phases,
+    profiles,
+    site_metering,
+)
 from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
 from daemon.core.lane import Lane
-from daemon.core.lease import Lease
+from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.profiles import Electrics
+from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
 from planner.series import Series
 from protocol.ocpp.connection import Connection, Output
+from protocol.ocpp.model import ConnectorStatus
 from simulation.soak.run import run
 from simulation.soak.scenario import Setup
 
@@ -122,6 +135,10 @@ def _no_generation() -> Iterator[None]:
         yield
 
 
+def _speaks_for_its_evse(self: Evse, connector_id: int, status: ConnectorStatus) -> None:
+    self.connectors, self.status = {connector_id: status}, status
+
+
 def _forget_offline(station: Station, evse: Evse, booked: Booking) -> Booking:
     return booked if station.online else Booking(0.0, 0.0)
 
@@ -164,6 +181,16 @@ def _endless_leases() -> Iterator[None]:
 
     with patch("daemon.core.dispatch.lend", lend):
         yield
+
+
+def _lent_by_these_settings(
+    value: Mapping[str, Any], fallback_kw: float, ended_in_kw: float, lease_s: float
+) -> Lease | None:
+    """As if it had been lent for as long, and ended in the same fallback, as it would now."""
+    if value["held_kw"] is None:
+        return None
+    until_s = FOREVER if value["lasts"] else UNDATED
+    return Lease(kw=value["held_kw"], given_s=0.0, until_s=until_s)
 
 
 def _at_its_wish(budget_: Budget, wishes: object, told: object) -> list[float]:
@@ -238,6 +265,12 @@ BUGS: tuple[Bug, ...] = (
         setup=setup("kill", seed=2, rate=20.0),
     ),
     Bug(
+        name="leases by the settings of now",
+        rule="what was lent runs out as it was lent, whatever the settings say after a restart",
+        broken=lambda: patch.object(keeping, "_lent", _lent_by_these_settings),
+        setup=setup("settings", "offline", "cut", seed=4, rate=25.0),
+    ),
+    Bug(
         name="amperes of one phase",
         rule="amperes are told per phase",
         broken=lambda: patch.object(
@@ -280,6 +313,20 @@ BUGS: tuple[Bug, ...] = (
             site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
         ),
         setup=setup("liar", seed=12, rate=30.0),
+    ),
+    Bug(
+        name="one connector speaks for its EVSE",
+        rule="a connector that is free says nothing of a transaction at its neighbour",
+        broken=lambda: patch.object(Evse, "tell_status", _speaks_for_its_evse),
+        setup=setup("cut", seed=1),
+    ),
+    Bug(
+        name="unnamed EVSEs below no circuit",
+        rule="an EVSE that no setting names stands below the circuit of its station's others",
+        broken=lambda: patch.object(
+            admission, "unnamed", lambda station, connector: EvseSpec(connector=connector)
+        ),
+        setup=setup(seed=1),
     ),
     Bug(
         name="circuits forgotten",
