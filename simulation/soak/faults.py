@@ -69,6 +69,12 @@ FAULTS: Mapping[str, Fault] = {
         text="a station is away for up to 30 min and goes on charging; it replays what it missed",
         per_station_h=0.1,
     ),
+    "backlog": Fault(
+        do=at_stations.backlog,
+        text="a station is away for up to 10 min while vehicles change; what it missed to tell, it "
+        "tells up to 5 min after it is back, when it has told of others",
+        per_station_h=0.05,
+    ),
     "reboot": Fault(
         do=at_stations.reboot,
         text="a station reboots; the transaction ends or not, told or not",

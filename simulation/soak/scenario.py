@@ -185,6 +185,7 @@ def _shaped(make: Make, rng: Random) -> Make:
     if rng.random() < UNNAMED_SHARE and not make.direct:
         # What nobody has rated is taken to be the alternating current of most depots.
         make = replace(make, unnamed=1)
+    make = replace(make, keeps_statuses=rng.random() < 0.5)
     if make.version is Version.V16:
         return make
     return replace(make, connectors=connectors, blocks=blocks)

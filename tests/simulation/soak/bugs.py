@@ -17,6 +17,7 @@ from daemon.adapters.store.errors import StoreInUse
 from daemon.core import (
     admission,
     budget,
+    closing,
     diff,
     dispatch,
     keeping,
@@ -296,13 +297,13 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="sun without a meter",
         rule="sun is room only where a meter of the site would show that it is gone",
-        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        broken=lambda: patch.object(SiteMeter, "shows_sun", lambda self, site_phases: True),
         setup=setup("cloud", seed=40, rate=20.0),
     ),
     Bug(
         name="sun by a blind meter",
         rule="sun is room only while the site's meter sees",
-        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        broken=lambda: patch.object(SiteMeter, "shows_sun", lambda self, site_phases: True),
         setup=setup("cloud", "meter-silent", "meter-nan", seed=12, rate=20.0),
     ),
     Bug(
@@ -340,6 +341,12 @@ BUGS: tuple[Bug, ...] = (
             admission, "unnamed", lambda station, connector: EvseSpec(connector=connector)
         ),
         setup=setup(seed=1),
+    ),
+    Bug(
+        name="the past taken for the present",
+        rule="what a station tells of before a transaction does not end it",
+        broken=lambda: _everywhere(closing.began_after, lambda depot, transaction, at: False),
+        setup=setup("backlog", seed=1, rate=30.0),
     ),
     Bug(
         name="circuits forgotten",
