@@ -118,6 +118,22 @@ def offline(world: World, rng: Random) -> str | None:
     return station.make.id
 
 
+def backlog(world: World, rng: Random) -> str | None:
+    """It is away for a while, in which vehicles come and go, and tells of that when it is back and
+    has told of others."""
+    station = some_station(world, rng)
+    if station.talk.cable is None:
+        return None
+    away_s, later_s = rng.uniform(30, 600), rng.uniform(1, 300)
+    station.talk.hold_back(later_s)
+    station.talk.leave(politely=rng.random() < 0.5, back_s=away_s)
+    for outlet in station.outlets.values():
+        for latest_s in (away_s, away_s + later_s):
+            change = partial(world.traffic.change, station, outlet)
+            world.loop.call_later(rng.uniform(0, latest_s), change)
+    return station.make.id
+
+
 def lost_profile(world: World, rng: Random) -> str | None:
     station = some_station(world, rng)
     if not station.powered:

@@ -69,6 +69,12 @@ FAULTS: Mapping[str, Fault] = {
         text="a station is away for up to 30 min and goes on charging; it replays what it missed",
         per_station_h=0.1,
     ),
+    "backlog": Fault(
+        do=at_stations.backlog,
+        text="a station is away for up to 10 min while vehicles change; what it missed to tell, it "
+        "tells up to 5 min after it is back, when it has told of others",
+        per_station_h=0.05,
+    ),
     "reboot": Fault(
         do=at_stations.reboot,
         text="a station reboots; the transaction ends or not, told or not",
@@ -148,6 +154,11 @@ FAULTS: Mapping[str, Fault] = {
         do=at_site.surge,
         text="a load of up to a fifth of the limit that nobody declared (with a meter of the site)",
         per_site_h=0.5,
+    ),
+    "cloud": Fault(
+        do=at_site.cloud,
+        text="the sun is gone at once, all of it or half (where there is any)",
+        per_site_h=1.0,
     ),
     "meter-silent": Fault(
         do=at_site.meter(Ill.SILENT), text="the site's meter says nothing", per_site_h=0.2

@@ -32,7 +32,8 @@ class Make:
     `tells_phases`: its meter tells the current of each. `connectors` of each of its EVSEs, of which
     one charges at a time (2.0.1; in 1.6 each connector is an EVSE); `blocks`: the others are told
     Unavailable meanwhile, else Available as long as nobody has plugged in there. `unnamed`: so many
-    of its EVSEs are in no settings."""
+    of its EVSEs are in no settings. `keeps_statuses`: what it could not tell of its connectors
+    while it was offline it tells afterwards, as it does of transactions."""
 
     id: str
     version: Version
@@ -47,6 +48,7 @@ class Make:
     connectors: int = 1
     blocks: bool = False
     unnamed: int = 0
+    keeps_statuses: bool = False
 
     @property
     def model(self) -> str:

@@ -243,8 +243,9 @@ class Station:
         def named(answer: Payload) -> None:
             session.named = self.words.named(answer) or session.named
 
-        make = partial(self.words.begin, outlet, session, at, offline)
-        self.talk.say(Message(make, durable=True, answered=named))
+        message = _as_it_is(self.words.begin(outlet, session, at, offline))
+        message.answered = named
+        self.talk.say(message)
 
     def _end(self, outlet: Outlet, reason: str) -> None:
         session = outlet.session
@@ -255,7 +256,7 @@ class Station:
         if self.make.version is Version.V16:
             self.talk.say(Message(partial(_named, action, payload, session), durable=True))
         else:
-            self.talk.say(Message(lambda: (action, payload), durable=True))
+            self.talk.say(_as_it_is((action, payload)))
         self._drop_session(outlet)
 
     def _drop_session(self, outlet: Outlet) -> None:
@@ -281,13 +282,15 @@ class Station:
         if self.make.version is Version.V16:
             self.talk.say(Message(partial(_named, action, payload, session), durable=True))
         else:
-            self.talk.say(Message(lambda: (action, payload), durable=True))
+            self.talk.say(_as_it_is((action, payload)))
 
     def say_status(self, outlet: Outlet) -> None:
         """Of each of its connectors."""
         for connector in outlet.connectors:
-            make = partial(self._status, outlet, connector)
-            self.talk.say(Message(make))
+            if self.talk.online:
+                self.talk.say(Message(partial(self._status, outlet, connector)))
+            elif self.make.keeps_statuses:
+                self.talk.say(_as_it_is(self._status(outlet, connector)))
 
     def _status(self, outlet: Outlet, connector: int) -> Call:
         return self.words.status(outlet, connector, self.now())
@@ -295,6 +298,11 @@ class Station:
 
 def _heartbeat() -> tuple[str, Payload]:
     return "Heartbeat", {}
+
+
+def _as_it_is(call: Call) -> Message:
+    """What happens at this instant, whenever it is told."""
+    return Message(lambda: call, durable=True)
 
 
 def _named(action: str, payload: Payload, session: Session) -> tuple[str, Payload]:

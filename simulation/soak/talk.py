@@ -64,6 +64,7 @@ class Talk:
         self._number = 0
         self._attempt = 0
         self._deaf = 0
+        self._held_back_s: float | None = None
 
     @property
     def online(self) -> bool:
@@ -81,6 +82,10 @@ class Talk:
             self._connect_later()
             return
         self._attempt = self._deaf = 0
+        if self._held_back_s is not None:
+            missed, self._queue = self._queue, deque()
+            self._loop.call_later(self._held_back_s, self._catch_up, missed)
+            self._held_back_s = None
         self._on_up()
         self._next()
 
@@ -108,6 +113,15 @@ class Talk:
             if len(self._queue) > MAX_QUEUE:
                 self._queue.popleft()
         self._next()
+
+    def hold_back(self, seconds: float) -> None:
+        """What it has missed to tell when it is back the next time is told so much later, after
+        what has happened since."""
+        self._held_back_s = seconds
+
+    def _catch_up(self, missed: deque[Message]) -> None:
+        for message in missed:
+            self.say(message)
 
     def answer(self, call_id: str, payload: Payload) -> None:
         if self.cable is not None:

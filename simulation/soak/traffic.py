@@ -31,6 +31,7 @@ class Traffic:
         self._rng = world.chance("traffic")
         self._messages = 0
         self._present: dict[str, Car] = {}
+        self._stays: dict[Outlet, asyncio.TimerHandle] = {}
         self._queue = world.chance("queue")
         self._waits: dict[Outlet, asyncio.TimerHandle] = {}
         for station in world.stations.values():
@@ -55,14 +56,22 @@ class Traffic:
             self._tell(car)
         station.plug_in(outlet, car, self._connector(outlet))
         stay_s = 120 + self._rng.expovariate(1 / STAY_S)
-        self._world.loop.call_later(stay_s, self._leave, station, outlet)
+        self._stays[outlet] = self._world.loop.call_later(stay_s, self._leave, station, outlet)
 
-    def _leave(self, station: Station, outlet: Outlet) -> None:
+    def change(self, station: Station, outlet: Outlet) -> None:
+        """Who stands there leaves at once, and the next one comes."""
+        stay = self._stays.get(outlet)
+        if stay is not None:
+            stay.cancel()
+            self._leave(station, outlet, soon=True)
+
+    def _leave(self, station: Station, outlet: Outlet, *, soon: bool = False) -> None:
+        del self._stays[outlet]
         assert outlet.car is not None, "who leaves was there"
         self._present.pop(outlet.car.id, None)
         station.unplug(outlet)
         away_s = 10 + self._rng.expovariate(1 / AWAY_S)
-        if outlet.waiting is not None:
+        if soon or outlet.waiting is not None:
             away_s = NEXT_S
         self._world.loop.call_later(away_s, self._arrive, station, outlet)
 

@@ -17,6 +17,7 @@ from daemon.adapters.store.errors import StoreInUse
 from daemon.core import (
     admission,
     budget,
+    closing,
     diff,
     dispatch,
     keeping,
@@ -32,6 +33,7 @@ from daemon.core.lane import Lane
 from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec
+from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Station
 from planner.series import Series
 from protocol.ocpp.connection import Connection, Output
@@ -293,6 +295,18 @@ BUGS: tuple[Bug, ...] = (
         setup=setup(seed=2),
     ),
     Bug(
+        name="sun without a meter",
+        rule="sun is room only where a meter of the site would show that it is gone",
+        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        setup=setup("cloud", seed=40, rate=20.0),
+    ),
+    Bug(
+        name="sun by a blind meter",
+        rule="sun is room only while the site's meter sees",
+        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        setup=setup("cloud", "meter-silent", "meter-nan", seed=12, rate=20.0),
+    ),
+    Bug(
         name="two daemons",
         rule="a daemon whose store another one has taken ends",
         broken=lambda: patch.object(StoreInUse, "ours", True),
@@ -327,6 +341,12 @@ BUGS: tuple[Bug, ...] = (
             admission, "unnamed", lambda station, connector: EvseSpec(connector=connector)
         ),
         setup=setup(seed=1),
+    ),
+    Bug(
+        name="the past taken for the present",
+        rule="what a station tells of before a transaction does not end it",
+        broken=lambda: _everywhere(closing.began_after, lambda depot, transaction, at: False),
+        setup=setup("backlog", seed=1, rate=30.0),
     ),
     Bug(
         name="circuits forgotten",
