@@ -36,8 +36,7 @@ class Booking(NamedTuple):
 def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
     """The highest of what it follows, may follow for want of an answer or of proof that it has left
     it, has just left, and falls back to. What is lent runs out by itself only where the station has
-    shown that it keeps leases; one that keeps nothing is booked at its maximum as soon as anything
-    could charge there."""
+    shown that it keeps leases; one that keeps nothing is booked at its maximum."""
     return _booked(station, evse, evse.booked_leases(), now_s, slack_s)
 
 
@@ -69,7 +68,7 @@ def _booked(
 def is_unbound(station: Station, evse: Evse) -> bool:
     """Whether nothing that it was told bounds what it may draw once the link drops."""
     if station.keeps is Keeps.NOTHING:
-        return evse.transaction is not None or not station.online
+        return True  # it may have lost its fallback unseen, and whoever plugs in draws at once
     # Nothing is proven yet: its word counts while we hear it, or before it was ever heard.
     return station.keeps is None and station.was_heard and not station.online
 

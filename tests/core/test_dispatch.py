@@ -225,9 +225,7 @@ def test_who_comes_back_unproven_is_booked_at_its_maximum_until_it_took_its_fall
 
 
 @pytest.mark.fault(8)
-def test_who_keeps_nothing_is_told_its_power_as_a_transaction_begins_though_it_gets_nothing() -> (
-    None
-):
+def test_who_keeps_nothing_is_booked_at_its_maximum_though_nobody_stands_there() -> None:
     """It may have lost its fallback meanwhile, and its vehicle starts within seconds."""
     bench = plugged(limit_kw=22.0)
     bench.follow({("V02", "CP02"): [22.0] * 8})
@@ -237,9 +235,26 @@ def test_who_keeps_nothing_is_told_its_power_as_a_transaction_begins_though_it_g
         "CP01", TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
     )
     bench.live(20)
+    assert bench.booked_kw("CP01") == 0.0
     station.keeps = Keeps.NOTHING
     bench.depot.dirty = True
-    assert [c for c in bench.live(60) if tx_profile(c)] != [], "the other one is lent again"
+    assert bench.live(60) != [], "the other one is cut"
+    assert bench.booked_kw("CP02") == 0.0
+    assert bench.booked_kw("CP01") == 22.0
+
+
+@pytest.mark.fault(8)
+def test_who_keeps_nothing_is_told_its_power_as_a_transaction_begins_though_it_gets_nothing() -> (
+    None
+):
+    bench = plugged(limit_kw=44.0)
+    station = bench.depot.stations["CP01"]
+    bench.call(
+        "CP01", TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    )
+    station.keeps = Keeps.NOTHING
+    bench.live(60)
+    station.evses[1].override = "pause"
     assert bench.pending("CP01") is None
     bench.plug_in("CP01", "V01", transaction="T2")
     assert told_kw(bench, "CP01") == 0.0

@@ -1,4 +1,4 @@
-"""The real daemon while its disk is full, its database locked, and its file spoilt."""
+"""The real daemon while its disk is full, its database locked or moved, and its file spoilt."""
 
 from __future__ import annotations
 
@@ -78,6 +78,16 @@ async def locked(daemon: Daemon, directory: Path) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def moved(daemon: Daemon, directory: Path) -> AsyncIterator[None]:
+    """Somebody has tidied up: SQLite goes on writing where nobody will look."""
+    (directory / DATABASE).rename(directory / "away")
+    try:
+        yield
+    finally:
+        (directory / "away").rename(directory / DATABASE)
+
+
 @pytest.mark.fault(53, 54)
 async def test_what_cannot_be_kept_is_not_acknowledged_and_control_recovers_by_itself(
     tmp_path: Path,
@@ -85,7 +95,7 @@ async def test_what_cannot_be_kept_is_not_acknowledged_and_control_recovers_by_i
     async with running(tmp_path) as daemon, RawStation.connected(daemon, "CP01") as station:
         boot = {"chargePointVendor": "Raw", "chargePointModel": "R1"}
         await station.call("BootNotification", boot)
-        for count, disaster in enumerate((no_room, locked), start=1):
+        for count, disaster in enumerate((no_room, locked, moved), start=1):
             start = _start("CP01") | {"timestamp": f"2026-11-20T16:0{count}:00Z"}
             number = (await accepted(station, "StartTransaction", start))["transactionId"]
             async with disaster(daemon, tmp_path):

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from daemon.adapters.store.errors import StoreCorrupt, StoreInUse, StoreWrong
+from daemon.adapters.store.errors import StoreCorrupt, StoreInUse, StoreLost, StoreWrong
 
 Use = Literal["own", "read"]
 
@@ -168,6 +168,7 @@ class FileLock:
                 if not path.exists():
                     # SQLite would make it by the umask; its -wal and -shm files follow its mode.
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                self._path, self._file = path, _identity(path)
             except OSError:
                 os.close(self._descriptor)
                 raise
@@ -176,8 +177,22 @@ class FileLock:
         except OSError as error:
             raise StoreWrong(f"store {place(url)}: {error.strerror}: {error.filename}") from error
 
+    def require_file(self) -> None:
+        """Raises StoreLost where the file is no longer at its place: SQLite would go on writing to
+        what nobody will find again, and we would acknowledge it."""
+        if _identity(self._path) != self._file:
+            raise StoreLost(f"store {self._path}: the file was deleted, moved or replaced")
+
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _in_use(where: str) -> str:

@@ -48,7 +48,8 @@ class Store(Reader):
         local = url.drivername == "sqlite"
         self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
         self.reserve.hold()
-        self._writer = Writer(self._owning, self.place, waiting, self.reserve)
+        require = self._lock.require_file if self._lock is not None else lambda: None
+        self._writer = Writer(self._owning, self.place, waiting, self.reserve, require)
         self.outbox_changed = asyncio.Event()
 
     @classmethod

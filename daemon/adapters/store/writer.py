@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,15 +38,22 @@ class Writer:
     """Commits batches in the order given, each whole or not at all.
 
     `waiting`: how many batches may wait; one more is refused with StoreBusy, not dropped. A full
-    disk is given the `reserve`, and the batch another try.
+    disk is given the `reserve`, and the batch another try. `require` is called ahead of each
+    transaction, and refuses it by raising StoreError.
     """
 
     def __init__(
-        self, engine: Engine, place: str, waiting: int, reserve: Reserve | None = None
+        self,
+        engine: Engine,
+        place: str,
+        waiting: int,
+        reserve: Reserve | None = None,
+        require: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._place = place
         self._reserve = reserve
+        self._require = require
         self._since_s: float | None = None
         self._queue: queue.Queue[_Batch | None] = queue.Queue(waiting)
         # Held while a batch is put, so that none can come after the None that ends the thread.
@@ -129,5 +136,6 @@ class Writer:
     def _transact(self, group: list[_Batch]) -> list[Ids]:
         if not group:
             return []
+        self._require()
         with self._engine.begin() as connection:
             return [[write.execute(connection) for write in b.writes] for b in group]
