@@ -150,7 +150,8 @@ class App:
     ) -> None:
         """No new events first, then what is queued is acted on, then the rest may go. Stations
         keep the profiles they have: each ends in its fallback."""
-        self.notifier.stopping()
+        if not self.notifier.stopping():
+            self.log.warning("systemd_unheard", message="stopping")
         self.log.info("stopping")
         try:
             async with asyncio.timeout(STOP_S):

@@ -47,10 +47,10 @@ class Upkeep:
         while True:
             await self.controller.prove_progress()
             stuck = self._stuck()
-            if stuck is None:
-                self.notifier.watchdog()
-            else:
+            if stuck is not None:
                 self.log.error("no_progress", where=stuck)
+            elif not self.notifier.watchdog():
+                self.log.warning("systemd_unheard", message="watchdog")
             await asyncio.sleep(WATCH_S)
 
     async def watch_lag(self) -> None:

@@ -21,6 +21,7 @@ from daemon.adapters.notify import Notifier
 from daemon.adapters.planner import PlannerProcess
 from daemon.adapters.store import Store
 from daemon.app import App
+from daemon.commands import run
 from daemon.controller import Controller
 from daemon.core.events import Event, Noticed
 from daemon.keeper import Keeper
@@ -195,3 +196,18 @@ async def test_a_reserve_given_up_and_taken_back_is_told(
 def absent() -> Any:
     """A part that is not looked at here."""
     return None
+
+
+def test_a_reload_before_the_start_tells_systemd_of_none(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        starting = app(tmp_path, Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}))
+        run._reload(starting, None, starting.log)
+        assert heard(systemd) == []
+        starting.started.set()
+        run._reload(starting, None, starting.log)
+        assert [message.split(b"\n")[0] for message in heard(systemd)] == [
+            b"RELOADING=1",
+            b"READY=1",
+        ]

@@ -188,7 +188,10 @@ class MqttLink:
 
     def _remember(self, arrival: Arrival) -> None:
         """Not so a command: one that was retained is refused each time it is told."""
-        if not topics.is_command(self._site, arrival.topic):
+        if not arrival.payload:
+            # What is removed is retained no more, and a fleet has new routes every day.
+            self._last_heard.pop(arrival.topic, None)
+        elif not topics.is_command(self._site, arrival.topic):
             self._last_heard[arrival.topic] = arrival.digest
 
     async def _keep(self, arrival: Arrival) -> int:

@@ -24,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from structlog.typing import FilteringBoundLogger
 
 from protocol.mqtt import topics
+from protocol.mqtt.decode import MAX_PAYLOAD_BYTES
 
 MqttVersion = Literal["3.1.1", "5"]
 
@@ -142,6 +143,7 @@ class MqttClient(CancellableClient):
         self.version = address.version
         self._log = log
         self._unacknowledged: set[int] = set()
+        self._dropped = 0
         self._client.manual_ack_set(True)
         self._client.connect_timeout = DEADLINE_S
 
@@ -219,14 +221,24 @@ class MqttClient(CancellableClient):
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         """A message that still waits for us is not taken in again: a broker may repeat it under
         its number until it is acknowledged (the embedded one does, every 2 s)."""
+        # What is too large is refused whatever it says: a thousand of 8 MiB would fill the memory.
+        message.payload = message.payload[: MAX_PAYLOAD_BYTES + 1]
         if message.qos == 0 and self._queue.qsize() >= MAX_UNRELIABLE:
-            self._log.warning("mqtt_message_dropped", topic=message.topic, reason="QoS 0, too many")
+            self._drop(message.topic)
             return
         if message.qos:
             if message.mid in self._unacknowledged:
                 return
             self._unacknowledged.add(message.mid)
         super()._on_message(client, userdata, message)
+
+    def _drop(self, topic: str) -> None:
+        """Told of with the first and then each time that twice as many are gone."""
+        self._dropped += 1
+        if self._dropped & (self._dropped - 1) == 0:
+            self._log.warning(
+                "mqtt_message_dropped", topic=topic, reason="QoS 0, too many", dropped=self._dropped
+            )
 
     def _on_publish(
         self,

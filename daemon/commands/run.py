@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Raises SettingsError, or Refused for a store, a port or a broker that cannot be had."""
     from config.sources import load
+    from daemon.adapters import descriptors
     from daemon.adapters.broker import BrokerError
     from daemon.adapters.clock import SystemClock
     from daemon.adapters.log import configure
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from daemon.app import App
 
     settings = load(args.config, os.environ)
+    descriptors.take_all()
     with LogWriter(_stderr()) as lines:
         log = configure(level=args.log_level, stream=cast(TextIO, lines))
         lines.on_dropped = lambda count: log.warning("log_lines_dropped", lines=count)
@@ -80,10 +82,12 @@ def _reload(app: App, config: Path | None, log: FilteringBoundLogger) -> None:
     from config.errors import SettingsError
     from config.sources import load
 
+    if not app.started.is_set() or app.stop.is_set():
+        return  # it would tell systemd that we are ready
     app.notifier.reloading()
     try:
         load(config, os.environ)
         log.info("settings_read_again", takes_effect="at the next start")
     except SettingsError as error:
         log.error("settings_wrong", reason=str(error))
-    app.notifier.ready()
+    app.notifier.reloaded()

@@ -52,11 +52,12 @@ def _room_kw(depot: Depot, now: Now) -> float:
 
 
 def admit_evse(station: Station, evse_id: int) -> Evse:
-    """The EVSE of that number; one that the station speaks of for the first time is added. What the
-    station was admitted with goes to its first EVSE; there is no room known for another."""
+    """The EVSE of that number; one that the station speaks of for the first time is added. What a
+    station was admitted with, or the settings say of one whose connectors they do not name, goes to
+    its first EVSE; there is no room known for another."""
     evse = station.evses.get(evse_id)
     if evse is None:
-        first = not station.spec.declared and not station.evses
+        first = not station.spec.evses and not station.evses
         fallback_kw = station.spec.fallback_kw if first else 0.0
         share = StationSpec(id=station.id, fallback_kw=fallback_kw)
         evse = new_evse(share, unnamed(station.spec, evse_id), station.capabilities)

@@ -149,7 +149,9 @@ def _order(depot: Depot, change: Change, now: Now) -> None:
         until_s=FOREVER if lease_s is None else now.monotonic_s + lease_s,
     )
     command = SetChargingProfile(evse_id=evse.spec.connector, profile=profile)
-    station.lane.submit(("tx", evse.spec.connector), command)
+    held_kw = evse.held_kw(now.monotonic_s, keeps_leases=station.keeps_leases)
+    is_cut = change.kw < max(held_kw, evse.follows_kw(now.monotonic_s))
+    station.lane.submit(("tx", evse.spec.connector), command, urgent=is_cut)
 
 
 def _send(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:

@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from protocol.ocpp.commands import Command
+from protocol.ocpp.commands import Command, GetCompositeSchedule, GetVariables, TriggerMessage
+
+# What changes nothing at a station, and can wait.
+QUESTIONS = (GetCompositeSchedule, GetVariables, TriggerMessage)
 
 
 @dataclass(slots=True)
@@ -14,23 +17,34 @@ class Lane:
     """Commands wait here by subject; a newer one takes the place of the one it replaces.
 
     OCPP allows one outstanding CALL each way (OCPP-J 1.6 section 4.1.1), and an order that has been
-    overtaken must not reach the station after the one that overtook it.
+    overtaken must not reach the station after the one that overtook it. While something `urgent`
+    waits, nothing is asked: on a slow link a cut would else wait for what the cuts before it are to
+    show, which is asked again and again.
     """
 
     waiting: OrderedDict[Hashable, Command] = field(default_factory=OrderedDict)
     outstanding: tuple[int, Hashable, Command] | None = None
+    urgent: set[Hashable] = field(default_factory=set)
 
-    def submit(self, subject: Hashable, command: Command) -> None:
+    def submit(self, subject: Hashable, command: Command, *, urgent: bool = False) -> None:
         self.waiting[subject] = command
+        if urgent:
+            self.urgent.add(subject)
 
     def withdraw(self, subject: Hashable) -> None:
         self.waiting.pop(subject, None)
+        self.urgent.discard(subject)
 
     def next(self, generation: int) -> Command | None:
         """The command to send now under `generation`, or None while one is under way."""
         if self.outstanding is not None or not self.waiting:
             return None
-        subject, command = self.waiting.popitem(last=False)
+        subject = next(iter(self.waiting))
+        if self.urgent:
+            tells = (s for s, c in self.waiting.items() if not isinstance(c, QUESTIONS))
+            subject = next(tells, subject)
+        command = self.waiting[subject]
+        self.withdraw(subject)
         self.outstanding = (generation, subject, command)
         return command
 
@@ -49,4 +63,5 @@ class Lane:
     def reset(self) -> None:
         """The link is gone: what waited is stale, what was under way will be answered as lost."""
         self.waiting.clear()
+        self.urgent.clear()
         self.outstanding = None

@@ -38,7 +38,7 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
         evse.stop_asked = running
         transaction_id = depot.transactions[running].station_transaction_id
         command = RequestStopTransaction(transaction_id=transaction_id)
-        station.lane.submit(("stop", evse.spec.connector), command)
+        station.lane.submit(("stop", evse.spec.connector), command, urgent=True)
         text = (
             f"station {station.id} connector {evse.spec.connector} {evse.fixed or REFUSES} while a "
             "limit is exceeded: its transaction is ended; if it draws on, switch it off by hand"

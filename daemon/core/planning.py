@@ -177,7 +177,6 @@ def set_targets(depot: Depot) -> None:
         return
     plan, snapshot = depot.applied.plan, depot.applied.snapshot
     start, end = snapshot.taken_at, snapshot.end
-    seen = {(v.id, v.plugged.key) for v in snapshot.vehicles if v.plugged is not None}
     for station, evse in depot.evses():
         vehicle = depot.vehicle_at(evse)
         if evse.targeted is not None and evse.targeted[0] is plan and evse.targeted[1] == vehicle:
@@ -188,8 +187,14 @@ def set_targets(depot: Depot) -> None:
             continue
         here = (station.id, evse.spec.connector)
         stays = [stay for stay in plan.stays if stay.key == here and stay.vehicle == vehicle]
-        evse.target = _target(stays, start, end, evse) if stays or (vehicle, here) in seen else None
+        was_seen = stays or _saw(snapshot, vehicle, here)
+        evse.target = _target(stays, start, end, evse) if was_seen else None
     depot.dirty = True
+
+
+def _saw(snapshot: Snapshot, vehicle: str, here: tuple[str, int]) -> bool:
+    plugged = (v.plugged for v in snapshot.vehicles if v.id == vehicle)
+    return any(connector is not None and connector.key == here for connector in plugged)
 
 
 def _target(stays: list[Stay], start: datetime, end: datetime, evse: Evse) -> Series:

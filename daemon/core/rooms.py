@@ -49,9 +49,9 @@ def budget_of(depot: Depot, now: Now) -> Budget:
 
 
 def _admitted_kw(depot: Depot) -> float:
-    """What stations that no setting names may draw while they have told of no connector yet."""
+    """What stations may draw of whose connectors neither the settings nor they have told yet."""
     stations = depot.stations.values()
-    return sum(one.spec.fallback_kw for one in stations if not one.spec.declared and not one.evses)
+    return sum(one.spec.fallback_kw for one in stations if not one.evses)
 
 
 def window_s(depot: Depot) -> float:

@@ -10,6 +10,7 @@ from daemon.core.effects import Effect, Note
 from daemon.core.events import CommandAnswered
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
+from daemon.core.keeps import Keeps
 from daemon.core.profiles import Electrics, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
@@ -284,7 +285,8 @@ def _read(
             evse.readbacks = 0
             yield from _falls_back(depot, station, evse, now)
         return
-    if falls_to_kw <= max((lease.kw for lease in evse.leases()), default=0.0) + READ_KW:
+    lent_kw = max((lease.kw for lease in evse.leases()), default=0.0)
+    if falls_to_kw <= lent_kw + READ_KW and not _shows_an_end(station, electrics, schedule):
         return  # a lease without an end, which says nothing of what lies below it
     evse.readbacks += 1
     yield Note(
@@ -305,6 +307,13 @@ def _read(
         return
     text = f"says it falls back to {falls_to_kw:.1f} kW, though it was told {evse.fallback_kw:g} kW"
     yield from _falls_nowhere(depot, station, evse, text, now)
+
+
+def _shows_an_end(station: Station, electrics: Electrics, schedule: CompositeSchedule) -> bool:
+    """Whether it says that it leaves for less what it is lent, as one that keeps leases does."""
+    first_kw, last_kw = (electrics.read_kw(schedule.periods[i]) for i in (0, -1))
+    ends = station.takes_leases and station.keeps is not Keeps.FALLBACK
+    return ends and last_kw < first_kw - READ_KW
 
 
 def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterator[Effect]:

@@ -58,7 +58,7 @@ def decode(
     """
     levels = (topics.path_of(site, topic) or "").split("/")
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise MessageError(f"{len(payload)} bytes are too many, wants at most {MAX_PAYLOAD_BYTES}")
+        raise MessageError(f"too many bytes, wants at most {MAX_PAYLOAD_BYTES}")
     match levels:
         case ["fleet", "vehicles", vehicle]:
             return _vehicle(topic, vehicle, payload)

@@ -23,6 +23,7 @@ MAX_CODE_LENGTH = 50
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 # A string (closed or not, so that a hostile text is walked once only) or a bracket.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # Escapes that JSON allows and UTF-8 or a PostgreSQL text column does not.
@@ -207,6 +208,6 @@ def _refuse(constant: str) -> float:
 
 def _text(frame: list[Any]) -> str:
     try:
-        return json.dumps(frame, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(frame)
     except (TypeError, ValueError) as error:
         raise LocalError(f"cannot be written as JSON: {error}") from error

@@ -102,13 +102,17 @@ def surge(world: World, rng: Random) -> str | None:
     return SITE_WIDE
 
 
+def cloud(world: World, rng: Random) -> str | None:
+    return SITE_WIDE if world.sun.cloud(rng.uniform(0.0, 0.5), rng.uniform(30, 600)) else None
+
+
 def meter(ill: Ill) -> Do:
     """Not while something is drawn that only the meter shows."""
 
     def do(world: World, rng: Random) -> str | None:
         if not world.meter.can_be_trusted or world.is_anything_unseen:
             return None
-        world.meter.ill = ill
+        world.meter.fall_ill(ill)
         world.loop.call_later(rng.uniform(10, 600), setattr, world.meter, "ill", None)
         return SITE_WIDE
 

@@ -20,7 +20,16 @@ LINES = 40
 SITE_WIDE = "site"
 # What keeps nobody from following a cut.
 HARMLESS = frozenset(
-    {"surge", "liar", "one-phase", "replay", "planner-fails", "planner-late", "planner-wild"}
+    {
+        "surge",
+        "cloud",
+        "liar",
+        "one-phase",
+        "replay",
+        "planner-fails",
+        "planner-late",
+        "planner-wild",
+    }
 )
 
 
@@ -86,13 +95,13 @@ class Blame:
         }
         stations = sorted({station for station, _ in beyond})
         told = stations or sorted(world.stations)
-        booked_kw = line.base_kw
+        booked_kw = line.base_kw - line.sun_kw
         booked_kw += sum(self.booked_kw(place, line.phase) or 0.0 for place in line.members)
         self.breaches.append(
             Breach(
                 limit=line.name,
                 at_s=world.loop.time(),
-                draw_kw=line.draw_kw,
+                draw_kw=line.net_kw,
                 limit_kw=line.limit_kw,
                 booked_kw=booked_kw,
                 culprits=tuple(self._described(place, kw) for place, kw in sorted(beyond.items())),

@@ -38,7 +38,7 @@ def carried_kw(lines: Sequence[Line]) -> float:
 
 
 def _room_kw(line: Line) -> float:
-    return max(0.0, line.limit_kw - line.base_kw)
+    return max(0.0, line.could_kw - line.base_kw)
 
 
 def _filled_kw(wishes_kw: Sequence[Sequence[float]], rooms_kw: Sequence[float]) -> float:

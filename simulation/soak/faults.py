@@ -155,6 +155,11 @@ FAULTS: Mapping[str, Fault] = {
         text="a load of up to a fifth of the limit that nobody declared (with a meter of the site)",
         per_site_h=0.5,
     ),
+    "cloud": Fault(
+        do=at_site.cloud,
+        text="the sun is gone at once, all of it or half (where there is any)",
+        per_site_h=1.0,
+    ),
     "meter-silent": Fault(
         do=at_site.meter(Ill.SILENT), text="the site's meter says nothing", per_site_h=0.2
     ),

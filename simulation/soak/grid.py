@@ -78,6 +78,10 @@ class Grid:
         self._surge_kw = kw
         self._draw()
 
+    def look_again(self) -> None:
+        """The sun has changed, or what the meter can have shown of it."""
+        self._draw()
+
     def forget(self) -> None:
         """The daemon's clock has stepped: until when an order holds is its own opinion."""
         self._until_s = 0.0
@@ -101,13 +105,24 @@ class Grid:
         ledger.limit(ORDERED, min(kw, ledger.lines[SITE].limit_kw))
 
     def _draw(self) -> None:
-        """What is above all that is declared is unseen."""
-        kw = self._most_kw * self._base_share + self._surge_kw
-        unseen_kw = max(0.0, kw - self._world.scenario.base_kw)
-        self._world.unseen.put("surge", unseen_kw, (unseen_kw / 3, unseen_kw / 3, unseen_kw / 3))
-        self._world.ledger.base_load(kw)
+        """What is above all that is declared is unseen, and a sun that is gone."""
+        world = self._world
+        base_kw = self._most_kw * self._base_share
+        kw = base_kw + self._surge_kw
+        surge_kw = max(0.0, kw - world.scenario.base_kw)
+        for source, unseen_kw in (("surge", surge_kw), ("sun", world.sun.missing_kw(base_kw))):
+            world.unseen.put(source, unseen_kw, (unseen_kw / 3, unseen_kw / 3, unseen_kw / 3))
+        world.ledger.base_load(kw, sun_kw=world.sun.kw, room_kw=world.sun.room_kw)
+
+    def _is_hidden(self) -> bool:
+        """Whether more base load could look like as much sun to a meter that is ill."""
+        scenario, meter = self._world.scenario, self._world.meter
+        return scenario.sun_kw > 0 and scenario.site.metered and not meter.can_be_trusted
 
     def _step(self) -> None:
-        self._base_share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
+        share = self._rng.choice([1.0, 1.0, self._rng.uniform(0.5, 1.0)])
+        if self._is_hidden():
+            share = min(share, self._base_share)
+        self._base_share = share
         self._draw()
         self._world.loop.call_later(self._rng.expovariate(1 / STEP_S), self._step)

@@ -36,6 +36,7 @@ class Line:
     the latter with no more than what vehicles on their phases could take within the limits below it
     (`carried.py`). `phase` 0 is the whole.
 
+    `sun_kw` is what shines below it, `sun_room_kw` as much of that as a guard may count on.
     `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
     excused by so much (`excused_kw`) for a while from its beginning at `since_s`, and
     by what its measure is worth after that."""
@@ -46,6 +47,8 @@ class Line:
     members: dict[Place, float] = field(default_factory=dict)
     wishes: dict[Place, float] = field(default_factory=dict)
     base_kw: float = 0.0
+    sun_kw: float = 0.0
+    sun_room_kw: float = 0.0
     unseen_kw: float = 0.0
     since_s: float | None = None
     excused_until_s: float = 0.0
@@ -59,9 +62,19 @@ class Line:
     is_over: bool = False
 
     @property
+    def net_kw(self) -> float:
+        """What comes over the wire: what is drawn below it less the sun there."""
+        return self.draw_kw - self.sun_kw
+
+    @property
     def above_kw(self) -> float:
         """By how much more is drawn than may be."""
-        return self.draw_kw - self.limit_kw - self.excused_kw
+        return self.draw_kw - self.sun_kw - self.limit_kw - self.excused_kw
+
+    @property
+    def could_kw(self) -> float:
+        """What a guard can let be drawn below it."""
+        return self.limit_kw + self.sun_room_kw
 
     def sum_up(self) -> None:
         """After each change of what is drawn or wanted."""
@@ -70,7 +83,7 @@ class Line:
 
     @property
     def is_in_demand(self) -> bool:
-        return self.phase == 0 and self.wanted_kw >= self.limit_kw
+        return self.phase == 0 and self.wanted_kw >= self.could_kw
 
     def integrate(self, seconds: float, carried_kw: float | None) -> None:
         """`carried_kw` is what could be drawn below it, with its base load; None while there is no
@@ -80,7 +93,7 @@ class Line:
             self.worst_kw = max(self.worst_kw, self.above_kw)
         if carried_kw is not None:
             self.drawn_kwh += self.draw_kw * seconds / 3600
-            self.allowed_kwh += min(self.limit_kw, carried_kw) * seconds / 3600
+            self.allowed_kwh += min(self.could_kw, carried_kw) * seconds / 3600
 
 
 class Ledger:
@@ -128,13 +141,16 @@ class Ledger:
         line.members[place], line.wishes[place] = kw, wanted_kw
         self._watch(line)
 
-    def base_load(self, kw: float) -> None:
-        """Of the whole site, the same on each phase, and of no circuit."""
+    def base_load(self, kw: float, *, sun_kw: float = 0.0, room_kw: float = 0.0) -> None:
+        """Of the whole site, the same on each phase, and of no circuit. `sun_kw` shines there, of
+        which `room_kw` can be known."""
         self.advance()
         self._carried_kw.clear()
         for line in self.lines.values():
             if line.name.startswith(SITE):
-                line.base_kw = kw / 3 if line.phase else kw
+                parts = 3 if line.phase else 1
+                line.base_kw = kw / parts
+                line.sun_kw, line.sun_room_kw = sun_kw / parts, room_kw / parts
                 self._watch(line)
 
     def limit(self, name: str, kw: float) -> None:
@@ -211,7 +227,7 @@ class Ledger:
 
     def _excuse(self, line: Line) -> None:
         now_s = self._loop.time()
-        if line.draw_kw <= line.limit_kw + TOLERANCE_KW:
+        if line.net_kw <= line.limit_kw + TOLERANCE_KW:
             line.since_s = None
         elif line.since_s is None:
             patience = self._patience.get(line.name)

@@ -41,6 +41,7 @@ class Meter:
 
     def __init__(self, world: World) -> None:
         self.ill: Ill | None = None
+        self.ill_since_s = 0.0
         self._world = world
         self._rng = world.chance("meter")
         self._topic = topics.absolute(world.scenario.site.id, topics.METER)
@@ -53,6 +54,9 @@ class Meter:
         """A meter that is well, and a clock by which its samples are of now."""
         metered = self._world.scenario.site.metered
         return metered and self.ill is None and not self._world.clock.offset_s
+
+    def fall_ill(self, ill: Ill) -> None:
+        self.ill, self.ill_since_s = ill, self._world.loop.time()
 
     def _sample(self) -> None:
         self._world.loop.call_later(EVERY_S, self._sample)
@@ -81,9 +85,9 @@ class Meter:
     def _measured(self) -> tuple[float, list[float], datetime]:
         lines = self._world.ledger.lines
         noise_kw = self._rng.gauss(0, NOISE_KW)
-        phases_kw = [lines[name].draw_kw + noise_kw / 3 for name in SITE_PHASES]
+        phases_kw = [lines[name].net_kw + noise_kw / 3 for name in SITE_PHASES]
         at = self._world.clock.truth() - timedelta(milliseconds=200)
-        return round(lines[SITE].draw_kw + noise_kw, 3), phases_kw, at
+        return round(lines[SITE].net_kw + noise_kw, 3), phases_kw, at
 
     def _heard(self, payload: bytes) -> Event:
         """As the MQTT adapter tells the controller."""

@@ -149,7 +149,7 @@ def _share(
     site = snapshot.site
     parents = {circuit.id: circuit.parent for circuit in snapshot.circuits}
     room = {circuit.id: circuit.limit_kw.at(at) for circuit in snapshot.circuits}
-    room[SITE] = site.import_limit_kw.at(at) - site.base_load_kw.at(at)
+    room[SITE] = site.import_limit_kw.at(at) - site.base_load_kw.at(at) + site.pv_kw.at(at)
     for connector in snapshot.connectors:
         for name in _above(connector.circuit, parents):
             room[name] -= connector.kept_kw

@@ -35,6 +35,8 @@ ROTATIONS = ((1, 2, 3), (2, 3, 1), (3, 1, 2))
 UNTOLD_SHARE, UNNAMED_SHARE = 0.3, 0.2
 # Depots with a meter of their own, and those of them whose meter tells each phase.
 METERED_SHARE, METERS_PHASES_SHARE = 0.4, 0.6
+# Depots with sun on their roof, as a share of the limit, and the forecast as a share of that.
+SUNNY_SHARE, SUN_SHARES, FORECASTS = 0.3, (0.1, 0.4), (0.7, 1.0, 1.3)
 # How much of a limit fallbacks and base load may take together: the rest is there to be planned.
 WORST_SHARE = 0.6
 
@@ -61,13 +63,15 @@ class Scenario:
     """What the settings declare, and how the stations are really made. `keeps_kw`: what each may
     draw whatever is done, by any settings that it was ever told of: its fallback, or all of it with
     class C. `strangers` were taken out of the settings and stand there all the same.
-    `meters_phases`: the site's meter, where there is one, tells the current of each."""
+    `meters_phases`: the site's meter, where there is one, tells the current of each. `sun_kw`
+    shines but for clouds."""
 
     site: SiteSpec
     makes: tuple[Make, ...]
     base_kw: float
     keeps_kw: Mapping[str, float]
     meters_phases: bool
+    sun_kw: float = 0.0
     strangers: tuple[StationSpec, ...] = ()
 
     @property
@@ -127,10 +131,13 @@ def scenario(setup: Setup) -> Scenario:
             for evse in wired(make, spec)
         )
     )
+    sun = Random(f"{setup.seed}/sun")
+    sun_kw = round(limit_kw * sun.uniform(*SUN_SHARES), 1) if sun.random() < SUNNY_SHARE else 0.0
     site = SiteSpec(
         id=f"soak-{setup.seed}",
         import_limit_kw=round(limit_kw, 1),
         base_load_kw=Series.constant(base_kw),
+        pv_kw=Series.constant(round(sun_kw * sun.choice(FORECASTS), 1)),
         circuits=circuits_of(rng, stations, keeps_kw, limit_kw),
         stations=tuple(stations),
         vehicles=vehicles,
@@ -144,6 +151,7 @@ def scenario(setup: Setup) -> Scenario:
         makes=makes,
         base_kw=base_kw,
         keeps_kw=keeps_kw,
+        sun_kw=sun_kw,
         meters_phases=wiring.random() < METERS_PHASES_SHARE,
     )
 

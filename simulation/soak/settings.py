@@ -14,6 +14,7 @@ from simulation.soak.scenario import (
     AC_KW,
     DC_KW,
     FEEDERS,
+    FORECASTS,
     LIMIT_SHARES,
     WORST_SHARE,
     Scenario,
@@ -53,6 +54,11 @@ def _base_load(scenario: Scenario, rng: Random) -> Scenario:
     kw = round(scenario.site.import_limit_kw * rng.uniform(*BASE_SHARES), 1)
     site = replace(scenario.site, base_load_kw=Series.constant(kw))
     return replace(scenario, site=site, base_kw=kw)
+
+
+def _forecast(scenario: Scenario, rng: Random) -> Scenario:
+    pv_kw = Series.constant(round(scenario.sun_kw * rng.choice(FORECASTS), 1))
+    return _with(scenario, replace(scenario.site, pv_kw=pv_kw))
 
 
 def _classes(scenario: Scenario, rng: Random) -> Scenario:
@@ -136,6 +142,7 @@ CHANGED: tuple[Change, ...] = (
     _limit,
     _lease,
     _base_load,
+    _forecast,
     _classes,
     _wiring,
     _fallbacks,

@@ -25,6 +25,7 @@ from simulation.soak.outlet import VOLTAGE_V, Outlet
 from simulation.soak.planner import VirtualPlanner
 from simulation.soak.scenario import ORDERED, Scenario, Setup, scenario, wired
 from simulation.soak.station import Station
+from simulation.soak.sun import Sun
 from simulation.soak.talk import Talk
 from simulation.soak.traffic import Traffic
 from simulation.soak.unseen import Unseen
@@ -61,8 +62,9 @@ class World:
         self.unseen = Unseen(self)
         self._rated_kw = self.scenario.rated_kw()
         self.stations = {make.id: self._station(make.id) for make in self.scenario.makes}
-        self.grid = Grid(self)
         self.meter = Meter(self)
+        self.sun = Sun(self)
+        self.grid = Grid(self)
         self.traffic = Traffic(self)
         self.start_daemon()
         rng = self.chance("start")

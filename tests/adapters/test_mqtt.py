@@ -21,7 +21,7 @@ import pytest
 
 from daemon.adapters.broker import EmbeddedBroker
 from daemon.adapters.mqtt import MqttLink
-from daemon.adapters.mqtt_client import BrokerAddress, correlated
+from daemon.adapters.mqtt_client import BrokerAddress, MqttClient, correlated
 from daemon.adapters.store import Reader, Store, StoreFull
 from daemon.core.events import BrokerConnected, Event, MessageReceived, MessageRefused
 from daemon.core.records import OutboxRecord
@@ -289,9 +289,38 @@ async def test_an_oversized_message_is_refused_without_a_place_in_the_inbox(
         refused = await ear.next(MessageRefused)
         await fleet.publish(f"{SITE}/commands/replan", command("c1"))
         await ear.next(MessageReceived)
-    assert refused.reason == "65537 bytes are too many, wants at most 65536"
+    assert refused.reason == "too many bytes, wants at most 65536"
     assert refused.inbox_id is None
     assert len(store.inbox()) == 1
+
+
+@pytest.mark.fault(63)
+async def test_of_an_oversized_message_no_more_is_held_than_shows_that_it_is(
+    broker: Broker, fleet: FleetClient
+) -> None:
+    """A thousand may wait, and the embedded broker takes 8 MiB each."""
+    address = BrokerAddress(host="127.0.0.1", port=broker.port, version=broker.version)
+    client = MqttClient(address, "north", log_to([]))
+    await client.connect()
+    try:
+        await client.listen("north")
+        for qos in (0, 1):
+            await fleet.mqtt.publish(f"{SITE}/fleet/routes/R1", b" " * 1_000_000, qos=qos)
+            message = await anext(aiter(client.messages))
+            assert len(bytes(message.payload)) == 64 * 1024 + 1
+    finally:
+        await client.leave()
+
+
+async def test_a_route_that_is_removed_is_not_remembered(
+    broker: Broker, fleet: FleetClient, store: Store, ear: Ear
+) -> None:
+    """A fleet has new ones every day, for years."""
+    async with linked(broker, store, ear) as link:
+        for payload in ('{"priority": 2}', ""):
+            await fleet.publish(f"{SITE}/fleet/routes/R1", payload, retain=True)
+            await ear.next(MessageReceived)
+            assert (f"{SITE}/fleet/routes/R1" in link._last_heard) == bool(payload)
 
 
 @pytest.mark.fault(64)

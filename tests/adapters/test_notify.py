@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -82,9 +83,47 @@ def test_without_systemd_nothing_is_said_and_nothing_watches() -> None:
     assert notifier.watchdog_s is None
 
 
-def test_a_socket_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_start_that_systemd_cannot_hear_of_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+
+
+def test_a_systemd_that_has_gone_ends_nobody_and_is_heard_of_again(
+    notifier: Notifier, systemd: socket.socket
+) -> None:
+    notifier.ready()
+    place = Path(systemd.getsockname())
+    place.rename(place.with_name("away"))
+    said = [notifier.watchdog(), notifier.reloading(), notifier.reloaded(), notifier.stopping()]
+    assert said == [False] * 4
+    place.with_name("away").rename(place)
+    assert notifier.watchdog()
+    assert [heard(systemd) for _ in range(2)] == [{"READY": "1"}, {"WATCHDOG": "1"}]
+
+
+def test_a_systemd_that_does_not_read_makes_nobody_wait(
+    notifier: Notifier, systemd: socket.socket
+) -> None:
+    fed = 0
+    while notifier.watchdog():
+        fed += 1
+    assert fed > 0
+    systemd.recv(4096)
+    assert notifier.watchdog()
+
+
+@pytest.mark.fault(71)
+def test_the_watchdog_is_fed_without_another_descriptor(
+    notifier: Notifier, systemd: socket.socket
+) -> None:
+    notifier.ready()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        fed = notifier.watchdog()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert fed
 
 
 @pytest.mark.parametrize(

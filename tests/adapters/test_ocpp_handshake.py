@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
+from daemon.adapters.ocpp.handshake import (
+    MOST_STRANGERS,
+    Gate,
+    RefusedError,
+    newest,
+    offered_in,
+    station_of,
+)
 from protocol.ocpp.model import Version
 
 
@@ -108,6 +115,18 @@ def test_profile_3_wants_the_stations_own_certificate() -> None:
     assert gate(3).admit("/ocpp/CP01", None, named("CP01")) == "CP01"
     assert refusal(gate(3), "/ocpp/CP01", None, named("CP02")) is HTTPStatus.UNAUTHORIZED
     assert refusal(gate(3), "/ocpp/CP01", basic("CP01:pässword")) is HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.fault(30)
+def test_who_comes_under_names_that_are_not_its_own_takes_no_strangers_place() -> None:
+    def named(name: str) -> dict[str, Any]:
+        return {"subject": ((("commonName", name),),)}
+
+    strict = gate(3, accept_unknown=True)
+    for i in range(MOST_STRANGERS + 1):
+        other = refusal(strict, f"/ocpp/other-{i}", None, named("CP01"))
+        assert other is HTTPStatus.UNAUTHORIZED
+    assert strict.admit("/ocpp/NEW", None, named("NEW")) == "NEW"
 
 
 def test_passwords_are_not_shown() -> None:

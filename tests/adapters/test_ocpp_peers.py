@@ -119,3 +119,26 @@ def without_pings(receive: Any) -> Any:
             receive(frame)
 
     return receive_all_but_pings
+
+
+@pytest.mark.fault(36, 47)
+async def test_who_floods_us_with_pings_is_cut_off_and_others_are_served(
+    serve: Serve, depot: Depot
+) -> None:
+    server = await serve(answers=True)
+    async with station(server) as client, station(server, "CP02") as flooding:
+        # FIN, ping; 125 bytes, masked by zeros.
+        pings = (b"\x89\xfd" + bytes(4) + bytes(125)) * 100
+        closed = asyncio.create_task(flooding.wait_closed())
+        async with asyncio.timeout(PATIENCE_S):
+            while not closed.done():
+                flooding.transport.write(pings)
+                assert (await ask(client, '[2,"h","Heartbeat",{}]'))[:2] == [3, "h"]
+
+
+async def test_pings_that_piled_up_in_a_stall_are_all_answered(serve: Serve) -> None:
+    server = await serve(answers=True)
+    async with station(server, ping_interval=None) as client:
+        for _ in range(60):
+            await (await client.ping())
+        assert (await ask(client, '[2,"h","Heartbeat",{}]'))[:2] == [3, "h"]

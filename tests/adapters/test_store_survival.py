@@ -141,6 +141,11 @@ def test_a_reserve_is_really_allocated_given_up_once_and_taken_back(tmp_path: Pa
     assert not reserve.give_up()
     assert reserve.hold()
     assert not Reserve(tmp_path / "none", 0).hold()
+    # What stands there cannot be deleted like a file, as on a disk that has turned read-only.
+    (tmp_path / "stuck").mkdir()
+    stuck = Reserve(tmp_path / "stuck", 100_000)
+    assert stuck.held
+    assert not stuck.give_up()
     assert not Reserve(tmp_path / "huge", 2**60).hold()
 
 

@@ -83,3 +83,18 @@ def test_a_strangers_fallback_wants_room_on_each_phase() -> None:
     station = StationSpec(id="CP01", fallback_kw=7.0, evses=(single,))
     bench = Bench.of(replace(site(0), stations=(station,), default_fallback_kw=10.0))
     assert come(bench, "X") == {"X": 0.0}
+
+
+def test_a_station_that_the_settings_name_without_its_connectors_falls_back_as_they_say() -> None:
+    """Its first connector gets what the settings say of the station; until it tells of one, that is
+    booked."""
+    station = StationSpec(id="CP01", fallback_kw=11.0)
+    bench = Bench.of(replace(site(0, limit_kw=20.0), stations=(station,), default_fallback_kw=10.0))
+    assert come(bench, "X") == {"X": 0.0}
+    bench.connect("CP01")
+    for number in (1, 2):
+        status = StatusNotified(evse_id=number, status=ConnectorStatus.AVAILABLE, at=bench.utc)
+        bench.call("CP01", status)
+        bench.answer_all("CP01")
+    evses = bench.depot.stations["CP01"].evses.values()
+    assert [evse.fallback_kw for evse in evses] == [11.0, 0.0]

@@ -200,3 +200,23 @@ def test_a_number_that_is_no_number_is_not_believed() -> None:
 
     set_up(bench, answers)
     assert bench.depot.stations["CP01"].capabilities.max_periods == 6
+
+
+@pytest.mark.parametrize(("keeps", "booked_kw"), [(Keeps.LEASES, 22.0), (Keeps.FALLBACK, 20.0)])
+def test_what_outranks_the_fallback_shows_below_a_lease_that_ends(
+    keeps: Keeps, booked_kw: float
+) -> None:
+    """It shows 20 kW for a minute and 11 kW after that, which says nothing of one that keeps what
+    it was told last."""
+    spec = site(1)
+    pinned = replace(spec.stations[0], pinned=keeps)
+    bench = Bench.of(replace(spec, stations=(pinned,)))
+    set_up(bench, lambda command: None)
+    bench.plug_in("CP01", "V01")
+    bench.follow({("V01", "CP01"): [20.0] * 40})
+    bench.live(20)
+    bench.lose("CP01")
+    periods = (SchedulePeriod(start_s=0, limit=29.0), SchedulePeriod(start_s=60, limit=16.0))
+    shown = Answered(status="Accepted", schedule=replace(OUTRANKED, periods=periods))
+    set_up(bench, lambda command: shown if isinstance(command, GetCompositeSchedule) else None)
+    assert bench.booked_kw("CP01") == pytest.approx(booked_kw, abs=0.1)

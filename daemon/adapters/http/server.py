@@ -12,6 +12,7 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from daemon.adapters.descriptors import ACCEPT_AT_ONCE, let_queue
 from daemon.adapters.http.app import create_app
 from daemon.adapters.http.guard import Guard, Login, is_loopback
 from daemon.adapters.http.view import View
@@ -141,6 +142,7 @@ class HttpServer:
             proxy_headers=False,
             server_header=False,
             h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+            backlog=ACCEPT_AT_ONCE,
             limit_concurrency=_MAX_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_S,
         )
@@ -170,6 +172,7 @@ class HttpServer:
         self._server.config.load()
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)
         await self._server.startup(sockets=[self._socket])
+        let_queue([self._socket], _MAX_CONNECTIONS)
         self._log.info("http_listening", url=self.url)
 
     async def run(self) -> None:

@@ -60,16 +60,16 @@ class Gate:
             self._check_password(station, authorization, address, now_s)
         if self.security_profile == 3 and station not in _common_names(certificate):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "wants the station's own certificate")
+        if station not in self.known_stations:
+            # Not before it has proven itself: one certificate would use up every place.
+            self._strangers.add(station)
         return station
 
     def _has_room_for(self, stranger: str) -> bool:
         """Every station that came in is remembered, and told of: strangers are bounded."""
-        if not self.accept_unknown:
-            return False
-        if stranger not in self._strangers and len(self._strangers) >= MOST_STRANGERS:
-            return False
-        self._strangers.add(stranger)
-        return True
+        return self.accept_unknown and (
+            stranger in self._strangers or len(self._strangers) < MOST_STRANGERS
+        )
 
     def _check_password(
         self, station: str, authorization: str | None, address: str, now_s: float

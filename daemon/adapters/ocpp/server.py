@@ -14,6 +14,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from daemon.adapters.descriptors import ACCEPT_AT_ONCE, let_queue
+from daemon.adapters.ocpp.control_frames import PacedConnection
 from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
 from daemon.adapters.ocpp.kernel import watch_peer
 from daemon.adapters.ocpp.pace import Pace, Replacements
@@ -111,14 +113,16 @@ class OcppServer:
             ssl=self._tls,
             process_request=self._process_request,
             select_subprotocol=_select_subprotocol,
+            create_connection=PacedConnection,
             server_header=None,
             max_size=self._limits.frame_bytes,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=None,
             write_limit=WRITE_LIMIT_BYTES,
-            backlog=BACKLOG,
+            backlog=ACCEPT_AT_ONCE,
         )
+        let_queue(self._server.sockets, BACKLOG)
         self._port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def stop(self) -> None:

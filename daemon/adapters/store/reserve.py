@@ -41,8 +41,12 @@ class Reserve:
         return True
 
     def give_up(self) -> bool:
-        """Whether there was something to give."""
+        """Whether there was something to give, and the disk took it: copying file systems may want
+        room even to delete, and some turn read-only."""
         if not self.held:
             return False
-        self._path.unlink()
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
         return True

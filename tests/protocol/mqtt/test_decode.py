@@ -170,7 +170,7 @@ def test_payloads_end_at_64_kib() -> None:
     most = text % (b"x" * (64 * 1024 - len(text) + 2))
     assert len(most) == 64 * 1024
     read("fleet/vehicles/V01", most)
-    assert "65537 bytes are too many" in str(refusal("fleet/vehicles/V01", most + b" "))
+    assert "too many bytes, wants at most 65536" in str(refusal("fleet/vehicles/V01", most + b" "))
 
 
 def test_fractions_of_a_second_are_read() -> None:

@@ -33,6 +33,7 @@ from daemon.core.lane import Lane
 from daemon.core.lease import FOREVER, UNDATED, Lease
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec
+from daemon.core.site_meter import SiteMeter
 from daemon.core.station import Evse, Station
 from planner.series import Series
 from protocol.ocpp.connection import Connection, Output
@@ -292,6 +293,18 @@ BUGS: tuple[Bug, ...] = (
         rule="what the site draws besides is taken off its limit",
         broken=lambda: patch.object(Depot, "base_load_kw", lambda self: Series.constant(0.0)),
         setup=setup(seed=2),
+    ),
+    Bug(
+        name="sun without a meter",
+        rule="sun is room only where a meter of the site would show that it is gone",
+        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        setup=setup("cloud", seed=40, rate=20.0),
+    ),
+    Bug(
+        name="sun by a blind meter",
+        rule="sun is room only while the site's meter sees",
+        broken=lambda: patch.object(SiteMeter, "sees", property(lambda self: True)),
+        setup=setup("cloud", "meter-silent", "meter-nan", seed=12, rate=20.0),
     ),
     Bug(
         name="two daemons",
