@@ -70,7 +70,7 @@ async def test_a_transaction_that_begins_before_the_plug_is_told_without_a_conne
 
 
 def test_transactions_that_begin_before_the_plug_are_charged() -> None:
-    """Taken for one at EVSE 0, which nothing can be planned on, a tenth is drawn instead of 68 %."""
+    """Taken for one at EVSE 0, on which nothing can be planned, a tenth is drawn, not 68 %."""
     outcome = run(Setup(seed=9, hours=0.4, stations=6, faults=frozenset({"planner-fails"})))
     (site,) = (line for line in outcome.lines if line.name == SITE)
     assert outcome.holds
