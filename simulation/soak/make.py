@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from protocol.ocpp.model import Version
 from simulation.profiles import Capabilities
+from simulation.soak.outlet import Begins
 from simulation.soak.words import Words
 from simulation.soak.words16 import Words16
 from simulation.soak.words201 import Words201
@@ -33,7 +34,8 @@ class Make:
     one charges at a time (2.0.1; in 1.6 each connector is an EVSE); `blocks`: the others are told
     Unavailable meanwhile, else Available as long as nobody has plugged in there. `unnamed`: so many
     of its EVSEs are in no settings. `keeps_statuses`: what it could not tell of its connectors
-    while it was offline it tells afterwards, as it does of transactions."""
+    while it was offline it tells afterwards, as it does of transactions. `begins`: at what its
+    transactions do."""
 
     id: str
     version: Version
@@ -49,6 +51,7 @@ class Make:
     blocks: bool = False
     unnamed: int = 0
     keeps_statuses: bool = False
+    begins: Begins = Begins.PLUGGED
 
     @property
     def model(self) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from random import Random
 
 from simulation.profiles import Running
@@ -16,6 +17,15 @@ VOLTAGE_V = 230.0
 
 Powers = tuple[float, float, float]
 """kW on each phase of the site."""
+
+
+class Begins(StrEnum):
+    """At what a transaction begins (2.0.1 TxStartPoint): as the vehicle is plugged in, or before,
+    as its driver is authorized, at an EVSE or at none yet."""
+
+    PLUGGED = "plugged"
+    AT_EVSE = "authorized at an EVSE"
+    NOWHERE = "authorized"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +68,7 @@ class Outlet:
     that the register runs exactly. `asks`: the share of what it could take that the vehicle asks
     for by itself; `overdraws`: how many times what it may it really offers, while `metered_kw` is
     what it may. `connectors` it has, and the vehicle is `plugged` into one of them; at `waiting`
-    another one waits for its turn. `blocks` as in `Make`."""
+    another one waits for its turn. `blocks` and `begins` as in `Make`."""
 
     def __init__(
         self,
@@ -72,10 +82,12 @@ class Outlet:
         tells_phases: bool = False,
         connectors: int = 1,
         blocks: bool = False,
+        begins: Begins = Begins.PLUGGED,
     ) -> None:
         self.number = number
         self.connectors = range(1, connectors + 1)
         self.blocks = blocks
+        self.begins = begins
         self.plugged = 1
         self.waiting: int | None = None
         self.max_kw = max_kw

@@ -15,6 +15,7 @@ from simulation.profiles import Capabilities
 from simulation.soak.ledger import SITE, Place
 from simulation.soak.loop import START
 from simulation.soak.make import Keeping, Make
+from simulation.soak.outlet import Begins
 from simulation.soak.planner import RESTLESS
 
 AC_KW, AC_MIN_KW = 22.0, 4.2
@@ -186,9 +187,10 @@ def _shaped(make: Make, rng: Random) -> Make:
         # What nobody has rated is taken to be the alternating current of most depots.
         make = replace(make, unnamed=1)
     make = replace(make, keeps_statuses=rng.random() < 0.5)
+    begins = rng.choice([Begins.PLUGGED, Begins.PLUGGED, Begins.AT_EVSE, Begins.NOWHERE])
     if make.version is Version.V16:
         return make
-    return replace(make, connectors=connectors, blocks=blocks)
+    return replace(make, connectors=connectors, blocks=blocks, begins=begins)
 
 
 def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> StationSpec:

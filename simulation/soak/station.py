@@ -17,12 +17,14 @@ from simulation.soak.cable import Cable
 from simulation.soak.loop import VirtualClock
 from simulation.soak.make import WORDS, Keeping, Make
 from simulation.soak.orders import Orders
-from simulation.soak.outlet import VOLTAGE_V, Car, Outlet, Session
+from simulation.soak.outlet import VOLTAGE_V, Begins, Car, Outlet, Session
 from simulation.soak.talk import Message, Talk
 from simulation.soak.words import Call, Payload, read
 
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
 CLOCK_S = 1.5
+# From the card to the cable; of those who show the card first some are too slow with the cable.
+FETCHES_S, SLOW_SHARE = (2.0, 30.0), 0.1
 
 
 class Station:
@@ -69,10 +71,27 @@ class Station:
     # What vehicles do.
 
     def plug_in(self, outlet: Outlet, car: Car, connector: int = 1) -> None:
+        """Where transactions begin before that, its driver shows a card and fetches the cable;
+        some are too slow with it, and begin anew."""
+        if outlet.begins is Begins.PLUGGED or not self.powered:
+            self._plug(outlet, car, connector)
+            return
+        session = self._begin(outlet, car)
+        plug_s = self.rng.uniform(*FETCHES_S)
+        if self.rng.random() < SLOW_SHARE:
+            self.loop.call_later(plug_s / 2, self.stop, outlet, session, "Timeout")
+        self.loop.call_later(plug_s, self._plug, outlet, car, connector)
+
+    def _plug(self, outlet: Outlet, car: Car, connector: int) -> None:
         outlet.car, outlet.plugged = car, connector
-        if self.powered:
-            self.say_status(outlet)
-            self._begin(outlet)
+        if not self.powered:
+            return
+        self.say_status(outlet)
+        if outlet.session is None:
+            self._begin(outlet, car)
+        else:
+            self.tell_meter(outlet)
+            self.refresh()
 
     def unplug(self, outlet: Outlet) -> None:
         self._end(outlet, "EVDisconnected")
@@ -85,10 +104,10 @@ class Station:
         outlet.waiting = connector
         self.say_status(outlet)
 
-    def stop(self, outlet: Outlet, session: Session) -> None:
-        """Its transaction ends by order; the vehicle stays, and is not charged."""
+    def stop(self, outlet: Outlet, session: Session, reason: str = "Remote") -> None:
+        """Its transaction ends, by order say; the vehicle stays, and is not charged."""
         if outlet.session is session:
-            self._end(outlet, "Remote")
+            self._end(outlet, reason)
 
     # What the world does to it.
 
@@ -113,7 +132,7 @@ class Station:
                 else:
                     self._drop_session(outlet)
             if outlet.car is not None and outlet.session is None:
-                self._begin(outlet)
+                self._begin(outlet, outlet.car)
         self.refresh()
         self.loop.call_later(self.rng.uniform(1.0, 10.0), self._connect)
 
@@ -224,11 +243,10 @@ class Station:
 
     # Transactions.
 
-    def _begin(self, outlet: Outlet) -> None:
-        assert outlet.car is not None, "a transaction wants a vehicle"
+    def _begin(self, outlet: Outlet, car: Car) -> Session:
         session = Session(
             id=f"{self.make.id}-{self.rng.getrandbits(48):x}",
-            token=outlet.car.token,
+            token=car.token,
             started_at=self.now(),
             start_wh=outlet.reading_wh,
         )
@@ -236,6 +254,7 @@ class Station:
         self._say_begin(outlet, session, session.started_at)
         self.refresh()
         self.loop.call_later(self.sample_s, self._sample, outlet, session)
+        return session
 
     def _say_begin(self, outlet: Outlet, session: Session, at: datetime) -> None:
         offline = not self.talk.online
@@ -274,7 +293,7 @@ class Station:
 
     def tell_meter(self, outlet: Outlet) -> None:
         session = outlet.session
-        if session is None or not self.powered:
+        if session is None or outlet.car is None or not self.powered:
             return
         outlet.advance()
         at = self.now()

@@ -61,7 +61,7 @@ class Traffic:
     def change(self, station: Station, outlet: Outlet) -> None:
         """Who stands there leaves at once, and the next one comes."""
         stay = self._stays.get(outlet)
-        if stay is not None:
+        if stay is not None and outlet.car is not None:
             stay.cancel()
             self._leave(station, outlet, soon=True)
 

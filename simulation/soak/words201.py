@@ -6,7 +6,7 @@ from datetime import datetime
 
 from protocol.ocpp.model import ProfilePurpose, RateUnit, SchedulePeriod
 from simulation.profiles import Capabilities, Held
-from simulation.soak.outlet import Outlet, Session
+from simulation.soak.outlet import Begins, Outlet, Session
 from simulation.soak.words import WRITABLE, Call, Payload, held, readings, schedule, write
 
 
@@ -52,22 +52,29 @@ class Words201:
         at: datetime,
         offline: bool,
     ) -> Payload:
+        """Before the vehicle is plugged in, the connector is not known, nor perhaps the EVSE, and
+        with it its meter."""
         session.seq_no += 1
         sampled = [
             {"measurand": r.measurand, "value": r.value, "unitOfMeasure": {"unit": r.unit}}
             | ({} if r.phase is None else {"phase": r.phase})
             for r in readings(outlet)
         ]
-        return {
+        event: Payload = {
             "eventType": kind,
             "timestamp": write(at),
             "triggerReason": trigger,
             "seqNo": session.seq_no,
             "offline": offline,
             "transactionInfo": {"transactionId": session.id},
-            "evse": {"id": outlet.number, "connectorId": outlet.plugged},
-            "meterValue": [{"timestamp": write(at), "sampledValue": sampled}],
         }
+        if outlet.car is None and outlet.begins is Begins.NOWHERE:
+            return event
+        event["evse"] = {"id": outlet.number}
+        if outlet.car is not None:
+            event["evse"]["connectorId"] = outlet.plugged
+        event["meterValue"] = [{"timestamp": write(at), "sampledValue": sampled}]
+        return event
 
     def named(self, answer: Payload) -> str | None:
         return None

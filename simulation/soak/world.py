@@ -195,6 +195,7 @@ class World:
                 rotation=make.rotation,
                 connectors=make.connectors,
                 blocks=make.blocks,
+                begins=make.begins,
                 tells_phases=make.tells_phases,
             )
             for evse in wired(make, spec)

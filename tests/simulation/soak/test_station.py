@@ -8,8 +8,10 @@ from random import Random
 import pytest
 
 from protocol.ocpp.model import Version
+from simulation.soak.ledger import SITE
 from simulation.soak.make import WORDS
-from simulation.soak.outlet import Outlet, new_car
+from simulation.soak.outlet import Begins, Outlet, Session, new_car
+from simulation.soak.run import run
 from simulation.soak.scenario import Setup, scenario
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -40,6 +42,39 @@ async def test_the_connector_beside_one_that_charges_is_told_free_unavailable_or
     assert statuses(outlet) == [beside, "Occupied"]
     outlet.waiting = 1
     assert statuses(outlet) == ["Occupied", "Occupied"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "evse"),
+    [
+        (Begins.PLUGGED, {"id": 7, "connectorId": 1}),
+        (Begins.AT_EVSE, {"id": 7}),
+        (Begins.NOWHERE, None),
+    ],
+)
+async def test_a_transaction_that_begins_before_the_plug_is_told_without_a_connector_or_an_evse(
+    begins: Begins, evse: dict[str, int] | None
+) -> None:
+    outlet = Outlet(
+        7, max_kw=22.0, min_kw=4.14, phases=3, on_power=lambda outlet: None, begins=begins
+    )
+    session = Session(id="S1", token="TAG-V1", started_at=AT, start_wh=0)
+    car = new_car(Random(1), "V1", "TAG-V1")
+    if begins is Begins.PLUGGED:
+        outlet.car = car
+    words = WORDS[Version.V201]
+    assert words.begin(outlet, session, AT, False)[1].get("evse") == evse
+    outlet.car = car
+    told = words.sample(outlet, session, AT, False)[1]
+    assert (told["eventType"], told["evse"]) == ("Updated", {"id": 7, "connectorId": 1})
+
+
+def test_transactions_that_begin_before_the_plug_are_charged() -> None:
+    """Taken for one at EVSE 0, on which nothing can be planned, a tenth is drawn, not 68 %."""
+    outcome = run(Setup(seed=9, hours=0.4, stations=6, faults=frozenset({"planner-fails"})))
+    (site,) = (line for line in outcome.lines if line.name == SITE)
+    assert outcome.holds
+    assert site.drawn_kwh > 0.5 * site.allowed_kwh
 
 
 def test_an_evse_that_no_setting_names_is_counted_below_the_circuit_of_its_station() -> None:
