@@ -29,7 +29,7 @@ from daemon.core.trigger import Trigger
 from planner.codec import load_plan, load_snapshot
 from planner.series import Series, format_instant, parse_instant
 from protocol.mqtt import topics
-from protocol.ocpp.model import RateUnit, Version
+from protocol.ocpp.model import ConnectorStatus, RateUnit, Version
 
 
 def new_depot(site: SiteSpec) -> Depot:
@@ -124,6 +124,7 @@ def save_evse(station: Station, evse: Evse) -> Save:
         "fixed": evse.fixed,
         "disobeyed_kw": evse.disobeyed_kw,
         "override": evse.override,
+        "connectors": {str(number): told.value for number, told in evse.connectors.items()},
         "reading": None
         if reading is None
         else {
@@ -222,6 +223,8 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]
     evse.disobeyed_kw = value.get("disobeyed_kw", 0.0)
+    for number, told in value.get("connectors", {}).items():
+        evse.tell_status(int(number), ConnectorStatus(told))
     if value["reading"] is not None:
         at = parse_instant(value["reading"]["at"])
         told = value["reading"]

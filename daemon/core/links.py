@@ -181,7 +181,10 @@ def on_status(
         yield Note(name="status_overtaken", fields={"station": station.id})
         return
     before = evse.status
+    is_news = evse.connectors.get(event.connector_id) is not event.status
     evse.tell_status(event.connector_id, event.status)
+    if is_news:
+        yield save_evse(station, evse)
     changed = evse.status is not before
     if event.charging_state is not None:
         evse.charging_state = event.charging_state

@@ -222,6 +222,22 @@ def test_an_unproven_station_rated_lower_than_it_was_stays_booked_at_what_it_was
     assert after.booked_kw("CP01") > 21.0
 
 
+def test_a_connector_that_is_free_ends_nothing_at_another_after_a_restart_either() -> None:
+    """CCS and CHAdeMO of one EVSE: V01 stands at the second one."""
+    spec = keeping_leases(site(1))
+    bench = lent(spec)
+    for number, told in ((2, TAKEN), (1, ConnectorStatus.AVAILABLE)):
+        bench.call(
+            "CP01", StatusNotified(evse_id=1, connector_id=number, status=told, at=bench.utc)
+        )
+    after = again(bench, spec)
+    come(after, "CP01")
+    free = StatusNotified(evse_id=1, connector_id=1, status=ConnectorStatus.AVAILABLE, at=after.utc)
+    after.call("CP01", free)
+    assert after.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert after.booked_kw("CP01") > 21.0
+
+
 def test_what_stations_without_a_model_have_shown_is_nobodys_class_after_a_restart() -> None:
     """Such a station has shown something in silence, and has told neither vendor nor model."""
     spec = site(1)

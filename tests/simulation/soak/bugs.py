@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
@@ -30,7 +29,7 @@ from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
 from daemon.core.lane import Lane
-from daemon.core.lease import FOREVER, UNDATED, Lease
+from daemon.core.lease import Lease
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec
 from daemon.core.site_meter import SiteMeter
@@ -185,16 +184,6 @@ def _endless_leases() -> Iterator[None]:
         yield
 
 
-def _lent_by_these_settings(
-    value: Mapping[str, Any], fallback_kw: float, ended_in_kw: float, lease_s: float
-) -> Lease | None:
-    """As if it had been lent for as long, and ended in the same fallback, as it would now."""
-    if value["held_kw"] is None:
-        return None
-    until_s = FOREVER if value["lasts"] else UNDATED
-    return Lease(kw=value["held_kw"], given_s=0.0, until_s=until_s)
-
-
 def _at_its_wish(budget_: Budget, wishes: object, told: object) -> list[float]:
     return [kw for _, _, kw in wishes]  # type: ignore[attr-defined]  # of `fit`
 
@@ -267,12 +256,6 @@ BUGS: tuple[Bug, ...] = (
         setup=setup("kill", seed=2, rate=20.0),
     ),
     Bug(
-        name="leases by the settings of now",
-        rule="what was lent runs out as it was lent, whatever the settings say after a restart",
-        broken=lambda: patch.object(keeping, "_lent", _lent_by_these_settings),
-        setup=setup("settings", "offline", "cut", seed=4, rate=25.0),
-    ),
-    Bug(
         name="amperes of one phase",
         rule="amperes are told per phase",
         broken=lambda: patch.object(
@@ -299,12 +282,6 @@ BUGS: tuple[Bug, ...] = (
         rule="sun is room only where a meter of the site would show that it is gone",
         broken=lambda: patch.object(SiteMeter, "shows_sun", lambda self, site_phases: True),
         setup=setup("cloud", seed=40, rate=20.0),
-    ),
-    Bug(
-        name="sun by a blind meter",
-        rule="sun is room only while the site's meter sees",
-        broken=lambda: patch.object(SiteMeter, "shows_sun", lambda self, site_phases: True),
-        setup=setup("cloud", "meter-silent", "meter-nan", seed=12, rate=20.0),
     ),
     Bug(
         name="two daemons",
