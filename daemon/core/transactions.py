@@ -42,9 +42,7 @@ def on_started(
         if event.transaction_id is None:
             yield Save(record=Fact(kind="number", key="transaction", value=depot.last_number))
         evse = _begins_at(station, event)
-        if evse is None or (
-            evse.transaction is not None and began_after(depot, evse.transaction, event.at)
-        ):
+        if evse is None or _is_overtaken(depot, evse, event.at):
             yield from _remember(depot, station, evse, number, event, now)
         else:
             yield from close_estimated(depot, station, evse, now, "another transaction began")
@@ -92,7 +90,8 @@ def adopt(
 ) -> Iterator[Effect]:
     """A transaction met half-way (a station that kept charging while we were away) is taken over
     as it is; what it drew before is not known. One whose end was only guessed goes on, as does one
-    that no EVSE holds: its station had left the settings."""
+    that no EVSE holds: its station had left the settings. What is told of it late, when another has
+    begun here since, only makes a record."""
     record = depot.transactions.get(transaction_id(station, station_transaction_id))
     is_here = record is not None and record.connector == evse.spec.connector
     goes_on = record is not None and (record.estimated or record.stopped_at is None)
@@ -105,42 +104,38 @@ def adopt(
         depot.dirty = True
         yield Save(record=record)
         yield from _doubt_all(depot, station, evse, now)
-    if record is not None and record.stopped_at is None and record.connector == UNKNOWN_CONNECTOR:
-        yield from close_estimated(depot, station, evse, now, "another transaction was met")
-        yield from _open(depot, station, evse, station_transaction_id, _told_before(record), now)
-    if record is not None:
+    if record is not None and (record.stopped_at or record.connector != UNKNOWN_CONNECTOR):
         return
-    yield from close_estimated(depot, station, evse, now, "another transaction was met")
     began = TransactionStarted(
         evse_id=evse.spec.connector,
         transaction_id=station_transaction_id,
-        id_token=None,
-        at=at,
-        meter_start_wh=None,
+        id_token=None if record is None else record.id_token,
+        at=at if record is None else record.device_started_at,
+        meter_start_wh=None if record is None else record.meter_start_wh,
     )
-    yield Note(
-        name="transaction_adopted",
-        level="warning",
-        fields={"station": station.id, "transaction": station_transaction_id},
-    )
+    if _is_overtaken(depot, evse, at):
+        yield from _remember(depot, station, evse, station_transaction_id, began, now)
+        return
+    yield from close_estimated(depot, station, evse, now, "another transaction was met")
     yield from _open(depot, station, evse, station_transaction_id, began, now)
-    yield from _doubt_all(depot, station, evse, now)
+    if record is None:
+        yield Note(
+            name="transaction_adopted",
+            level="warning",
+            fields={"station": station.id, "transaction": station_transaction_id},
+        )
+        yield from _doubt_all(depot, station, evse, now)
+
+
+def _is_overtaken(depot: Depot, evse: Evse, at: datetime | None) -> bool:
+    """Whether what was told of an instant is told late: what runs here began after it."""
+    return evse.transaction is not None and began_after(depot, evse.transaction, at)
 
 
 def _doubt_all(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
     """It may hold any profile that it was ever told, until it has taken a new one."""
     evse.doubt(Lease(kw=evse.spec.max_kw, given_s=now.monotonic_s, until_s=FOREVER))
     yield save_evse(station, evse)
-
-
-def _told_before(record: TransactionRecord) -> TransactionStarted:
-    return TransactionStarted(
-        evse_id=record.connector,
-        transaction_id=record.station_transaction_id,
-        id_token=record.id_token,
-        at=record.device_started_at,
-        meter_start_wh=record.meter_start_wh,
-    )
 
 
 def _begins_at(station: Station, event: TransactionStarted) -> Evse | None:

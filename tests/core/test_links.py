@@ -85,6 +85,29 @@ def test_a_start_of_before_a_transaction_does_not_end_it() -> None:
     assert bench.booked_kw("CP01") > 21.0
 
 
+@pytest.mark.parametrize("began_before", [True, False], ids=["begun nowhere", "never heard of"])
+def test_an_update_of_before_a_transaction_does_not_end_it(began_before: bool) -> None:
+    """A backlog of one that began on Authorized, or whose start was lost."""
+    bench = charging()
+    before = START - timedelta(hours=2)
+    if began_before:
+        bench.call("CP01", StatusNotified(evse_id=2, status=FREE, at=bench.utc))
+        event = TransactionStarted(
+            evse_id=0, transaction_id="T0", id_token=None, at=before, meter_start_wh=0.0
+        )
+        bench.call("CP01", replace(event, offline=True))
+    for minutes in (1, 2):
+        at = before + timedelta(minutes=minutes)
+        bench.call("CP01", TransactionUpdated(transaction_id="T0", at=at, evse_id=1))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+    ended = TransactionEnded(transaction_id="T0", at=at, meter_stop_wh=None, reason="Local")
+    bench.call("CP01", ended)
+    told = bench.depot.transactions["CP01/T0"]
+    assert (told.connector, told.stopped_at, told.estimated) == (1, at, False)
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+
+
 def test_a_transaction_that_goes_on_after_its_end_was_guessed_is_booked_at_what_it_holds() -> None:
     bench = charging()
     bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=bench.utc))
