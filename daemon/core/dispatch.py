@@ -10,7 +10,7 @@ from daemon.core import phases
 from daemon.core.alerts import alert
 from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
-from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s
+from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s, told_again_kw
 from daemon.core.effects import Effect, Note, Send
 from daemon.core.events import CommandAnswered, OrderWithheld
 from daemon.core.instant import Now
@@ -30,7 +30,7 @@ from daemon.core.standing import (
     retry_pause_s,
     try_next_rung,
 )
-from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Station
+from daemon.core.station import FRESH_SAMPLES, LIARS, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
 
 TX_ID = 1000
@@ -58,7 +58,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
             return _may_rise(depot, station, now.monotonic_s)
 
         changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
-        for change in changes:
+        for change in [*changes, *_told_again(depot, now)]:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
     yield from stop_who_disobeys(depot, now)
@@ -125,6 +125,13 @@ def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:
         return evse.override != "charge_now", departure
 
     return urgency
+
+
+def _told_again(depot: Depot, now: Now) -> Iterator[Change]:
+    for station, evse in depot.evses():
+        kw = told_again_kw(station, evse, now.monotonic_s)
+        if kw is not None:
+            yield Change(station=station, evse=evse, kw=kw)
 
 
 def _order(depot: Depot, change: Change, now: Now) -> None:
@@ -214,6 +221,9 @@ def _profile_answered(
     asked, evse.asked = evse.asked, None
     if asked is None or asked[0] != event.generation or evse.transaction is None:
         return  # the transaction ended meanwhile, and its profile with it
+    if evse.fixed in LIARS:
+        evse.retry_s = now.monotonic_s + retry_pause_s(evse.told_again)
+        evse.told_again += 1
     if isinstance(event.result, Answered) and event.result.accepted:
         _confirm(depot, station, evse, asked[1], now)
         yield save_evse(station, evse)
@@ -232,7 +242,7 @@ def _profile_answered(
         evse.doubt(asked[1])
     if refused and try_next_rung(station):
         yield save_station(station)
-    else:
+    elif evse.fixed not in LIARS:  # who is one has its own pauses, and stays booked as such
         evse.failures += 1
         yield from _step_down(depot, station, evse, event, now, refused=refused)
     yield save_evse(station, evse)

@@ -98,8 +98,8 @@ def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -
 
 def _may_be_kept(station: Station, at: datetime, now: Now) -> bool:
     """Whether a message is dated before the link began, as what was kept while offline is: statuses
-    and meter values bear no mark of it. A clock that is behind is found out by its steady pace, when
-    it comes to date what follows, or when no backlog would take so long."""
+    and meter values bear no mark of it. A clock that is behind is found out by its steady pace, by
+    what it dates after that instant, or when no backlog would take so long."""
     since_s = station.online_since_s
     if since_s is None or now.monotonic_s >= since_s + LONGEST_BACKLOG_S:
         return False
