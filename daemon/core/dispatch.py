@@ -24,6 +24,7 @@ from daemon.core.rooms import budget_of, next_change_s
 from daemon.core.standing import (
     ask_meter,
     electrics_of,
+    note_read_back,
     on_standing_answered,
     read_back,
     retry_fallback,
@@ -208,6 +209,7 @@ def on_answered(depot: Depot, event: CommandAnswered, now: Now) -> Iterator[Effe
         yield Note(name="answer_too_late", fields={"station": station.id})
         return
     depot.dirty = True
+    note_read_back(station, subject, event)
     evse = _tx_evse(station, subject)
     if evse is not None:
         yield from _profile_answered(depot, station, evse, event, now)

@@ -34,7 +34,8 @@ FRESH_SAMPLES = 2.5
 class Capabilities:
     """What a station takes. The defaults are the least that field stations took; what it reads
     out, and what it refuses, replaces them. `relative`: it refuses schedules with a start;
-    `triggers`: it tells its meter when asked; `reads_back`: it tells what it will follow.
+    `triggers`: it tells its meter when asked; `reads_back`: it tells what it will follow, and
+    `unread` is how often in a row it was asked that and gave no answer, but answered all else.
 
     `proven` once it has accepted a profile as it is written now: a later refusal is about
     something else."""
@@ -47,6 +48,7 @@ class Capabilities:
     max_stack_level: int = 1
     triggers: bool = True
     reads_back: bool = False
+    unread: int = 0
 
     @property
     def tells_ends(self) -> bool:
