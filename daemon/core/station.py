@@ -253,6 +253,13 @@ class Station:
             self.ready and not telling_past and evse.transaction is not None and evse.fixed is None
         )
 
+    def evse_ordered(self, subject: object) -> Evse | None:
+        """Whose transaction a command of the lane gives a profile, if it does that."""
+        match subject:
+            case ("tx", int(number)):
+                return self.evses.get(number)
+        return None
+
 
 def unnamed(station: StationSpec, connector: int) -> EvseSpec:
     """What is taken of a connector that no setting names: the default ratings (three phases, 22 kW,
