@@ -15,7 +15,7 @@ from daemon.core.keeping import save_evse, save_station
 from daemon.core.lease import Lease
 from daemon.core.proof import leave
 from daemon.core.standing import on_standing_answered, retry_pause_s, try_next_rung
-from daemon.core.station import REFUSES, SILENT, TRIES, Evse, Station
+from daemon.core.station import LIARS, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused
 
 # A station that refuses may be busy with a reset, say: it is asked again after a pause.
@@ -77,7 +77,7 @@ def _profile_answered(
         evse.doubt(asked[1])
     if refused and try_next_rung(station):
         yield save_station(station)
-    else:
+    elif evse.fixed not in LIARS:  # who is one has its own pauses, and stays booked as such
         evse.failures += 1
         yield from _step_down(depot, station, evse, event, now, refused=refused)
     yield save_evse(station, evse)

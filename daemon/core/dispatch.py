@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from daemon.core import phases
 from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
-from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s
+from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s, told_again_kw
 from daemon.core.effects import Effect, Send
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
@@ -24,8 +24,9 @@ from daemon.core.standing import (
     electrics_of,
     read_back,
     retry_fallback,
+    retry_pause_s,
 )
-from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, Evse, Station
+from daemon.core.station import FRESH_SAMPLES, LIARS, REFUSES, SILENT, Evse, Station
 from protocol.ocpp.commands import SetChargingProfile
 
 TX_ID = 1000
@@ -51,7 +52,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
             return _may_rise(depot, station, now.monotonic_s)
 
         changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
-        for change in changes:
+        for change in [*changes, *_told_again(depot, now)]:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
     yield from stop_who_disobeys(depot, now)
@@ -118,6 +119,13 @@ def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:
         return evse.override != "charge_now", departure
 
     return urgency
+
+
+def _told_again(depot: Depot, now: Now) -> Iterator[Change]:
+    for station, evse in depot.evses():
+        kw = told_again_kw(station, evse, now.monotonic_s)
+        if kw is not None:
+            yield Change(station=station, evse=evse, kw=kw)
 
 
 def _order(depot: Depot, change: Change, now: Now) -> None:
