@@ -59,6 +59,9 @@ def _profile_answered(
     asked, evse.asked = evse.asked, None
     if asked is None or asked[0] != event.generation or evse.transaction is None:
         return  # the transaction ended meanwhile, and its profile with it
+    if evse.fixed in LIARS:
+        evse.retry_s = now.monotonic_s + retry_pause_s(evse.told_again)
+        evse.told_again += 1
     if isinstance(event.result, Answered) and event.result.accepted:
         _confirm(depot, station, evse, asked[1], now)
         yield save_evse(station, evse)

@@ -24,9 +24,8 @@ from daemon.core.standing import (
     electrics_of,
     read_back,
     retry_fallback,
-    retry_pause_s,
 )
-from daemon.core.station import FRESH_SAMPLES, LIARS, REFUSES, SILENT, Evse, Station
+from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, Evse, Station
 from protocol.ocpp.commands import SetChargingProfile
 
 TX_ID = 1000
