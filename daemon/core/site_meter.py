@@ -19,9 +19,9 @@ class SiteMeter:
     `base_kw` is the site's draw besides charging, as a whole and by phase, and `most_base_kw` the
     most that it may be, where chargers have not shown what they draw; both the highest of a while
     (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
-    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot be trusted.
-    `behind`: since when (in monotonic seconds) samples are older than `at`, and the
-    newest of these."""
+    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot be
+    trusted. `behind`: since when (in monotonic seconds) samples are older than `at`, and the newest
+    of these."""
 
     expected: bool = False
     heard_s: float | None = None
