@@ -262,6 +262,13 @@ class Station:
         """The same, whether it will be followed or not."""
         return self.ready and self.backlog_until_s is None and evse.transaction is not None
 
+    def evse_ordered(self, subject: object) -> Evse | None:
+        """Whose transaction a command of the lane gives a profile, if it does that."""
+        match subject:
+            case ("tx", int(number)):
+                return self.evses.get(number)
+        return None
+
 
 def unnamed(station: StationSpec, connector: int) -> EvseSpec:
     """What is taken of a connector that no setting names: the default ratings (three phases, 22 kW,
