@@ -21,9 +21,8 @@ class SiteMeter:
     (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
     `stage` 1 has all chargers fall back, 2 stops them. `blind` says why it cannot be trusted, and
     `last_until_s` until when what it showed last counts all the same; then it is `given_up` until
-    it is measured by again.
-    `behind`: since when (in monotonic seconds) samples are older than `at`, and the
-    newest of these."""
+    it is measured by again. `behind`: since when (in monotonic seconds) samples are older than
+    `at`, and the newest of these."""
 
     expected: bool = False
     heard_s: float | None = None
