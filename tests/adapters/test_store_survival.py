@@ -23,6 +23,7 @@ from daemon.adapters.store import (
     Retention,
     Store,
     StoreBusy,
+    StoreCondemned,
     StoreCorrupt,
     StoreLost,
     set_aside,
@@ -281,6 +282,38 @@ def test_a_database_set_aside_is_kept_whole_and_the_fourth_takes_the_first_ones_
     assert [file.read_text() for file in kept] == ["spoilt 2", "spoilt 3", "spoilt 4"]
     assert len(list(tmp_path.glob("*-wal"))) == 3
     assert set_aside("postgresql://u@/d", NOW) is None
+
+
+@pytest.mark.fault(55)
+async def test_what_is_found_corrupt_in_use_is_set_aside_by_the_next_start(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "state" / "depot.db"
+    with Store.open(sqlite_url, utc=lambda: NOW) as store:
+        await store.commit([Fact(kind="n", key="a", value=1)])
+        _spoil(path)
+        for value in (2, None):
+            with pytest.raises(StoreCondemned, match="no such table"):
+                await store.commit([Fact(kind="n", key="a", value=value)])
+    with pytest.raises(StoreCorrupt, match=r"no such table.*in use"):
+        Store.open(sqlite_url)
+    assert set_aside(sqlite_url, NOW) is not None
+    with Store.open(sqlite_url, utc=lambda: NOW + timedelta(minutes=59)) as store:
+        _spoil(path)
+        with pytest.raises(StoreCorrupt) as soon:
+            await store.commit([Fact(kind="n", key="a", value=1)])
+        assert soon.value.ours, "a disk that spoils every database had it start all the time"
+    set_aside(sqlite_url, NOW)
+    with Store.open(sqlite_url, utc=lambda: NOW + timedelta(minutes=61)) as store:
+        _spoil(path)
+        with pytest.raises(StoreCondemned):
+            await store.commit([Fact(kind="n", key="a", value=1)])
+
+
+def _spoil(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("DROP TABLE facts")
+    other.close()
 
 
 @pytest.mark.fault(55)

@@ -12,7 +12,8 @@ from sqlalchemy import URL
 
 from daemon.adapters.store import migrate
 from daemon.adapters.store.engine import FileLock, check_pages, make_engine, parse_url, place
-from daemon.adapters.store.errors import translate
+from daemon.adapters.store.errors import StoreCondemned, StoreCorrupt, translate
+from daemon.adapters.store.quarantine import condemn, condemned
 from daemon.adapters.store.reader import Reader
 from daemon.adapters.store.reserve import Reserve
 from daemon.adapters.store.retention import HALVINGS, Retention, deletions
@@ -36,7 +37,8 @@ class Store(Reader):
         self, url: URL, *, utc: Callable[[], datetime], waiting: int, reserve_bytes: int
     ) -> None:
         super().__init__(url, make_engine(url, "read"))
-        self._utc = utc
+        self._url, self._utc = url, utc
+        self._condemned: str | None = None
         self._lock = FileLock(url) if url.drivername == "sqlite" else None
         self._owning = make_engine(url, "own")
         try:
@@ -70,6 +72,8 @@ class Store(Reader):
         return cls(parse_url(url), utc=utc, waiting=waiting, reserve_bytes=reserve_bytes)
 
     def _migrate(self, url: URL) -> None:
+        if why := condemned(url):
+            raise StoreCorrupt(f"{why} (found while it was in use)")
         try:
             with self._owning.connect() as connection:
                 check_pages(connection, url)
@@ -83,7 +87,8 @@ class Store(Reader):
         """Returns when all of `records` are on the disk; on an error none of them is.
 
         Commits under way at the same time share a transaction, in the order they were asked for.
-        Raises StoreRefused, StoreBusy, StoreFull, StoreLost or StoreCorrupt.
+        Raises StoreRefused, StoreBusy, StoreFull, StoreLost, StoreCorrupt, or StoreCondemned, after
+        which only another start has a store again.
         """
         if not records:
             return
@@ -171,4 +176,12 @@ class Store(Reader):
             self._lock = None
 
     async def _submit(self, writes: Sequence[Write]) -> Ids:
-        return await asyncio.wrap_future(self._writer.submit(writes))
+        if self._condemned is not None:
+            raise StoreCondemned(self._condemned)
+        try:
+            return await asyncio.wrap_future(self._writer.submit(writes))
+        except StoreCorrupt as error:
+            if not await asyncio.to_thread(condemn, self._url, str(error), self._utc()):
+                raise
+            self._condemned = str(error)
+            raise StoreCondemned(self._condemned) from error
