@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import socket
 import sqlite3
@@ -171,6 +172,30 @@ async def test_a_full_disk_is_given_the_reserve_and_the_commit_succeeds(
         await store.commit([big])
         assert not store.reserve.held
         assert store.load().facts == (big,)
+
+
+@pytest.mark.fault(53)
+def test_a_start_on_a_full_disk_is_given_the_reserve(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log is gone after a stop in good order, and wants its room again."""
+    Store.open(sqlite_url, reserve_bytes=100_000).close()
+    whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+    make_room = Reserve.give_up
+
+    def give_up(reserve: Reserve) -> bool:
+        resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+        return make_room(reserve)
+
+    monkeypatch.setattr(Reserve, "give_up", give_up)
+    monkeypatch.setattr(Reserve, "hold", lambda reserve: reserve.held)
+    try:
+        # No file may grow: what a full disk is, without being root.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, whole[1]))
+        with Store.open(sqlite_url, reserve_bytes=100_000) as store:
+            assert store.reserve.given_up
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, whole)
 
 
 @pytest.mark.fault(56)

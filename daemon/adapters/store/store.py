@@ -12,7 +12,13 @@ from sqlalchemy import URL
 
 from daemon.adapters.store import migrate
 from daemon.adapters.store.engine import FileLock, check_pages, make_engine, parse_url, place
-from daemon.adapters.store.errors import StoreCondemned, StoreCorrupt, translate
+from daemon.adapters.store.errors import (
+    StoreCondemned,
+    StoreCorrupt,
+    StoreFull,
+    StoreLost,
+    translate,
+)
 from daemon.adapters.store.quarantine import condemn, condemned
 from daemon.adapters.store.reader import Reader
 from daemon.adapters.store.reserve import Reserve
@@ -41,14 +47,14 @@ class Store(Reader):
         self._condemned: str | None = None
         self._lock = FileLock(url) if url.drivername == "sqlite" else None
         self._owning = make_engine(url, "own")
+        local = url.drivername == "sqlite"
+        self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
         try:
-            self._migrate(url)
+            self._migrate_with_room(url)
         except BaseException:
             self._release()
             raise
         self._encoder = Encoder(self._owning.dialect.name)
-        local = url.drivername == "sqlite"
-        self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
         self.reserve.hold()
         require = self._lock.require_file if self._lock is not None else lambda: None
         self._writer = Writer(self._owning, self.place, waiting, self.reserve, require)
@@ -70,6 +76,15 @@ class Store(Reader):
         StoreInUse, StoreCorrupt or StoreLost.
         """
         return cls(parse_url(url), utc=utc, waiting=waiting, reserve_bytes=reserve_bytes)
+
+    def _migrate_with_room(self, url: URL) -> None:
+        """To open its log SQLite wants 32 KiB, and calls it an I/O error where they are missing."""
+        try:
+            self._migrate(url)
+        except (StoreFull, StoreLost):
+            if not self.reserve.give_up():
+                raise
+            self._migrate(url)
 
     def _migrate(self, url: URL) -> None:
         if why := condemned(url):
