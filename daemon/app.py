@@ -105,6 +105,7 @@ class App:
                 "watchdog": upkeep.watch(),
                 "lag": upkeep.watch_lag(),
                 "room": upkeep.watch_room(),
+                "descriptors": upkeep.watch_descriptors(),
                 "tidy": upkeep.tidy(),
                 "certificate": tls and tls.watch(controller.put, self.clock.utc),
                 "meter": meter and meter.run(),

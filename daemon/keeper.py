@@ -37,8 +37,8 @@ class Counts(Protocol):
 
 class Keeper:
     """`behind` is why the store does not keep up, None while it does. `changed` is told of each
-    change of that. A store that another daemon has taken ends `keep` and `run` with its error, and
-    with them the process."""
+    change of that. A store that another daemon has taken, or that has to be set aside, ends `keep`
+    and `run` with its error, and with them the process."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""What runs beside control: proof of progress for systemd, the loop's lag, room on the disk, old
-rows."""
+"""What runs beside control: proof of progress for systemd, the loop's lag, room on the disk, file
+descriptors, old rows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from daemon.adapters import descriptors
 from daemon.adapters.notify import Notifier
 from daemon.adapters.planner import PlannerProcess
 from daemon.adapters.store import Retention, Store, StoreError
@@ -23,6 +24,8 @@ LAG_EVERY_S: Final = 0.1
 WRITER_STUCK_S: Final = 60.0
 # Beyond its deadline, its grace, and the making of a new process.
 PLANNER_STUCK_S: Final = 180.0
+# File descriptors: a round of stations, and what the store and the planner open now and then.
+SCARCE_DESCRIPTORS: Final = 64
 TIDY_EVERY_S: Final = 3600.0
 # Between two small deletes: what control writes comes first.
 TIDY_PAUSE_S: Final = 0.2
@@ -64,7 +67,7 @@ class Upkeep:
     async def watch_room(self) -> None:
         """Tells when the reserve had to be given up, and takes it back when there is room."""
         reserve = self.store.reserve
-        held = reserve.held
+        held = reserve.held or reserve.given_up
         while True:
             await asyncio.sleep(WATCH_S)
             if held and not reserve.held:
@@ -75,6 +78,21 @@ class Upkeep:
                 held = True
                 text = "there is room on the disk again, the reserve is held"
                 await self.emit(Noticed(kind="disk_has_room", severity="info", text=text))
+
+    async def watch_descriptors(self) -> None:
+        """Tells when hardly a file descriptor is left, and when there are again."""
+        scarce = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            left = await asyncio.to_thread(descriptors.left)
+            if not scarce and left < SCARCE_DESCRIPTORS:
+                scarce = True
+                text = f"{left} more connections can be opened: no other station may get in"
+                await self.emit(Noticed(kind="descriptors_scarce", severity="critical", text=text))
+            elif scarce and left >= 2 * SCARCE_DESCRIPTORS:
+                scarce = False
+                text = "connections can be opened again"
+                await self.emit(Noticed(kind="descriptors_left", severity="info", text=text))
 
     async def tidy(self) -> None:
         """Deletes what is older than it is to be kept."""

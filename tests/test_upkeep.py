@@ -69,6 +69,7 @@ async def test_whichever_task_dies_the_daemon_ends_and_says_which(
         (Upkeep, "watch"),
         (Upkeep, "watch_lag"),
         (Upkeep, "watch_room"),
+        (Upkeep, "watch_descriptors"),
         (Upkeep, "tidy"),
         (Keeper, "run"),
         (Controller, "_consume"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -23,6 +24,16 @@ def take_all() -> None:
     """A shell gives 1,024 of them, which a depot of 1,000 stations has used up."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def left() -> int:
+    """How many more this process may open; 0 also where the whole system has none."""
+    try:
+        held = len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(0, most - held)
 
 
 def let_queue(sockets: Iterable[_Listening], backlog: int) -> None:

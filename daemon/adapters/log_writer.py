@@ -47,6 +47,9 @@ class LogWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Waits for what was written before, for a second at most."""
         with self._changed:
             self._closed = True

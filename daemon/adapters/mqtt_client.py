@@ -148,13 +148,14 @@ class MqttClient(CancellableClient):
         self._client.connect_timeout = DEADLINE_S
 
     async def connect(self) -> None:
-        """Raises MqttError. Cancelled, it waits for the thread that connects: nothing else can
-        close the socket that the thread is about to open."""
+        """Raises MqttError. Cancelled, it waits for the thread that connects, as nothing else can
+        close the socket that the thread is about to open, but no longer than a connect takes: to
+        look up a name may take a minute."""
         opening = asyncio.create_task(self.__aenter__())
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
-            await asyncio.wait({opening}, timeout=2 * DEADLINE_S)
+            await asyncio.wait({opening}, timeout=DEADLINE_S)
             if opening.done():
                 opening.exception()
             raise

@@ -26,11 +26,25 @@ from daemon.core.effects import StartPlanning
 from daemon.core.events import Event, PlanFailed, PlanReady
 from planner.codec import MAX_BYTES, dump_snapshot, load_plan
 from planner.params import Params
+from planner.plan import Plan
 
 # A fork server that does not answer: the request fails, the next one tries again.
 SPAWN_S: Final = 120.0
 
 _PARAMS: Final = TypeAdapter(Params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One line of the process, as `planner_child` writes it."""
+
+    plan: str | None = None
+    steps_down: tuple[str, ...] | None = None
+    failed: str | None = None
+    healthy: bool = False
+
+
+_ANSWER: Final = TypeAdapter(_Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +214,18 @@ class PlannerProcess:
             child.writer.write(self._line(request))
             await child.writer.drain()
             while (line := await child.reader.readline()).endswith(b"\n"):
-                answer = json.loads(line)
-                if "failed" in answer:
-                    return _Outcome("failed", answer["failed"], healthy=answer["healthy"])
-                if "plan" in answer:
-                    plan = load_plan(answer["plan"])
+                answer = _ANSWER.validate_json(line)
+                if answer.failed is not None:
+                    return _Outcome("failed", answer.failed, healthy=answer.healthy)
+                if answer.plan is not None:
+                    plan = _plan_for(revision, answer.plan)
                     await self._emit(PlanReady(revision=revision, plan=plan, final=False))
+                elif answer.steps_down is None:
+                    raise ValueError("it says nothing")
                 elif plan is None:
                     return _Outcome("failed", "the solver ended without a plan")
                 else:
-                    steps = tuple(answer["steps_down"])
+                    steps = answer.steps_down
                     await self._emit(
                         PlanReady(revision=revision, plan=plan, final=True, steps_down=steps)
                     )
@@ -258,6 +274,14 @@ class PlannerProcess:
         if self._child is not None:
             await self._child.kill()
             self._child = None
+
+
+def _plan_for(revision: int, text: str) -> Plan:
+    """Raises ValueError: what a solver that is out of its mind says of another depot is no plan."""
+    plan = load_plan(text)
+    if plan.revision != revision:
+        raise ValueError(f"it is a plan for revision {plan.revision}, not {revision}")
+    return plan
 
 
 def _ending(code: int | None) -> str:

@@ -8,15 +8,22 @@ import os
 import random
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
+from daemon.cli import DEFECT, DONE
 from daemon.commands import Refused
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from daemon.adapters.log_writer import LogWriter
     from daemon.app import App
+
+# What still waits for the world when all parts have stopped.
+THREADS_S: Final = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,11 +63,23 @@ def run(args: argparse.Namespace) -> int:
             notifier=Notifier(os.environ),
         )
         app.metrics.watch_log(lambda: lines.dropped)
+        forced = threading.Timer(THREADS_S, _leave, [app, lines, log])
+        forced.daemon = True
         try:
-            asyncio.run(_serve(app, args.config, log))
+            asyncio.run(_serve(app, args.config, log, ended=forced.start))
         except (StoreError, BrokerError, OSError) as error:
             raise Refused(str(error)) from error
+        finally:
+            forced.cancel()
     return 0
+
+
+def _leave(app: App, lines: LogWriter, log: FilteringBoundLogger) -> None:
+    """A thread that waits for the world cannot be cancelled, and Python would wait with it: the
+    name of a broker was looked up for a minute."""
+    log.error("stop_forced", after_s=THREADS_S, waiting="a thread")
+    lines.close()
+    os._exit(DONE if app.stop.is_set() else DEFECT)
 
 
 def _stderr() -> int:
@@ -68,12 +87,17 @@ def _stderr() -> int:
     return os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno()
 
 
-async def _serve(app: App, config: Path | None, log: FilteringBoundLogger) -> None:
+async def _serve(
+    app: App, config: Path | None, log: FilteringBoundLogger, ended: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop.set)
     loop.add_signal_handler(signal.SIGHUP, _reload, app, config, log)
-    await app.run()
+    try:
+        await app.run()
+    finally:
+        ended()
 
 
 def _reload(app: App, config: Path | None, log: FilteringBoundLogger) -> None:

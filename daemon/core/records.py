@@ -10,8 +10,8 @@ class NotKept(Exception):
     """The store did not keep what it was given; the text says why and who must act.
 
     `later`: the same may be kept when it is tried again (the disk was full, the server away).
-    `ours` is False when another daemon has taken the store: whoever is told so must end, as two
-    that lend the same power exceed every limit."""
+    `ours` is False when another daemon has taken the store, as two that lend the same power exceed
+    every limit, or when the next start is to set it aside: whoever is told so must end."""
 
     later = True
     ours = True

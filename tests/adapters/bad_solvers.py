@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -55,6 +56,32 @@ def by_seed(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> I
         case 6:
             # The kernel, short of memory.
             os.kill(os.getpid(), signal.SIGKILL)
+        case 7:
+            other = _solved(snapshot, "of another revision").plan
+            yield Solved(plan=replace(other, revision=snapshot.revision + 1))
+
+
+GARBAGE = (
+    b"[]",
+    b"5",
+    b"{}",
+    b'{"plan":5}',
+    b'{"plan":"{}"}',
+    b'{"steps_down":5}',
+    b'{"failed":{}}',
+    b"\xff",
+    b"[" * 100_000,
+)
+
+
+def garbage(snapshot: Snapshot, params: Params, budget_s: float, seed: int) -> Iterator[Solved]:
+    """A first plan, then what `seed` chooses, past everything that writes answers."""
+    yield _solved(snapshot, str(os.getpid()))
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:"):
+                os.write(int(descriptor), GARBAGE[seed] + b"\n")
+    hang()
 
 
 def hang() -> None:

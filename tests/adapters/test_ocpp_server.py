@@ -361,6 +361,18 @@ async def test_too_many_messages_are_slowed_and_then_close_with_1008(
     assert calls < 130
 
 
+@pytest.mark.fault(47)
+async def test_who_comes_back_has_used_what_it_has_used(serve: Serve) -> None:
+    server = await serve(answers=True, strikes_per_minute=5)
+    for count in range(6):
+        async with station(server, "CP02") as other:
+            assert "currentTime" in (await ask(other, '[2,"h","Heartbeat",{}]'))[2]
+        async with station(server) as client:
+            await client.send("nonsense")
+            if count == 5:
+                assert await closing(client) == 1008
+
+
 async def test_a_command_and_its_answer(serve: Serve, depot: Depot) -> None:
     server = await serve()
     command = ResetStation()

@@ -22,10 +22,11 @@ from planner.params import Params
 from planner.series import Series
 from planner.snapshot import Horizon, Site, Snapshot
 from planner.solve import solve_with_report
+from tests.adapters.bad_solvers import GARBAGE
 from tests.planner.depots import random_depot
 from tests.waiting import until
 
-FINE, HANG, ABORT, MEMORY, RAISE, EXIT, KILLED = range(7)
+FINE, HANG, ABORT, MEMORY, RAISE, EXIT, KILLED, OTHER_REVISION = range(8)
 LONG_S = 3600.0
 
 
@@ -205,6 +206,26 @@ async def test_of_several_requests_at_once_only_the_newest_is_planned() -> None:
             await run.planner.start_planning(request(revision))
         assert [(await run.ready()).revision, (await run.ready()).revision] == [5, 5]
         assert run.events.empty()
+
+
+@pytest.mark.fault(23)
+@pytest.mark.parametrize("seed", range(len(GARBAGE)))
+async def test_an_answer_that_is_none_fails_the_planning_and_nothing_else(seed: int) -> None:
+    async with running("garbage") as run:
+        await run.planner.start_planning(request(1, seed))
+        await run.ready()
+        assert (await run.failed()).reason.startswith("the solver's answer cannot be read: ")
+        await run.planner.start_planning(request(2))
+        assert (await run.ready()).revision == 2
+
+
+@pytest.mark.fault(29)
+async def test_a_plan_for_another_revision_is_no_answer() -> None:
+    async with running() as run:
+        await run.planner.start_planning(request(1, OTHER_REVISION))
+        assert (await run.ready()).plan.revision == 1
+        reason = "the solver's answer cannot be read: it is a plan for revision 2, not 1"
+        assert await run.failed() == PlanFailed(revision=1, reason=reason)
 
 
 @pytest.mark.fault(23)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import socket
 import sqlite3
@@ -23,6 +24,7 @@ from daemon.adapters.store import (
     Retention,
     Store,
     StoreBusy,
+    StoreCondemned,
     StoreCorrupt,
     StoreLost,
     set_aside,
@@ -172,6 +174,30 @@ async def test_a_full_disk_is_given_the_reserve_and_the_commit_succeeds(
         assert store.load().facts == (big,)
 
 
+@pytest.mark.fault(53)
+def test_a_start_on_a_full_disk_is_given_the_reserve(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log is gone after a stop in good order, and wants its room again."""
+    Store.open(sqlite_url, reserve_bytes=100_000).close()
+    whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+    make_room = Reserve.give_up
+
+    def give_up(reserve: Reserve) -> bool:
+        resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+        return make_room(reserve)
+
+    monkeypatch.setattr(Reserve, "give_up", give_up)
+    monkeypatch.setattr(Reserve, "hold", lambda reserve: reserve.held)
+    try:
+        # No file may grow: what a full disk is, without being root.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, whole[1]))
+        with Store.open(sqlite_url, reserve_bytes=100_000) as store:
+            assert store.reserve.given_up
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+
+
 @pytest.mark.fault(56)
 async def test_a_read_ends_in_time_and_lets_the_log_be_cut_back(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
@@ -281,6 +307,38 @@ def test_a_database_set_aside_is_kept_whole_and_the_fourth_takes_the_first_ones_
     assert [file.read_text() for file in kept] == ["spoilt 2", "spoilt 3", "spoilt 4"]
     assert len(list(tmp_path.glob("*-wal"))) == 3
     assert set_aside("postgresql://u@/d", NOW) is None
+
+
+@pytest.mark.fault(55)
+async def test_what_is_found_corrupt_in_use_is_set_aside_by_the_next_start(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "state" / "depot.db"
+    with Store.open(sqlite_url, utc=lambda: NOW) as store:
+        await store.commit([Fact(kind="n", key="a", value=1)])
+        _spoil(path)
+        for value in (2, None):
+            with pytest.raises(StoreCondemned, match="no such table"):
+                await store.commit([Fact(kind="n", key="a", value=value)])
+    with pytest.raises(StoreCorrupt, match=r"no such table.*in use"):
+        Store.open(sqlite_url)
+    assert set_aside(sqlite_url, NOW) is not None
+    with Store.open(sqlite_url, utc=lambda: NOW + timedelta(minutes=59)) as store:
+        _spoil(path)
+        with pytest.raises(StoreCorrupt) as soon:
+            await store.commit([Fact(kind="n", key="a", value=1)])
+        assert soon.value.ours, "a disk that spoils every database had it start all the time"
+    set_aside(sqlite_url, NOW)
+    with Store.open(sqlite_url, utc=lambda: NOW + timedelta(minutes=61)) as store:
+        _spoil(path)
+        with pytest.raises(StoreCondemned):
+            await store.commit([Fact(kind="n", key="a", value=1)])
+
+
+def _spoil(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("DROP TABLE facts")
+    other.close()
 
 
 @pytest.mark.fault(55)

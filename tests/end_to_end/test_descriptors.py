@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.end_to_end.running import Daemon, RawStation
+from tests.end_to_end.test_store_disasters import alerted, alerts
 
 STRANGERS = 100
 
@@ -30,6 +31,8 @@ async def test_who_is_connected_is_served_and_the_watchdog_fed_without_a_descrip
             async with RawStation.connected(daemon, "CP01") as station:
                 await station.call("Heartbeat", {})
                 await _without_descriptors(daemon, station, systemd)
+                await alerted(daemon, "descriptors_left", times=1)
+                assert (await alerts(daemon)).count("descriptors_scarce") == 1
                 assert "currentTime" in await station.call("Heartbeat", {})
             async with RawStation.connected(daemon, "CP02") as station:
                 assert "currentTime" in await station.call("Heartbeat", {})

@@ -127,6 +127,32 @@ def _stop(number: int) -> dict[str, object]:
     }
 
 
+@pytest.mark.fault(55)
+async def test_a_database_spoilt_while_in_use_ends_the_daemon_and_the_next_sets_it_aside(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as daemon:
+        assert daemon.process is not None
+        async with RawStation.connected(daemon, "CP01") as station:
+            await station.call("StartTransaction", _start("CP01"))
+            with sqlite3.connect(tmp_path / DATABASE) as other:
+                # The schema names pages that are not there.
+                other.execute("PRAGMA writable_schema = ON")
+                for table in ("transactions", "facts"):
+                    update = "UPDATE sqlite_master SET rootpage = 99999 WHERE name = ?"
+                    other.execute(update, [table])
+                other.execute("PRAGMA schema_version = 1000")
+            other.close()
+            start = _start("CP01") | {"connectorId": 2}
+            with pytest.raises(ConnectionClosed):
+                raise AssertionError(await station.call("StartTransaction", start))
+        async with asyncio.timeout(20):
+            assert await daemon.process.wait() != 0
+        await daemon.start()
+        assert "memory_lost" in await alerts(daemon)
+        assert len([n for n in os.listdir(tmp_path) if re.fullmatch(r".*\.corrupt-\w+Z", n)]) == 1
+
+
 @pytest.mark.fault(55, 74)
 async def test_a_spoilt_database_is_set_aside_and_the_running_transaction_is_adopted(
     tmp_path: Path,

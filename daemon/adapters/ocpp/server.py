@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import count
@@ -75,9 +76,15 @@ class OcppServer:
             passwords=passwords,
         )
         self._emit = emit
-        self._messages_per_s = messages_per_s
-        self._strikes_per_minute = strikes_per_minute
-        self._slowed_at_most_s = slowed_at_most_s
+        # By station, not by connection: who comes back has used what it has used. The gate bounds
+        # how many stations there are.
+        self._paces = defaultdict[str, Pace](
+            lambda: Pace(
+                messages_per_s=messages_per_s,
+                strikes_per_minute=strikes_per_minute,
+                slowed_at_most_s=slowed_at_most_s,
+            )
+        )
         self._call_timeout_s = call_timeout_s
         self._limits = limits or Limits()
         self._log = log
@@ -275,17 +282,12 @@ class OcppServer:
             limits=self._limits,
             call_timeout_s=self._call_timeout_s,
         )
-        pace = Pace(
-            messages_per_s=self._messages_per_s,
-            strikes_per_minute=self._strikes_per_minute,
-            slowed_at_most_s=self._slowed_at_most_s,
-        )
         return Session(
             socket_,
             connection,
             station=station,
             number=number,
-            pace=pace,
+            pace=self._paces[station],
             emit=self._emit,
             log=self._log,
         )

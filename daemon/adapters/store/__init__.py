@@ -2,6 +2,7 @@
 
 from daemon.adapters.store.errors import (
     StoreBusy,
+    StoreCondemned,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -25,6 +26,7 @@ __all__ = [
     "Retention",
     "Store",
     "StoreBusy",
+    "StoreCondemned",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",

@@ -32,6 +32,12 @@ class StoreCorrupt(StoreError):
     """What is on the disk is no store, or no longer one."""
 
 
+class StoreCondemned(StoreCorrupt):
+    """Found corrupt while it was in use, and marked for the next start to set it aside."""
+
+    ours = False
+
+
 class StoreFull(StoreError):
     """The disk is full; what was stored before stays readable."""
 

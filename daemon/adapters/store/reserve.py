@@ -16,6 +16,7 @@ class Reserve:
     """A file of `size` bytes at `path`, really allocated; 0 bytes: none at all."""
 
     def __init__(self, path: Path, size: int = RESERVE_BYTES) -> None:
+        self.given_up = False
         self._path = path
         self._size = size
 
@@ -49,4 +50,5 @@ class Reserve:
             self._path.unlink()
         except OSError:
             return False
+        self.given_up = True
         return True

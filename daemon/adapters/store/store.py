@@ -12,7 +12,14 @@ from sqlalchemy import URL
 
 from daemon.adapters.store import migrate
 from daemon.adapters.store.engine import FileLock, check_pages, make_engine, parse_url, place
-from daemon.adapters.store.errors import translate
+from daemon.adapters.store.errors import (
+    StoreCondemned,
+    StoreCorrupt,
+    StoreFull,
+    StoreLost,
+    translate,
+)
+from daemon.adapters.store.quarantine import condemn, condemned
 from daemon.adapters.store.reader import Reader
 from daemon.adapters.store.reserve import Reserve
 from daemon.adapters.store.retention import HALVINGS, Retention, deletions
@@ -36,17 +43,18 @@ class Store(Reader):
         self, url: URL, *, utc: Callable[[], datetime], waiting: int, reserve_bytes: int
     ) -> None:
         super().__init__(url, make_engine(url, "read"))
-        self._utc = utc
+        self._url, self._utc = url, utc
+        self._condemned: str | None = None
         self._lock = FileLock(url) if url.drivername == "sqlite" else None
         self._owning = make_engine(url, "own")
+        local = url.drivername == "sqlite"
+        self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
         try:
-            self._migrate(url)
+            self._migrate_with_room(url)
         except BaseException:
             self._release()
             raise
         self._encoder = Encoder(self._owning.dialect.name)
-        local = url.drivername == "sqlite"
-        self.reserve = Reserve(Path(f"{url.database}.reserve"), reserve_bytes if local else 0)
         self.reserve.hold()
         require = self._lock.require_file if self._lock is not None else lambda: None
         self._writer = Writer(self._owning, self.place, waiting, self.reserve, require)
@@ -69,7 +77,18 @@ class Store(Reader):
         """
         return cls(parse_url(url), utc=utc, waiting=waiting, reserve_bytes=reserve_bytes)
 
+    def _migrate_with_room(self, url: URL) -> None:
+        """To open its log SQLite wants 32 KiB, and calls it an I/O error where they are missing."""
+        try:
+            self._migrate(url)
+        except (StoreFull, StoreLost):
+            if not self.reserve.give_up():
+                raise
+            self._migrate(url)
+
     def _migrate(self, url: URL) -> None:
+        if why := condemned(url):
+            raise StoreCorrupt(f"{why} (found while it was in use)")
         try:
             with self._owning.connect() as connection:
                 check_pages(connection, url)
@@ -83,7 +102,8 @@ class Store(Reader):
         """Returns when all of `records` are on the disk; on an error none of them is.
 
         Commits under way at the same time share a transaction, in the order they were asked for.
-        Raises StoreRefused, StoreBusy, StoreFull, StoreLost or StoreCorrupt.
+        Raises StoreRefused, StoreBusy, StoreFull, StoreLost, StoreCorrupt, or StoreCondemned, after
+        which only another start has a store again.
         """
         if not records:
             return
@@ -171,4 +191,12 @@ class Store(Reader):
             self._lock = None
 
     async def _submit(self, writes: Sequence[Write]) -> Ids:
-        return await asyncio.wrap_future(self._writer.submit(writes))
+        if self._condemned is not None:
+            raise StoreCondemned(self._condemned)
+        try:
+            return await asyncio.wrap_future(self._writer.submit(writes))
+        except StoreCorrupt as error:
+            if not await asyncio.to_thread(condemn, self._url, str(error), self._utc()):
+                raise
+            self._condemned = str(error)
+            raise StoreCondemned(self._condemned) from error
