@@ -126,9 +126,10 @@ class Blame:
         beliefs, now = self._world.beliefs, self._world.clock.read()
         if beliefs is None:
             return None
-        station, evse = beliefs.stations[place[0]], self._evse(place)
+        evse = self._evse(place)
         if evse is None:
             return 0.0
+        station = beliefs.stations[place[0]]
         soon_kw = booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
         return draw(evse, soon_kw)[phase]
 
