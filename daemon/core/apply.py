@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from daemon.core.admission import admit_evse
 from daemon.core.alerts import alert
+from daemon.core.answers import on_answered, on_withheld
 from daemon.core.clocks import EARLIEST
 from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
 from daemon.core.device_clock import end_backlog
-from daemon.core.dispatch import dispatch, on_answered, on_withheld
+from daemon.core.dispatch import dispatch
 from daemon.core.effects import Effect, Note, Reply
 from daemon.core.events import (
     BrokerConnected,

@@ -5,55 +5,70 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from daemon.core.instant import Now
 
 # Before this release no clock can be right: a machine without a battery wakes up in 1970.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = 5
+# Over so long a clock that is behind goes on as ours does, and what is told of the past does not.
+STEADY_S = 30.0
+
+
+class Word(NamedTuple):
+    """By how many seconds a message was dated ahead of our clock, when it was heard, and whether it
+    may have been kept from before the link began."""
+
+    ahead_s: float
+    heard_s: float
+    may_be_kept: bool
 
 
 @dataclass(slots=True)
 class StationClock:
-    """By how many seconds a station's newest messages were dated ahead of our clock.
+    """What a station's newest messages tell of its clock.
 
     What is told late looks like a clock that is behind, so the least late message counts (`skew_s`,
-    kept as it is asked for several times an EVSE in every round).
+    kept with `is_behind` as they are asked for several times an EVSE in every round).
     """
 
     tolerance_s: float = 5.0
-    ahead_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    words: deque[Word] = field(default_factory=lambda: deque(maxlen=WINDOW))
     skew_s: float | None = None
+    is_behind: bool = False
 
-    def heard(self, at: datetime | None, now: Now) -> bool:
+    def heard(self, at: datetime, now: Now, *, may_be_kept: bool = False) -> bool:
         """Takes note of a message dated `at`; True where it changes whether the clock is wrong."""
-        if at is None:
-            return False
         was_wrong = self.is_wrong
-        self.ahead_s.append((at - now.utc).total_seconds())
-        self.skew_s = max(self.ahead_s)
+        self.words.append(Word((at - now.utc).total_seconds(), now.monotonic_s, may_be_kept))
+        self.skew_s = max(word.ahead_s for word in self.words)
+        late = len(self.words) == WINDOW and self.skew_s < -self.tolerance_s
+        shown = self._is_steady() or not any(word.may_be_kept for word in self.words)
+        self.is_behind = late and (self.is_behind or shown)
         return self.is_wrong is not was_wrong
+
+    def _is_steady(self) -> bool:
+        late_s = [word.ahead_s for word in self.words]
+        took_s = self.words[-1].heard_s - self.words[0].heard_s
+        return took_s >= STEADY_S and max(late_s) - min(late_s) <= self.tolerance_s
 
     def forget(self) -> None:
         """One of the two clocks was set: what was known of them says nothing."""
-        self.ahead_s.clear()
-        self.skew_s = None
+        self.words.clear()
+        self.skew_s, self.is_behind = None, False
 
     @property
     def is_wrong(self) -> bool:
         """Nobody dates the future; that all is dated into the past may be lateness for a while."""
-        skew_s = self.skew_s
-        if skew_s is None:
-            return False
-        late = len(self.ahead_s) == WINDOW and skew_s < -self.tolerance_s
-        return skew_s > self.tolerance_s or late
+        return self.is_behind or (self.skew_s is not None and self.skew_s > self.tolerance_s)
 
     @property
     def is_right(self) -> bool:
         """A last word that came late may be of a clock that was set back: until the next one tells,
         nothing is known to end by it."""
         skew_s = self.skew_s
-        if skew_s is None or self.ahead_s[-1] < -self.tolerance_s:
+        if skew_s is None or self.words[-1].ahead_s < -self.tolerance_s:
             return False
         return abs(skew_s) <= self.tolerance_s
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from daemon.core.budget import Booking, Budget, Told, fit, granted
 from daemon.core.keeps import Keeps
-from daemon.core.station import Evse, Station
+from daemon.core.lease import FOREVER
+from daemon.core.station import LIARS, Evse, Station
 
 # What can be asked of stations lies on a grid of 10 W or 0.1 A, so less than half of its finest
 # step is the same.
@@ -148,6 +149,16 @@ def renewal_s(station: Station, evse: Evse) -> float | None:
         return None
     # One that came back unanswered is retried by its own pause and not by the clock of the last.
     return lease.renewal_s(_lateness(station.id, evse.spec.connector))
+
+
+def told_again_kw(station: Station, evse: Evse, now_s: float) -> float | None:
+    """What one that does not obey is told once more: no other than it was to follow. Else it would
+    never be told what it may have lost. None where a lease ends that by itself."""
+    if evse.fixed not in LIARS or not station.tellable(evse):
+        return None
+    if station.keeps_leases and any(now_s < x.until_s < FOREVER for x in evse.leases()):
+        return None
+    return evse.least_kw(now_s)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""From what is wanted to what is sent: one round of orders, and what their answers mean."""
+"""From what is wanted to what is sent: one round of orders."""
 
 from __future__ import annotations
 
@@ -7,35 +7,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.core import phases
-from daemon.core.alerts import alert
 from daemon.core.budget import Budget, booking, is_unbound
 from daemon.core.depot import Depot
-from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s
-from daemon.core.effects import Effect, Note, Send
-from daemon.core.events import CommandAnswered, OrderWithheld
+from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s, told_again_kw
+from daemon.core.effects import Effect, Send
 from daemon.core.instant import Now
-from daemon.core.keeping import save_evse, save_station
+from daemon.core.keeping import save_evse
 from daemon.core.last_resort import stop_who_disobeys
 from daemon.core.lease import FOREVER, Lease
 from daemon.core.overload import URGENT_S, watch_overload
 from daemon.core.profiles import lend
-from daemon.core.proof import Leaving, leave, remains
+from daemon.core.proof import Leaving, remains
 from daemon.core.rooms import budget_of, next_change_s
 from daemon.core.standing import (
     ask_meter,
     electrics_of,
-    on_standing_answered,
     read_back,
     retry_fallback,
-    retry_pause_s,
-    try_next_rung,
 )
-from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, TRIES, Evse, Station
-from protocol.ocpp.commands import Answered, Refused, SetChargingProfile
+from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, Evse, Station
+from protocol.ocpp.commands import SetChargingProfile
 
 TX_ID = 1000
-# A station that refuses may be busy with a reset, say: it is asked again after a pause.
-PAUSES_S = (2.0, 10.0)
 # Who has no departure in sight comes after all who have.
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -58,7 +51,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
             return _may_rise(depot, station, now.monotonic_s)
 
         changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
-        for change in changes:
+        for change in [*changes, *_told_again(depot, now)]:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
     yield from stop_who_disobeys(depot, now)
@@ -127,6 +120,13 @@ def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:
     return urgency
 
 
+def _told_again(depot: Depot, now: Now) -> Iterator[Change]:
+    for station, evse in depot.evses():
+        kw = told_again_kw(station, evse, now.monotonic_s)
+        if kw is not None:
+            yield Change(station=station, evse=evse, kw=kw)
+
+
 def _order(depot: Depot, change: Change, now: Now) -> None:
     station, evse = change.station, change.evse
     if evse.asked is not None or (evse.retry_s is not None and now.monotonic_s < evse.retry_s):
@@ -163,7 +163,7 @@ def _send(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
         return
     depot.generation += 1
     subject = station.lane.outstanding[1] if station.lane.outstanding is not None else None
-    evse, raises = _tx_evse(station, subject), False
+    evse, raises = station.evse_ordered(subject), False
     if evse is not None and evse.wish is not None:
         raises = is_raise(evse, evse.wish.kw, now.monotonic_s)
         evse.asked = (depot.generation, evse.wish)
@@ -175,103 +175,6 @@ def _send(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
         command=command,
         raises=raises,
     )
-
-
-def on_withheld(depot: Depot, event: OrderWithheld, now: Now) -> Iterator[Effect]:
-    """What never left binds nobody. It is ordered again as the store allows."""
-    station = depot.stations[event.station]
-    evse = _tx_evse(station, station.lane.answered(event.generation))
-    if evse is None:
-        return  # the link broke meanwhile
-    evse.asked = None
-    depot.dirty = True
-    if depot.store_trouble is None:
-        # It kept all but this: not told again and again in one instant.
-        evse.retry_s = now.monotonic_s + PAUSES_S[0]
-    yield Note(name="raise_withheld", level="warning", fields={"station": station.id})
-    yield save_evse(station, evse)
-
-
-def on_answered(depot: Depot, event: CommandAnswered, now: Now) -> Iterator[Effect]:
-    """An answer to anything but the order under way is too late to mean anything: what it was
-    about stays booked until a newer order is confirmed."""
-    station = depot.stations[event.station]
-    subject = station.lane.answered(event.generation)
-    if subject is None or event.session != station.session:
-        yield Note(name="answer_too_late", fields={"station": station.id})
-        return
-    depot.dirty = True
-    evse = _tx_evse(station, subject)
-    if evse is not None:
-        yield from _profile_answered(depot, station, evse, event, now)
-    else:
-        yield from on_standing_answered(depot, station, subject, event, now)
-
-
-def _profile_answered(
-    depot: Depot, station: Station, evse: Evse, event: CommandAnswered, now: Now
-) -> Iterator[Effect]:
-    asked, evse.asked = evse.asked, None
-    if asked is None or asked[0] != event.generation or evse.transaction is None:
-        return  # the transaction ended meanwhile, and its profile with it
-    if isinstance(event.result, Answered) and event.result.accepted:
-        _confirm(depot, station, evse, asked[1], now)
-        yield save_evse(station, evse)
-        return
-    yield Note(
-        name="profile_not_accepted",
-        level="warning",
-        fields={
-            "station": station.id,
-            "connector": evse.spec.connector,
-            "result": str(event.result),
-        },
-    )
-    refused = isinstance(event.result, Answered | Refused)
-    if not refused:
-        evse.doubt(asked[1])
-    if refused and try_next_rung(station):
-        yield save_station(station)
-    else:
-        evse.failures += 1
-        yield from _step_down(depot, station, evse, event, now, refused=refused)
-    yield save_evse(station, evse)
-
-
-def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now) -> None:
-    """What it leaves stays booked until it has settled, and has shown that it has left it."""
-    before_kw = max((held.kw for held in evse.leases()), default=evse.floor_kw)
-    if max(before_kw, evse.floor_kw) > max(lease.kw, evse.floor_kw):
-        evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before_kw))
-    if before_kw != lease.kw:
-        evse.changed_at = now.utc
-    leave(evse, lease, now.monotonic_s + depot.site.settle_s)
-    evse.peak_kw = max(evse.peak_kw, before_kw, lease.kw)
-    if evse.failures >= TRIES:
-        depot.trigger.ask("station can be told again", now.monotonic_s)
-    evse.confirmed, evse.unconfirmed, evse.failures = lease, None, 0
-    # A later refusal is about a transaction that is over, say, and not about how it is written.
-    station.capabilities.proven = True
-
-
-def _step_down(
-    depot: Depot, station: Station, evse: Evse, event: CommandAnswered, now: Now, *, refused: bool
-) -> Iterator[Effect]:
-    if evse.failures < TRIES:
-        evse.retry_s = now.monotonic_s + PAUSES_S[evse.failures - 1]
-        return
-    evse.fixed = REFUSES if refused else SILENT
-    again = evse.failures - TRIES
-    evse.retry_s = now.monotonic_s + retry_pause_s(again)
-    if again > 0:
-        return  # told when it began
-    depot.trigger.ask("station cannot be told", now.monotonic_s)
-    booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
-    text = (
-        f"station {station.id} connector {evse.spec.connector} {evse.fixed} ({event.result}); "
-        f"it is a fixed load of at most {phases.draw(evse, booked.soon_kw)[0]:.1f} kW"
-    )
-    yield from alert(depot, now, "station_not_controllable", text, station=station.id)
 
 
 def _settle(depot: Depot, now: Now) -> None:
@@ -327,9 +230,3 @@ def _look_s(depot: Depot, wishes: list[Wish], now: Now) -> float | None:
         if (leases := evse.booked_leases()) and station.keeps_leases:
             due += [lease.past_s(slack_s) for lease in leases]
     return min([at for at in due if at is not None and at > now_s], default=None)
-
-
-def _tx_evse(station: Station, subject: object) -> Evse | None:
-    if isinstance(subject, tuple) and subject[0] == "tx":
-        return station.evses.get(subject[1])
-    return None

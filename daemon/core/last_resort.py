@@ -9,7 +9,7 @@ from daemon.core.budget import SITE, booking, limits_above
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
-from daemon.core.station import DISOBEYS, REFUSES, STUCK, Evse, Station
+from daemon.core.station import LIARS, REFUSES, Evse, Station
 from protocol.ocpp.commands import RequestStopTransaction
 
 # What settles, and a meter's next samples, often make it fit again; who refuses or is silent is
@@ -28,7 +28,7 @@ def stop_who_disobeys(depot: Depot, now: Now) -> Iterator[Effect]:
     parents = {circuit.id: circuit.parent for circuit in depot.site.circuits}
     for station, evse in depot.evses():
         running = evse.transaction
-        disobeys = evse.fixed in {DISOBEYS, STUCK} or _goes_on_refusing(station, evse, depot, now)
+        disobeys = evse.fixed in LIARS or _goes_on_refusing(station, evse, depot, now)
         if not disobeys or running is None or not station.online:
             continue
         if evse.stop_asked == running:

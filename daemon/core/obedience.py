@@ -13,7 +13,8 @@ from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
 from daemon.core.phases import drawn_kw
-from daemon.core.station import DISOBEYS, STUCK, Evse, Station
+from daemon.core.standing import retry_pause_s
+from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
 # Class 1 meters err by 1 %, stations regulate within 5 %; a register of whole Wh over a short
 # sample adds more.
@@ -121,6 +122,7 @@ def _count(
     if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
         stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
         evse.fixed = STUCK if stuck else DISOBEYS
+        evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
         depot.trigger.ask("station disobeys", now.monotonic_s)
         yield save_evse(station, evse)
         yield from alert(
@@ -133,8 +135,8 @@ def _count(
             station=station.id,
             severity="critical",
         )
-    elif evse.fixed in {DISOBEYS, STUCK} and evse.obedient_samples >= SAMPLES_TO_CLEAR:
-        evse.fixed = None
+    elif evse.fixed in LIARS and evse.obedient_samples >= SAMPLES_TO_CLEAR:
+        evse.fixed = evse.retry_s = None
         evse.settling = ()
         depot.dirty = True
         depot.trigger.ask("station obeys again", now.monotonic_s)

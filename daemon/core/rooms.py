@@ -20,7 +20,7 @@ def budget_of(depot: Depot, now: Now) -> Budget:
     site = depot.site
     end = now.utc + timedelta(seconds=window_s(depot))
     limit, base = depot.limit_kw()[0], depot.base_load_kw()
-    measured = depot.meter.base_kw
+    measured = _measured(depot, max(0.0, base.highest(now.utc, end)))
     limit_kw = limit.lowest(now.utc, end)
     net_kw = _highest_net_kw(base, depot.pv_kw(), now.utc, end)
     if not depot.meter.shows_sun(site.phases):
@@ -46,6 +46,17 @@ def budget_of(depot: Depot, now: Now) -> Budget:
         kw = site.imbalance_limit_a * site.voltage_v / 1000
         budget.soon[IMBALANCE] = budget.later[IMBALANCE] = (phases.UNLIMITED, kw, kw, kw)
     return budget
+
+
+def _measured(depot: Depot, declared_kw: float) -> Draw:
+    """The base load as it was measured. Below what is declared without sun it counts only as far as
+    it is sure: what a charger is booked for and does not draw hides as much, and a forecast above
+    the sun would lend that to others."""
+    each_kw = declared_kw / 3
+    base, most = depot.meter.base_kw, depot.meter.most_base_kw
+    declared = (declared_kw, each_kw, each_kw, each_kw)
+    a, b, c, d = (max(x, min(y, z)) for x, y, z in zip(base, most, declared, strict=True))
+    return (a, b, c, d)
 
 
 def _admitted_kw(depot: Depot) -> float:

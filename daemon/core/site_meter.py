@@ -16,11 +16,12 @@ LEAPS = 3
 class SiteMeter:
     """What is believed of the meter; `expected`: the settings name one.
 
-    `base_kw` is the site's draw besides charging, as a whole and by phase, the highest of a while
-    (`bases`), and `acted_kw` what it was when bookings were last looked at for its sake. `stage` 1
-    has all chargers fall back, 2 stops them. `blind` says why the meter cannot be trusted.
-    `behind`: since when (in monotonic seconds) samples are older than `at`, and the
-    newest of these."""
+    `base_kw` is the site's draw besides charging, as a whole and by phase, and `most_base_kw` the
+    most that it may be, where chargers have not shown what they draw; both the highest of a while
+    (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
+    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot be
+    trusted. `behind`: since when (in monotonic seconds) samples are older than `at`, and the newest
+    of these."""
 
     expected: bool = False
     heard_s: float | None = None
@@ -30,8 +31,9 @@ class SiteMeter:
     import_kw: float | None = None
     phases_a: Amperes | None = None
     base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
-    acted_kw: Powers = (0.0, 0.0, 0.0, 0.0)
-    bases: deque[tuple[float, Powers]] = field(default_factory=deque)
+    most_base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
+    acted_kw: tuple[float, ...] = (0.0,) * 8
+    bases: deque[tuple[float, Powers, Powers]] = field(default_factory=deque)
     blind: str | None = None
     same_s: float = 0.0
     same_kw: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from daemon.core.alerts import alert
@@ -34,6 +34,7 @@ FROZEN_KW = 2.0
 PLAUSIBLE, LEAPS_S = 4.0, 30.0
 # A charger that draws so much more or less by its own will is asked what it draws, and believed.
 LEAP_KW = 1.0
+NOTHING: Draw = (0.0, 0.0, 0.0, 0.0)
 # What nobody declared, before somebody is told.
 RESIDUAL_SHARE, RESIDUAL_KW, RESIDUAL_S = 0.05, 2.0, 60.0
 
@@ -51,31 +52,37 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _watch_leaps(depot, event, now)
     meter.heard_s, meter.at = now.monotonic_s, event.at
     meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
-    base = _base(depot, event, now)
+    base, most = _base(depot, event, now)
     if base[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
-    _hold(meter, base, now.monotonic_s)
+    _hold(meter, base, most, now.monotonic_s)
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
-    a, b, c, d = (max(values) for values in zip(*[b for _, b in meter.bases], strict=True))
-    meter.base_kw = (a, b, c, d)
+    meter.base_kw = _highest(base for _, base, _ in meter.bases)
+    meter.most_base_kw = _highest(most for _, _, most in meter.bases)
     # Not against the last sample: a load that grows by little from one to the next grows all day.
-    if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, meter.base_kw, strict=True)):
-        meter.acted_kw = meter.base_kw
+    measured = (*meter.base_kw, *meter.most_base_kw)
+    if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, measured, strict=True)):
+        meter.acted_kw = measured
         depot.dirty = True
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)
     yield from watch(depot, now)
 
 
-def _hold(meter: SiteMeter, base: Draw, now_s: float) -> None:
+def _hold(meter: SiteMeter, base: Draw, most: Draw, now_s: float) -> None:
     """One entry a second, the highest of it, however often the meter tells."""
     if meter.bases and now_s < meter.bases[-1][0] + 1.0:
-        since_s, highest = meter.bases.pop()
-        a, b, c, d = (max(values) for values in zip(highest, base, strict=True))
-        meter.bases.append((since_s, (a, b, c, d)))
+        since_s, base_before, most_before = meter.bases.pop()
+        entry = (since_s, _highest((base_before, base)), _highest((most_before, most)))
+        meter.bases.append(entry)
     else:
-        meter.bases.append((now_s, base))
+        meter.bases.append((now_s, base, most))
+
+
+def _highest(draws: Iterable[Draw]) -> Draw:
+    a, b, c, d = (max(values) for values in zip(*draws, strict=True))
+    return (a, b, c, d)
 
 
 def _ask_who_takes_less(depot: Depot, now: Now) -> None:
@@ -187,11 +194,18 @@ def _watch_leaps(depot: Depot, event: SiteMetered, now: Now) -> None:
         meter.leaps.append(now.monotonic_s)
 
 
-def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
-    """What the site draws besides charging: the meter less all chargers. A meter that tells the sum
-    alone says nothing of phases: what is left of it is spread evenly, as what is declared is."""
-    fresh_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    charging = [_drawn(depot, station, evse, now, fresh_from) for station, evse in depot.evses()]
+def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
+    """What the site draws besides charging: the meter less all chargers; and the most that it may
+    be: less only what they have shown to draw. What a charger is booked for and does not draw
+    hides as much base load."""
+    drawn = [_drawn(depot, station, evse, now) for station, evse in depot.evses()]
+    base = _less(depot, event, [draw for draw, _ in drawn])
+    return base, _less(depot, event, [shown for _, shown in drawn])
+
+
+def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
+    """A meter that tells the sum alone says nothing of phases: what is left of it is spread evenly,
+    as what is declared is."""
     a, b, c, d = (sum(part) for part in zip((0.0,) * 4, *charging, strict=True))
     base_kw = event.import_kw - a
     if event.phases_a is None:
@@ -200,21 +214,26 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> Draw:
     return (base_kw, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
-def _drawn(depot: Depot, station: Station, evse: Evse, now: Now, fresh_from: datetime) -> Draw:
+def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> tuple[Draw, Draw]:
     """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
-    else the most that it has promised to stay below. Its meter's word may be a mean that is older
-    than a cut: what is above its promise is no charging that anybody makes room for, and counts as
-    base load, so that base load and bookings together never come to less than the site's meter
-    shows."""
+    else the most that it has promised to stay below; and what it has shown to draw. Its meter's
+    word may be a mean that is older than a cut: what is above its promise is no charging that
+    anybody makes room for, and counts as base load, so that base load and bookings together never
+    come to less than the site's meter shows."""
     if station.online and evse.transaction is None:
-        return (0.0, 0.0, 0.0, 0.0)
+        return NOTHING, NOTHING
     kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+    if not station.online or evse.changed_at is None:
+        return flow(evse, kw), NOTHING
+    settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
+    fresh_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
     reading = evse.reading
-    if reading is not None and evse.changed_at is not None and station.online:
-        settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
-        if reading.at >= fresh_from and reading.at >= settled_at:
-            kw = min(kw, told_kw(evse, evse.power_kw))
-    return flow(evse, kw)
+    if reading is not None and reading.at >= max(fresh_from, settled_at):
+        drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw)))
+        return drawn, drawn
+    # An order that is younger than what is held of the time before it has hidden nothing yet.
+    is_recent = now.utc < evse.changed_at + timedelta(seconds=HOLD_S)
+    return flow(evse, kw), flow(evse, kw) if is_recent else NOTHING
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

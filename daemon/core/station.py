@@ -22,6 +22,8 @@ REFUSES = "refuses charging profiles"
 SILENT = "does not answer charging profiles"
 DISOBEYS = "draws more than it was told"
 STUCK = "draws its fallback, though it was told less"
+# Why it is booked as it was metered, and not as it was told.
+LIARS = frozenset({DISOBEYS, STUCK})
 # So many orders in a row that were not accepted make a fixed load of an EVSE.
 TRIES = 3
 # A reading is as good as this many samples are long.
@@ -87,7 +89,8 @@ class Evse:
     `status` what follows for all; `stop_asked` is the transaction that was to end as it would not
     obey; a fallback that it did not take is told again at `fallback_due_s`, for the
     `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
-    be told, when it was last metered to disobey. `capabilities` are its station's."""
+    be told, when it was last metered to disobey; `told_again` is how often it was told again since
+    it was flagged for it. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -107,6 +110,7 @@ class Evse:
     transaction: str | None = None
     fixed: str | None = None
     disobeyed_kw: float = 0.0
+    told_again: int = 0
     retry_s: float | None = None
     failures: int = 0
     override: str | None = None
@@ -248,10 +252,18 @@ class Station:
     def commandable(self, evse: Evse) -> bool:
         """Whether a transaction profile can be expected to reach this EVSE and be followed. While a
         station tells its past, the transaction it speaks of may be over already."""
-        telling_past = self.backlog_until_s is not None
-        return (
-            self.ready and not telling_past and evse.transaction is not None and evse.fixed is None
-        )
+        return self.tellable(evse) and evse.fixed is None
+
+    def tellable(self, evse: Evse) -> bool:
+        """The same, whether it will be followed or not."""
+        return self.ready and self.backlog_until_s is None and evse.transaction is not None
+
+    def evse_ordered(self, subject: object) -> Evse | None:
+        """Whose transaction a command of the lane gives a profile, if it does that."""
+        match subject:
+            case ("tx", int(number)):
+                return self.evses.get(number)
+        return None
 
 
 def unnamed(station: StationSpec, connector: int) -> EvseSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.core.admission import tell_who_has_no_room
 from daemon.core.alerts import alert
@@ -20,6 +20,10 @@ from protocol.ocpp.events import (
     TransactionStarted,
     TransactionUpdated,
 )
+
+# Sixteen messages kept, on a link that takes 56 s for each. Who is told an end meanwhile by a clock
+# that is behind begins with it late, and has its fallback until then.
+LONGEST_BACKLOG_S = 900.0
 
 
 def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
@@ -72,7 +76,9 @@ def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -
     powers without an end, and stays booked at them until it is told another."""
     changed, was_right = False, station.clock.is_right
     for at in _times(event):
-        changed |= station.clock.heard(at, now)
+        if at is not None:
+            kept = _may_be_kept(station, at, now)
+            changed |= station.clock.heard(at, now, may_be_kept=kept)
     if station.clock.is_right is not was_right:
         depot.dirty = True  # what is lent counts for longer, or for less long
     if not changed:
@@ -88,6 +94,16 @@ def watch_clock(depot: Depot, station: Station, event: StationEvent, now: Now) -
             f"than {depot.site.skew_s:g} s: it is lent nothing, and booked at what it was told last"
         )
         yield from alert(depot, now, "station_clock_wrong", text, station=station.id)
+
+
+def _may_be_kept(station: Station, at: datetime, now: Now) -> bool:
+    """Whether a message is dated before the link began, as what was kept while offline is: statuses
+    and meter values bear no mark of it. A clock that is behind is found out by its steady pace, by
+    what it dates after that instant, or when no backlog would take so long."""
+    since_s = station.online_since_s
+    if since_s is None or now.monotonic_s >= since_s + LONGEST_BACKLOG_S:
+        return False
+    return at < now.utc - timedelta(seconds=now.monotonic_s - since_s)
 
 
 def _times(event: StationEvent) -> Iterator[datetime | None]:

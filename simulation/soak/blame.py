@@ -126,10 +126,9 @@ class Blame:
         beliefs, now = self._world.beliefs, self._world.clock.read()
         if beliefs is None:
             return None
-        evse = self._evse(place)
-        if evse is None:
+        station, evse = beliefs.stations.get(place[0]), self._evse(place)
+        if station is None or evse is None:
             return 0.0
-        station = beliefs.stations[place[0]]
         soon_kw = booking(station, evse, now.monotonic_s, beliefs.site.settle_s).soon_kw
         return draw(evse, soon_kw)[phase]
 

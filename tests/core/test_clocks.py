@@ -102,6 +102,54 @@ def test_a_word_that_comes_in_time_ends_the_doubt_of_the_one_before() -> None:
     assert bench.booked_kw("CP01") == 0.0
 
 
+@pytest.mark.fault(18)
+def test_what_was_kept_while_offline_tells_no_clock() -> None:
+    """A slow link brings statuses of the last ten minutes one by one, and no other word."""
+    bench = charging()
+    bench.lose("CP01")
+    bench.wait(600)
+    came_at = bench.utc
+    bench.connect("CP01")
+    for i in range(7):
+        bench.live(40)
+        tell_time(bench, late_s=(bench.utc - came_at).total_seconds() + 426 - 60 * i)
+    assert bench.depot.stations["CP01"].takes_leases
+    assert "station_clock_wrong" not in bench.alerts()
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize(
+    ("late_s", "by_s", "within_s"),
+    [(426.0, 0.0, 300), (40.0, 30.0, 360), (426.0, 30.0, 780), (86_400.0, 30.0, 1_210)],
+)
+def test_a_clock_that_is_behind_is_found_out_by_its_pace_or_by_what_it_dates_after_the_link_began(
+    late_s: float, by_s: float, within_s: float
+) -> None:
+    """On a link that delays by up to `by_s`, its pace does not show."""
+    bench = charging()
+    bench.lose("CP01")
+    bench.wait(60)
+    bench.connect("CP01")
+    for i in range(round(within_s / 60)):
+        bench.live(60)
+        tell_time(bench, late_s=late_s + by_s * (i % 2))
+    assert not bench.depot.stations["CP01"].takes_leases
+
+
+@pytest.mark.fault(18)
+def test_a_clock_that_is_set_back_into_the_time_offline_ends_nothing_in_time() -> None:
+    """Nothing can be told apart from what was kept, and nothing is known to end by such a clock."""
+    bench = charging()
+    bench.lose("CP01")
+    bench.wait(60)
+    come_back(bench)
+    bench.live(60)
+    tell_time(bench)
+    assert bench.depot.stations["CP01"].clock.is_right
+    tell_time(bench, late_s=3600.0)
+    assert not bench.depot.stations["CP01"].clock.is_right
+
+
 @pytest.mark.fault(19)
 def test_who_does_not_obey_is_found_out_though_our_clock_was_set_back() -> None:
     """It was told 6 kW and metered by a clock that was an hour ahead, and goes on with 22 kW."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from daemon.core.effects import Send
 from daemon.core.keeping import restore
+from daemon.core.keeps import Keeps
 from daemon.core.phases import draw
+from daemon.core.station import DISOBEYS
 from protocol.ocpp.events import MeterValuesReported
 from protocol.ocpp.model import Measurand, MeterSample
-from tests.core.bench import Bench
+from tests.core.bench import Bench, tx_profile
 from tests.core.test_dispatch import plugged
+from tests.core.test_faults_stations import charge, yard
+from tests.core.yard import Toy, Yard
 
 
 def test_who_disobeys_beyond_its_rating_is_booked_at_what_was_metered() -> None:
@@ -27,3 +34,46 @@ def test_who_disobeys_beyond_its_rating_is_booked_at_what_was_metered() -> None:
     assert min(draw(evse, bench.booked_kw("CP01"))[1:]) >= 42.0 / 3
     again = restore(bench.depot.site, bench.memory())
     assert again.stations["CP01"].evses[1].most_kw == evse.most_kw
+
+
+def liar(**deviates: object) -> tuple[Yard, Toy]:
+    """A station of class B that took a cut from 20 to 5 kW, and goes on with 20 for good."""
+    toy = Toy("CP01", keeps="B", tells_power=True, **deviates)  # type: ignore[arg-type]
+    world = yard(toy, Toy("CP02"), limit_kw=40.0)
+    charge(world, 20.0, 5.0)
+    world.run(60)
+    world.bench.depot.stations["CP01"].keeps = Keeps.FALLBACK
+    put = toy.store.put
+    toy.store.put = lambda held: None  # type: ignore[method-assign]
+    world.bench.follow({("V01", "CP01"): [5.0] * 20, ("V02", "CP02"): [5.0] * 20})
+    world.run(60)
+    assert world.bench.depot.stations["CP01"].evses[1].fixed == DISOBEYS
+    toy.store.put = put  # type: ignore[method-assign]
+    return world, toy
+
+
+@pytest.mark.fault(6)
+def test_who_disobeyed_without_an_end_is_told_again_and_readmitted_when_it_obeys() -> None:
+    """It has lost what it took, and no lease ends what it goes on with."""
+    world, toy = liar()
+    world.run(420)
+    assert toy.power_kw(world.now_s) == pytest.approx(5.0, abs=0.1)
+    assert "station_obeys" in world.bench.alerts()
+    assert world.bench.booked_kw("CP01") == pytest.approx(5.0, abs=0.1)
+
+
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("takes", [True, False])
+def test_who_goes_on_disobeying_is_told_ever_less_often_and_stays_booked(takes: bool) -> None:
+    world, toy = liar()
+    toy.obeys, toy.takes = False, lambda command: takes
+    before = len(told(world))
+    world.run(960)
+    assert 3 <= len(told(world)) - before <= 5
+    assert world.bench.depot.stations["CP01"].evses[1].fixed == DISOBEYS
+    assert world.bench.booked_kw("CP01") >= 22.0
+
+
+def told(world: Yard) -> list[Send]:
+    """The orders to CP01."""
+    return [s for s in world.bench.sent if s.station == "CP01" and tx_profile(s.command)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from daemon.core.events import SiteMetered
 from daemon.core.keeps import Keeps
+from planner.series import Series
 from tests.core.bench import Bench, site
 
 
@@ -65,3 +67,36 @@ def test_a_base_load_that_grows_little_by_little_is_made_room_for() -> None:
     assert over_kw < 0.3
     assert "site_overload" not in bench.alerts()
     assert bench.follows_kw("CP01") > 4.0
+
+
+@pytest.mark.fault(13)
+def test_a_booking_that_is_not_drawn_lends_no_sun_that_was_only_forecast() -> None:
+    """12 kW of sun are forecast and none shines. A station that nobody can reach is booked at
+    15 kW and draws nothing, and so hides the 12 kW of base load; then its vehicle takes them."""
+    spec = replace(site(2, metered=True), base_load_kw=Series.constant(12.0))
+    spec = replace(spec, pv_kw=Series.constant(12.0))
+    first, second = spec.stations
+    first, second = replace(first, pinned=Keeps.FALLBACK), replace(second, pinned=Keeps.LEASES)
+    bench = Bench.of(replace(spec, stations=(first, second)))
+
+    def metered(seconds: int, charging_kw: Callable[[], float]) -> None:
+        for _ in range(seconds):
+            bench.live(1)
+            kw = 12.0 + charging_kw()
+            phase_a = kw * 1000 / 3 / 230.0
+            bench.apply(
+                SiteMetered(import_kw=kw, phases_a=(phase_a, phase_a, phase_a), at=bench.utc)
+            )
+
+    for n in ("01", "02"):
+        bench.connect(f"CP{n}")
+        bench.plug_in(f"CP{n}", f"V{n}")
+    metered(5, lambda: 0.0)
+    bench.follow({("V01", "CP01"): [15.0] * 8})
+    metered(20, lambda: 0.0)
+    assert bench.follows_kw("CP01") == pytest.approx(15.0, abs=0.07)
+    bench.lose("CP01")
+    bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    metered(75, lambda: bench.follows_kw("CP02"))
+    assert bench.booked_kw("CP01") == pytest.approx(15.0, abs=0.07)
+    assert 12.0 + bench.booked_kw("CP01") + bench.follows_kw("CP02") <= 30.0

@@ -14,4 +14,13 @@ SEEDS: dict[str, Setup] = {
             rate=20.0,
         )
     ),
+    "a vehicle charges where the settings name no station and none has come back yet": (
+        Setup(
+            seed=32,
+            hours=0.5,
+            stations=4,
+            faults=frozenset({"settings", "offline"}),
+            rate=10.0,
+        )
+    ),
 }
