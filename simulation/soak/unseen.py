@@ -24,8 +24,8 @@ class Unseen:
     """A load that nobody declared, a station that draws more than it says or that no setting names
     and that has not come back yet. An overload that they make is excused until the meter has shown
     it and the cut is followed; where something else has gone wrong as well, until every lease that
-    was lent before they grew has run out. What no meter shows - the phases where it
-    tells none, every circuit, a site without one - is excused for good."""
+    was lent before they grew has run out. What no meter shows - the phases where it tells none,
+    every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
         self.kw = 0.0
