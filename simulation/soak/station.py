@@ -29,8 +29,8 @@ FETCHES_S, SLOW_SHARE = (2.0, 30.0), 0.1
 
 
 class Station:
-    """`rng` is its own. `skew_s`: how far its clock is ahead of the true one; while `stubborn` it takes
-    no time from the daemon."""
+    """`rng` is its own. `skew_s`: how far its clock is ahead of the true one; while `stubborn` it
+    takes no time from the daemon."""
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class Unseen:
         whole = self._sum(list(self._parts.values()))
         self.kw = whole[0]
         scenario = self._world.scenario
-        as_a_whole = self._patience_s if scenario.site.metered else _for_good
+        as_a_whole = self.patience_s if scenario.site.metered else _for_good
         by_phase = as_a_whole if scenario.meters_phases else _for_good
         for limit in (SITE, ORDERED):
             self._tell(limit, whole, by_phase, as_a_whole)
@@ -68,7 +68,8 @@ class Unseen:
         a, b, c, d = (sum(x) for x in zip((0.0,) * 4, *(parts for parts, _ in items), strict=True))
         return (a, b, c, d)
 
-    def _patience_s(self) -> float:
+    def patience_s(self) -> float:
+        """For how long an overload that begins now is excused, where a meter shows it."""
         world = self._world
         if not world.blame.is_anybody_hurt():
             return PROMISE_S
