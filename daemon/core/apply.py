@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from daemon.core.admission import admit_evse
 from daemon.core.alerts import alert
 from daemon.core.answers import on_answered, on_withheld
+from daemon.core.blindness import due_s, watch
 from daemon.core.clocks import EARLIEST
 from daemon.core.closing import on_ended
 from daemon.core.depot import Depot
@@ -47,7 +48,7 @@ from daemon.core.messages import on_message, on_refused
 from daemon.core.meters import take_samples
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
 from daemon.core.proof import due_s as proof_due_s
-from daemon.core.site_metering import due_s, on_metered, watch
+from daemon.core.site_metering import on_metered
 from daemon.core.standing import submit_new
 from daemon.core.station import Station
 from daemon.core.times import look_at_clock, watch_clock

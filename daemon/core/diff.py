@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -43,10 +44,9 @@ def diff(
     wishes: Iterable[Wish],
     now_s: float,
     told: Told,
-    *,
-    may_rise: Callable[[Station], bool] = lambda station: True,
+    raised_to_kw: Callable[[Station, Evse], float] = lambda station, evse: math.inf,
 ) -> list[Change]:
-    """The changes that may be sent now: reductions, increases of who `may_rise`, renewals.
+    """The changes that may be sent now: reductions, increases as far as `raised_to_kw`, renewals.
 
     `budget` is what all who have no wish leave; `wishes` come in order of their claim on it, and
     `told` gives what of a power an EVSE can be told exactly. Who must go down is told so at once.
@@ -76,9 +76,8 @@ def diff(
         lowered = [(w, _surely_lower_kw(room, w, kw, now_s, told)) for w, kw in lowered]
     reductions = [Change(station=w.station, evse=w.evse, kw=kw) for w, kw in lowered]
     for wish, kw in raised:
-        change = None
-        if may_rise(wish.station):
-            change = _raise(room, wish, kw, now_s, told, pending=pending)
+        raised_kw = min(kw, raised_to_kw(wish.station, wish.evse))
+        change = _raise(room, wish, raised_kw, now_s, told, pending=pending)
         follows_kw = wish.evse.follows_kw(now_s)
         if change is None and (is_due(wish, follows_kw, now_s) or _may_have_forgotten(wish)):
             change = Change(station=wish.station, evse=wish.evse, kw=follows_kw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,10 +48,10 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
         def told(station: Station, evse: Evse, kw: float) -> float:
             return electrics_of(depot, station, evse.spec).told_kw(kw)
 
-        def may_rise(station: Station) -> bool:
-            return _may_rise(depot, station, now.monotonic_s)
+        def raised_to(station: Station, evse: Evse) -> float:
+            return _raised_to_kw(depot, station, evse, now.monotonic_s)
 
-        changes = diff(room, wishes, now.monotonic_s, told, may_rise=may_rise)
+        changes = diff(room, wishes, now.monotonic_s, told, raised_to)
         for change in [*changes, *_told_again(depot, now)]:
             _order(depot, change, now)
         depot.look_s = _look_s(depot, wishes, now)
@@ -97,11 +98,14 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
     return phases.told_kw(evse, evse.target.at(now))
 
 
-def _may_rise(depot: Depot, station: Station, now_s: float) -> bool:
-    """What is lent while the store is behind, the next start would not know of; and of a name that
-    two stations claim nobody knows which of them follows."""
+def _raised_to_kw(depot: Depot, station: Station, evse: Evse, now_s: float) -> float:
+    """The most that it may be raised to. What is lent while the store is behind, the next start
+    would not know of; of a name that two stations claim nobody knows which of them follows; and
+    with a blind meter the fallback alone is sure, as it is booked in any case."""
     claimed = station.claimed_until_s is not None and now_s < station.claimed_until_s
-    return depot.meter.allows_raises and depot.store_trouble is None and not claimed
+    if depot.store_trouble is not None or claimed:
+        return 0.0
+    return math.inf if depot.meter.allows_raises else evse.fallback_kw
 
 
 def _urgency_of(depot: Depot) -> Callable[[Evse], tuple[bool, datetime]]:

@@ -19,9 +19,10 @@ class SiteMeter:
     `base_kw` is the site's draw besides charging, as a whole and by phase, and `most_base_kw` the
     most that it may be, where chargers have not shown what they draw; both the highest of a while
     (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
-    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why the meter cannot be
-    trusted. `behind`: since when (in monotonic seconds) samples are older than `at`, and the newest
-    of these."""
+    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why it cannot be trusted, and
+    `last_until_s` until when what it showed last counts all the same; then it is `given_up` until
+    it is measured by again. `behind`: since when (in monotonic seconds) samples are older than
+    `at`, and the newest of these."""
 
     expected: bool = False
     heard_s: float | None = None
@@ -35,6 +36,8 @@ class SiteMeter:
     acted_kw: tuple[float, ...] = (0.0,) * 8
     bases: deque[tuple[float, Powers, Powers]] = field(default_factory=deque)
     blind: str | None = None
+    last_until_s: float | None = None
+    given_up: bool = False
     same_s: float = 0.0
     same_kw: float = 0.0
     stands_still: bool = False
@@ -59,6 +62,14 @@ class SiteMeter:
         while self.bases and self.bases[-1][0] > at_s:
             self.bases.pop()
 
+    def give_up(self) -> None:
+        """What it showed last counts no more."""
+        self.bases.clear()
+        self.base_kw = self.most_base_kw = (0.0,) * 4
+        self.given_up = True
+        self.last_until_s = self.over_s = self.calm_s = self.residual_s = None
+        self.residual_told = False
+
     @property
     def is_blind(self) -> bool:
         return self.blind is not None
@@ -66,7 +77,7 @@ class SiteMeter:
     @property
     def sees(self) -> bool:
         """Whether it shows what the site draws."""
-        return self.expected and self.heard_s is not None and self.blind is None
+        return self.expected and self.heard_s is not None and not (self.is_blind or self.given_up)
 
     def shows_sun(self, site_phases: int) -> bool:
         """Whether it would show a cloud wherever the sun is counted on: on each phase."""

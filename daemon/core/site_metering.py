@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from daemon.core.alerts import alert
+from daemon.core.blindness import watch, watch_leaps, watch_standstill
 from daemon.core.budget import promised
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, flow, told_kw
-from daemon.core.site_meter import LEAPS, SiteMeter
+from daemon.core.site_meter import SiteMeter
 from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -28,10 +29,8 @@ CALM_S = 60.0
 NEWS_KW = 0.05
 # A meter of class 1, and noise that is no overload.
 TOLERANCE = 0.01
-# A reading that stays the same to the last digit while chargers change by this much stands still.
-FROZEN_KW = 2.0
-# A reading outside this many times the limit is none; three leaps of half of it are no meter's.
-PLAUSIBLE, LEAPS_S = 4.0, 30.0
+# A reading outside this many times the limit is none.
+PLAUSIBLE = 4.0
 # A charger that draws so much more or less by its own will is asked what it draws, and believed.
 LEAP_KW = 1.0
 NOTHING: Draw = (0.0, 0.0, 0.0, 0.0)
@@ -48,10 +47,14 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     if not _is_plausible(depot, event, now):
         yield Note(name="site_meter_refused", level="warning", fields={"kw": event.import_kw})
         return
-    _watch_standstill(depot, event, now)
-    _watch_leaps(depot, event, now)
+    watch_standstill(depot, event, now)
+    watch_leaps(depot, event, now)
     meter.heard_s, meter.at = now.monotonic_s, event.at
     meter.import_kw, meter.phases_a = event.import_kw, event.phases_a
+    yield from watch(depot, now)
+    if meter.stands_still or (meter.given_up and meter.is_blind):
+        return
+    meter.given_up = False
     base, most = _base(depot, event, now)
     if base[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
@@ -67,7 +70,6 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
         depot.dirty = True
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)
-    yield from watch(depot, now)
 
 
 def _hold(meter: SiteMeter, base: Draw, most: Draw, now_s: float) -> None:
@@ -104,45 +106,6 @@ def explain(depot: Depot, evse: Evse, before_kw: float, before_s: float, now: No
         depot.meter.forget_since(before_s)
 
 
-def watch(depot: Depot, now: Now) -> Iterator[Effect]:
-    """Tells once when the meter cannot be trusted, and once when it can again. Blind, the site
-    falls to what is declared, and nothing is raised."""
-    meter = depot.meter
-    if not depot.site.metered:
-        return
-    if meter.since_s is None:
-        meter.since_s = now.monotonic_s
-    why = _blindness(depot, now)
-    if why == meter.blind:
-        return
-    was, meter.blind = meter.blind, why
-    depot.dirty = True
-    depot.trigger.ask("site meter", now.monotonic_s)
-    if why is not None:
-        text = f"the site's meter {why}: the declared base load counts, and nothing is raised"
-        yield from alert(depot, now, "meter_blind", text, severity="critical")
-    elif was is not None:
-        yield from alert(depot, now, "meter_back", "the site's meter is back", severity="info")
-
-
-def due_s(depot: Depot) -> float | None:
-    meter = depot.meter
-    if not depot.site.metered or meter.blind is not None or meter.heard_s is None:
-        return None
-    return meter.heard_s + depot.site.meter_stale_s
-
-
-def _blindness(depot: Depot, now: Now) -> str | None:
-    meter = depot.meter
-    heard_s = meter.heard_s if meter.heard_s is not None else meter.since_s
-    if heard_s is not None and now.monotonic_s >= heard_s + depot.site.meter_stale_s:
-        return f"has said nothing for {depot.site.meter_stale_s:g} s"
-    if meter.stands_still:
-        return "shows the same while chargers change"
-    recent = [s for s in meter.leaps if s > now.monotonic_s - LEAPS_S]
-    return "leaps to and fro" if len(recent) >= LEAPS else None
-
-
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
     """A sample that is old, repeated, or more than the site could carry is none."""
     most_kw = PLAUSIBLE * max(depot.site.import_limit_kw, 10.0)
@@ -176,24 +139,6 @@ def _is_newer(meter: SiteMeter, at: datetime, stale_s: float, now_s: float) -> b
     return True
 
 
-def _watch_standstill(depot: Depot, event: SiteMetered, now: Now) -> None:
-    meter = depot.meter
-    charging_kw = sum(evse.power_kw for _, evse in depot.evses())
-    if (event.import_kw, event.phases_a) != (meter.import_kw, meter.phases_a):
-        meter.same_s, meter.same_kw, meter.stands_still = now.monotonic_s, charging_kw, False
-    elif now.monotonic_s < meter.same_s + FRESH_SAMPLES * depot.site.sample_s:
-        meter.same_kw = charging_kw  # chargers tell late what the meter has shown already
-    else:
-        meter.stands_still |= abs(charging_kw - meter.same_kw) > FROZEN_KW
-
-
-def _watch_leaps(depot: Depot, event: SiteMetered, now: Now) -> None:
-    meter = depot.meter
-    leap_kw = 0.0 if meter.import_kw is None else abs(event.import_kw - meter.import_kw)
-    if leap_kw > depot.site.import_limit_kw / 2:
-        meter.leaps.append(now.monotonic_s)
-
-
 def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     """What the site draws besides charging: the meter less all chargers; and the most that it may
     be: less only what they have shown to draw. What a charger is booked for and does not draw
@@ -223,17 +168,19 @@ def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> tuple[Draw, 
     if station.online and evse.transaction is None:
         return NOTHING, NOTHING
     kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-    if not station.online or evse.changed_at is None:
+    if not station.online:
         return flow(evse, kw), NOTHING
-    settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
-    fresh_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    reading = evse.reading
-    if reading is not None and reading.at >= max(fresh_from, settled_at):
-        drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw)))
-        return drawn, drawn
+    known_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
+    if evse.changed_at is not None:
+        known_from = max(known_from, evse.changed_at + timedelta(seconds=depot.site.settle_s))
+    shows = evse.reading is not None and evse.reading.at >= known_from
+    most = flow(evse, kw)
+    drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    is_recent = now.utc < evse.changed_at + timedelta(seconds=HOLD_S)
-    return flow(evse, kw), flow(evse, kw) if is_recent else NOTHING
+    held_from = now.utc - timedelta(seconds=HOLD_S)
+    if evse.changed_at is None:
+        return most, drawn if shows else NOTHING
+    return drawn, drawn if shows or evse.changed_at > held_from else NOTHING
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

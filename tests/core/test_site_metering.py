@@ -100,3 +100,72 @@ def test_a_booking_that_is_not_drawn_lends_no_sun_that_was_only_forecast() -> No
     metered(75, lambda: bench.follows_kw("CP02"))
     assert bench.booked_kw("CP01") == pytest.approx(15.0, abs=0.07)
     assert 12.0 + bench.booked_kw("CP01") + bench.follows_kw("CP02") <= 30.0
+
+
+@pytest.mark.fault(12)
+def test_a_meter_that_dies_during_an_overload_leaves_the_fallbacks_and_not_nothing() -> None:
+    """70 kW that nobody declared stop all; then nobody knows whether they are still there."""
+    spec = site(1, metered=True, base_load_kw=Series.constant(5.0))
+    bench = Bench.of(replace(spec, stations=(replace(spec.stations[0], fallback_kw=4.2),)))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.follow({("V01", "CP01"): [11.0] * 40})
+    for second in range(40):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=70.0 + second % 3 / 10, at=bench.utc))
+    assert bench.depot.meter.forces_zero
+    bench.live(60)
+    assert "all chargers are stopped until it is back, or for 15 min" in last_told(bench)
+    bench.live(14 * 60)
+    assert bench.follows_kw("CP01") == 0.0
+    bench.live(30)
+    assert "chargers have their fallbacks" in last_told(bench)
+    bench.live(3 * 3600, step_s=20.0)
+    assert bench.follows_kw("CP01") == pytest.approx(4.2, abs=0.07)
+    for second in range(60):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=9.0 + second % 3 / 10, at=bench.utc))
+    assert bench.follows_kw("CP01") == pytest.approx(11.0, abs=0.07)
+
+
+def last_told(bench: Bench) -> str:
+    return [told.text for told in bench.depot.alerts if told.kind == "meter_blind"][-1]
+
+
+@pytest.mark.fault(12)
+def test_who_waits_at_nothing_as_the_meter_dies_gets_its_fallback_and_no_more() -> None:
+    """It is booked in any case, and what the static safe budget has room for."""
+    spec = site(1, metered=True)
+    bench = Bench.of(replace(spec, stations=(replace(spec.stations[0], fallback_kw=4.2),)))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.follow({("V01", "CP01"): [0.0] * 40})
+    sample(bench, 10)
+    bench.live(10)
+    assert bench.depot.meter.is_blind
+    bench.follow({("V01", "CP01"): [22.0] * 40})
+    bench.live(300)
+    assert bench.follows_kw("CP01") == pytest.approx(4.2, abs=0.07)
+
+
+@pytest.mark.fault(12)
+def test_what_a_frozen_meter_shows_is_base_load_no_more_once_that_is_known() -> None:
+    """It shows what was charged before; with that gone, all of it would look like base load."""
+    bench = metered()
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    sample(bench, 10)
+    bench.follow({("V01", "CP01"): [10.0] * 8})
+    for second in range(70):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=13.0 + second % 2 / 10, at=bench.utc))
+    meter = bench.depot.meter
+    assert meter.base_kw[0] == pytest.approx(3.0, abs=0.3)
+    bench.follow({("V01", "CP01"): [0.0] * 8})
+    meter.stands_still = True
+    for _ in range(30):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=13.1, at=bench.utc))
+    assert bench.booked_kw("CP01") == 0.0
+    assert meter.blind == "shows the same while chargers change"
+    assert meter.base_kw[0] == pytest.approx(3.0, abs=0.3)
