@@ -24,6 +24,8 @@ HARMLESS = frozenset(
         "surge",
         "cloud",
         "liar",
+        "limit",
+        "second-daemon",
         "one-phase",
         "replay",
         "planner-fails",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING
 
-from simulation.soak.ledger import SITE, Place
+from simulation.soak.ledger import PHASES, SITE, Place
 from simulation.soak.scenario import ORDERED, Scenario
 
 if TYPE_CHECKING:
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 # How long after its lease a station that nobody can reach is at its fallback: its vehicle follows
 # within 10 s, and the rest is for clocks.
 SETTLED_S = 20.0
-# More than any depot here can draw.
-ANY_KW = 1e5
 
 
 class Changeover:
     """What was lent by the old settings goes on to its end. Until then a limit counts as the higher
-    of the old and the new one, a circuit not at all where connectors have come below it, and the
-    base load is the lower of both. A station that left the settings is known to nobody until it has
-    come back, and may then still draw for as long what it was lent."""
+    of the old and the new one, a circuit below which connectors have come as what those below it
+    had been lent, and the base load is the lower of both. A station that left the settings is
+    known to nobody until it has come back, and may then still draw for as long what it was
+    lent."""
 
     def __init__(self, world: World) -> None:
         self.number = 0
@@ -74,13 +73,34 @@ class Changeover:
 
     def _meanwhile_kw(self, scenario: Scenario) -> dict[str, float]:
         """Before the change is done in the ledger."""
-        before, after = self._world.scenario.lines(), scenario.lines()
+        world, after = self._world, scenario.lines()
+        before = world.scenario.lines()
         limits_kw = {}
         for name, kw in scenario.limits_kw().items():
-            comes = _below(after, name) - _below(before, name)
-            counted_kw = ANY_KW if comes else self._world.ledger.lines[name].limit_kw
-            limits_kw[name] = max(kw, counted_kw)
+            below = _below(after, name)
+            old_kw = world.ledger.lines[name].limit_kw
+            if below - _below(before, name):
+                old_kw = self._lent_kw(below, scenario)
+            limits_kw[name] = max(kw, old_kw)
         return limits_kw
+
+    def _lent_kw(self, below: Set[Place], scenario: Scenario) -> float:
+        """The limit that has room, on each phase too, for what these may draw by what they were
+        lent, or told to fall back to."""
+        return max(
+            self._booked_kw(below, scenario, part) * (3 if part else 1) for part in (0, *PHASES)
+        )
+
+    def _booked_kw(self, below: Set[Place], scenario: Scenario, phase: int) -> float:
+        """As a whole (0) or on a phase of the site, by the daemon that has ended."""
+        world = self._world
+        sum_kw = 0.0
+        for name in sorted({station for station, _ in below}):
+            outlets = world.stations[name].outlets.values()
+            booked_kw = sum(world.blame.booked_kw((name, o.number), phase) or 0.0 for o in outlets)
+            keeps_kw = scenario.keeps_kw[name] / (3 if phase else 1)
+            sum_kw += max(booked_kw, keeps_kw)
+        return sum_kw
 
     def _count(self, limits_kw: Mapping[str, float]) -> None:
         """What an operator has ordered is kept within the settings' limit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,20 @@ from simulation.soak.ledger import SITE
 from simulation.soak.scenario import ORDERED
 
 if TYPE_CHECKING:
+    from simulation.soak.daemon import Daemon
     from simulation.soak.world import World
 
 STEP_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An order, the life of the daemon that was told it, and how often the store had refused."""
+
+    kw: float
+    order: int
+    daemon: Daemon
+    refused: int
 
 
 class Grid:
@@ -59,7 +71,8 @@ class Grid:
         )
         world.journal.write("grid", f"limit {kw} kW for {seconds:.0f} s")
         world.daemon.hear(MessageReceived(inbox_id=self._orders, message=message))
-        world.loop.call_later(world.grace_s, self._holds, kw, self._orders)
+        heard = Heard(kw=kw, order=self._orders, daemon=world.daemon, refused=world.store.refused)
+        world.loop.call_later(world.grace_s, self._holds, heard)
         world.loop.call_at(self._until_s, self._ends, self._orders)
         return True
 
@@ -87,13 +100,15 @@ class Grid:
         self._until_s = 0.0
         self._ends(self._orders)
 
-    def _holds(self, kw: float, order: int) -> None:
-        """Only what was kept can be asked for: a daemon that died meanwhile never heard of it."""
+    def _holds(self, heard: Heard) -> None:
+        """A daemon that died, or whose store refused, may not have kept it: then only what was kept
+        can be asked for."""
         world = self._world
         kept = world.store.fact("limit", "override")
-        known = isinstance(kept, dict) and kept["import_limit_kw"] == kw
-        if order == self._orders and known and world.loop.time() < self._until_s:
-            self._count(kw)
+        known = isinstance(kept, dict) and kept["import_limit_kw"] == heard.kw
+        known |= world.daemon is heard.daemon and world.store.refused == heard.refused
+        if heard.order == self._orders and known and world.loop.time() < self._until_s:
+            self._count(heard.kw)
 
     def _ends(self, order: int) -> None:
         if order == self._orders:

@@ -27,12 +27,13 @@ class MemoryStore:
     """Outlives the daemons that write to it. `refuses` is a full disk, `slow_s` one that is busy.
 
     A commit is kept at an instant of its own within the flush: a daemon that is killed meanwhile
-    may or may not find it. `owner` is the life of the daemon that has it open; a server forgets it
-    when its session breaks."""
+    may or may not find it. `refused` commits so far. `owner` is the life of
+    the daemon that has it open; a server forgets it when its session breaks."""
 
     def __init__(self, rng: Random) -> None:
         self.owner: str | None = None
         self.refuses = False
+        self.refused = 0
         self.slow_s = 0.0
         self._rng = rng
         self._facts: dict[tuple[str, str], Json] = {}
@@ -53,6 +54,7 @@ class MemoryStore:
         before_s = flush_s * self._rng.random()
         await asyncio.sleep(before_s)
         if self.refuses:
+            self.refused += 1
             raise NotKept("the disk is full")
         if self.owner != owner:
             raise StoreInUse(f"another depotd has it open: {self.owner}")

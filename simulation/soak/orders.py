@@ -172,7 +172,7 @@ class Orders:
     def _set_variable(self, payload: Payload) -> Payload:
         interval_s = self._station.words.interval_s(payload)
         if interval_s is not None:
-            self._station.sample_s = interval_s
+            self._station.transactions.sample_s = interval_s
         status = "Rejected" if interval_s is None else "Accepted"
         if self._station.make.version is Version.V16:
             return {"status": status}
@@ -194,7 +194,7 @@ class Orders:
             if number not in (None, outlet.number):
                 continue
             if payload["requestedMessage"] == "MeterValues":
-                self._station.tell_meter(outlet)
+                self._station.transactions.tell_meter(outlet)
             else:
                 self._station.say_status(outlet)
 

@@ -115,11 +115,7 @@ class Scenario:
 
 def scenario(setup: Setup) -> Scenario:
     rng, wiring = Random(f"{setup.seed}/scenario"), Random(f"{setup.seed}/wiring")
-    numbers = range(1, setup.stations + 1)
-    makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
-    makes = tuple(_shaped(make, Random(f"{setup.seed}/{make.id}/shape")) for make in makes)
-    if Random(f"{setup.seed}/settings").random() >= UNTOLD_SHARE:
-        makes = tuple(replace(make, unnamed=0) for make in makes)
+    makes = _makes(setup, rng, wiring)
     surveyed = wiring.random() < SURVEYED_SHARE
     pinned = rng.random() < PINNED_SHARE or setup.pinned
     stations = [_station(rng, make, pinned=pinned, surveyed=surveyed) for make in makes]
@@ -128,14 +124,6 @@ def scenario(setup: Setup) -> Scenario:
     base_kw = round(limit_kw * rng.uniform(0.02, 0.1), 1)
     keeps_kw = {make.id: kept_kw(make, spec) for make, spec in zip(makes, stations, strict=True)}
     limit_kw = max(limit_kw, (sum(keeps_kw.values()) + base_kw) / WORST_SHARE)
-    vehicles = tuple(
-        VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",))
-        for name in (
-            f"V-{make.id}-{evse.connector}"
-            for make, spec in zip(makes, stations, strict=True)
-            for evse in wired(make, spec)
-        )
-    )
     sun = Random(f"{setup.seed}/sun")
     sun_kw = round(limit_kw * sun.uniform(*SUN_SHARES), 1) if sun.random() < SUNNY_SHARE else 0.0
     site = SiteSpec(
@@ -145,7 +133,7 @@ def scenario(setup: Setup) -> Scenario:
         pv_kw=Series.constant(round(sun_kw * sun.choice(FORECASTS), 1)),
         circuits=circuits_of(rng, stations, keeps_kw, limit_kw),
         stations=tuple(stations),
-        vehicles=vehicles,
+        vehicles=_vehicles(makes, stations),
         mode="charging",
         horizon=Horizon(hours=1, step_minutes=15),
         period_s=rng.choice([60.0, 300.0]),
@@ -159,6 +147,15 @@ def scenario(setup: Setup) -> Scenario:
         sun_kw=sun_kw,
         meters_phases=wiring.random() < METERS_PHASES_SHARE,
     )
+
+
+def _makes(setup: Setup, rng: Random, wiring: Random) -> tuple[Make, ...]:
+    numbers = range(1, setup.stations + 1)
+    makes = tuple(_make(rng, wiring, number, setup.kinds) for number in numbers)
+    makes = tuple(_shaped(make, Random(f"{setup.seed}/{make.id}/shape")) for make in makes)
+    if Random(f"{setup.seed}/settings").random() >= UNTOLD_SHARE:
+        makes = tuple(replace(make, unnamed=0) for make in makes)
+    return makes
 
 
 def _make(rng: Random, wiring: Random, number: int, kinds: str) -> Make:
@@ -216,6 +213,18 @@ def _station(rng: Random, make: Make, *, pinned: bool, surveyed: bool) -> Statio
             )
             for number in range(1, evses + 1)
         ),
+    )
+
+
+def _vehicles(makes: Sequence[Make], stations: Sequence[StationSpec]) -> tuple[VehicleSpec, ...]:
+    """One for each EVSE, whether or not the settings name that."""
+    names = (
+        f"V-{make.id}-{evse.connector}"
+        for make, spec in zip(makes, stations, strict=True)
+        for evse in wired(make, spec)
+    )
+    return tuple(
+        VehicleSpec(id=name, values=_declared(), id_tokens=(f"TAG-{name}",)) for name in names
     )
 
 

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
-from protocol.ocpp.model import ProfilePurpose, Version
+from protocol.ocpp.model import ProfilePurpose
 from simulation.profiles import ProfileStore
 from simulation.soak.cable import Cable
 from simulation.soak.loop import VirtualClock
 from simulation.soak.make import WORDS, Keeping, Make
 from simulation.soak.orders import Orders
 from simulation.soak.outlet import VOLTAGE_V, Begins, Car, Outlet, Session
-from simulation.soak.talk import Message, Talk
+from simulation.soak.talk import Message, Talk, as_it_is
+from simulation.soak.transactions import Transactions
 from simulation.soak.words import Call, Payload, read
 
 # A clock that is off by less is left alone: what it is set by tells whole seconds.
@@ -28,6 +29,9 @@ FETCHES_S, SLOW_SHARE = (2.0, 30.0), 0.1
 
 
 class Station:
+    """`rng` is its own. `skew_s`: how far its clock is ahead of the true one; while `stubborn` it
+    takes no time from the daemon."""
+
     def __init__(
         self,
         make: Make,
@@ -51,10 +55,10 @@ class Station:
         self.words = WORDS[make.version]
         self._booted = False
         self._interval_s = 60.0
-        self.sample_s = 60
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
         self.orders = Orders(self)
+        self.transactions = Transactions(self)
         self.talk = Talk(
             make.id,
             rng,
@@ -76,7 +80,7 @@ class Station:
         if outlet.begins is Begins.PLUGGED or not self.powered:
             self._plug(outlet, car, connector)
             return
-        session = self._begin(outlet, car)
+        session = self.transactions.begin(outlet, car)
         plug_s = self.rng.uniform(*FETCHES_S)
         if self.rng.random() < SLOW_SHARE:
             self.loop.call_later(plug_s / 2, self.stop, outlet, session, "Timeout")
@@ -88,13 +92,13 @@ class Station:
             return
         self.say_status(outlet)
         if outlet.session is None:
-            self._begin(outlet, car)
+            self.transactions.begin(outlet, car)
         else:
-            self.tell_meter(outlet)
+            self.transactions.tell_meter(outlet)
             self.refresh()
 
     def unplug(self, outlet: Outlet) -> None:
-        self._end(outlet, "EVDisconnected")
+        self.transactions.end(outlet, "EVDisconnected")
         outlet.car = None
         self.say_status(outlet)
 
@@ -107,7 +111,7 @@ class Station:
     def stop(self, outlet: Outlet, session: Session, reason: str = "Remote") -> None:
         """Its transaction ends, by order say; the vehicle stays, and is not charged."""
         if outlet.session is session:
-            self._end(outlet, reason)
+            self.transactions.end(outlet, reason)
 
     # What the world does to it.
 
@@ -128,11 +132,11 @@ class Station:
         for outlet in self.outlets.values():
             if outlet.session is not None and session_ends:
                 if told:
-                    self._end(outlet, "PowerLoss")
+                    self.transactions.end(outlet, "PowerLoss")
                 else:
-                    self._drop_session(outlet)
+                    self.transactions.drop(outlet)
             if outlet.car is not None and outlet.session is None:
-                self._begin(outlet, outlet.car)
+                self.transactions.begin(outlet, outlet.car)
         self.refresh()
         self.loop.call_later(self.rng.uniform(1.0, 10.0), self._connect)
 
@@ -151,8 +155,7 @@ class Station:
         """Repeats under a new message id what was told and answered long ago."""
         for outlet in self.outlets.values():
             if outlet.session is not None:
-                session = outlet.session
-                self._say_begin(outlet, session, session.started_at)
+                self.transactions.say_begin(outlet, outlet.session)
 
     def refresh(self) -> None:
         """Offers what the profiles allow from here on, and wakes when that changes by itself."""
@@ -174,6 +177,14 @@ class Station:
         if change is not None:
             wait_s = (change - at).total_seconds()
             self._timer = self.loop.call_later(max(wait_s, 0.001), self.refresh)
+
+    def say_status(self, outlet: Outlet) -> None:
+        """Tells it of each of its connectors."""
+        for connector in outlet.connectors:
+            if self.talk.online:
+                self.talk.say(Message(partial(self._status, outlet, connector)))
+            elif self.make.keeps_statuses:
+                self.talk.say(as_it_is(self._status(outlet, connector)))
 
     # Its own doing.
 
@@ -241,91 +252,9 @@ class Station:
                 timer.cancel()
         self._timer = self._beat = None
 
-    # Transactions.
-
-    def _begin(self, outlet: Outlet, car: Car) -> Session:
-        session = Session(
-            id=f"{self.make.id}-{self.rng.getrandbits(48):x}",
-            token=car.token,
-            started_at=self.now(),
-            start_wh=outlet.reading_wh,
-        )
-        outlet.session = session
-        self._say_begin(outlet, session, session.started_at)
-        self.refresh()
-        self.loop.call_later(self.sample_s, self._sample, outlet, session)
-        return session
-
-    def _say_begin(self, outlet: Outlet, session: Session, at: datetime) -> None:
-        offline = not self.talk.online
-
-        def named(answer: Payload) -> None:
-            session.named = self.words.named(answer) or session.named
-
-        message = _as_it_is(self.words.begin(outlet, session, at, offline))
-        message.answered = named
-        self.talk.say(message)
-
-    def _end(self, outlet: Outlet, reason: str) -> None:
-        session = outlet.session
-        if session is None:
-            return
-        outlet.advance()
-        action, payload = self.words.end(outlet, session, self.now(), reason)
-        if self.make.version is Version.V16:
-            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
-        else:
-            self.talk.say(_as_it_is((action, payload)))
-        self._drop_session(outlet)
-
-    def _drop_session(self, outlet: Outlet) -> None:
-        """TxProfiles live no longer than their transaction."""
-        outlet.session = None
-        self.store.end_transaction(outlet.number)
-        outlet.switch_off()
-        self.refresh()
-
-    def _sample(self, outlet: Outlet, session: Session) -> None:
-        if outlet.session is not session:
-            return
-        self.loop.call_later(max(self.sample_s, 1), self._sample, outlet, session)
-        self.tell_meter(outlet)
-
-    def tell_meter(self, outlet: Outlet) -> None:
-        session = outlet.session
-        if session is None or outlet.car is None or not self.powered:
-            return
-        outlet.advance()
-        at = self.now()
-        action, payload = self.words.sample(outlet, session, at, not self.talk.online)
-        if self.make.version is Version.V16:
-            self.talk.say(Message(partial(_named, action, payload, session), durable=True))
-        else:
-            self.talk.say(_as_it_is((action, payload)))
-
-    def say_status(self, outlet: Outlet) -> None:
-        """Of each of its connectors."""
-        for connector in outlet.connectors:
-            if self.talk.online:
-                self.talk.say(Message(partial(self._status, outlet, connector)))
-            elif self.make.keeps_statuses:
-                self.talk.say(_as_it_is(self._status(outlet, connector)))
-
     def _status(self, outlet: Outlet, connector: int) -> Call:
         return self.words.status(outlet, connector, self.now())
 
 
-def _heartbeat() -> tuple[str, Payload]:
+def _heartbeat() -> Call:
     return "Heartbeat", {}
-
-
-def _as_it_is(call: Call) -> Message:
-    """What happens at this instant, whenever it is told."""
-    return Message(lambda: call, durable=True)
-
-
-def _named(action: str, payload: Payload, session: Session) -> tuple[str, Payload]:
-    """1.6 knows its transaction's id only once it was told, which may be after this was written."""
-    if session.named is not None:
-        payload["transactionId"] = int(session.named)
-    return action, payload

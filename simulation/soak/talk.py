@@ -35,6 +35,11 @@ class Message:
     attempts: int = 0
 
 
+def as_it_is(call: Call) -> Message:
+    """What happens at this instant, whenever it is told."""
+    return Message(lambda: call, durable=True)
+
+
 class Talk:
     """`open_cable` gives None while nobody listens. `on_up` is called on every new link before
     anything is said, `on_down` when it is lost, `on_order` for each call of the daemon."""

@@ -22,25 +22,29 @@ Parts = tuple[float, float, float, float]
 
 class Unseen:
     """A load that nobody declared, a station that draws more than it says or that no setting names
-    and that has not come back yet. An overload that they
-    make is excused until the meter has shown it and the cut is followed, and where something else
-    has gone wrong as well, until every lease has run out. What no meter shows - the phases where it
-    tells none, every circuit, a site without one - is excused for good."""
+    and that has not come back yet. An overload that they make is excused until the meter has shown
+    it and the cut is followed; where something else has gone wrong as well, until every lease that
+    was lent before they grew has run out. What no meter shows - the phases where it tells none,
+    every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
         self.kw = 0.0
         self._world = world
         self._parts: dict[object, tuple[Parts, str | None]] = {}
+        self._grew_s = 0.0
 
     def put(self, source: object, kw: float, phases: Powers, circuit: str | None = None) -> None:
         """From now on; `source` is whoever draws it."""
         if kw < TOLERANCE_KW and source not in self._parts:
             return
+        before_kw = self._parts[source][0][0] if source in self._parts else 0.0
+        if kw > before_kw + TOLERANCE_KW:
+            self._grew_s = self._world.loop.time()
         self._parts[source] = ((kw, *phases), circuit)
         whole = self._sum(list(self._parts.values()))
         self.kw = whole[0]
         scenario = self._world.scenario
-        as_a_whole = self._patience_s if scenario.site.metered else _for_good
+        as_a_whole = self.patience_s if scenario.site.metered else _for_good
         by_phase = as_a_whole if scenario.meters_phases else _for_good
         for limit in (SITE, ORDERED):
             self._tell(limit, whole, by_phase, as_a_whole)
@@ -64,8 +68,12 @@ class Unseen:
         a, b, c, d = (sum(x) for x in zip((0.0,) * 4, *(parts for parts, _ in items), strict=True))
         return (a, b, c, d)
 
-    def _patience_s(self) -> float:
-        return self._world.grace_s if self._world.blame.is_anybody_hurt() else PROMISE_S
+    def patience_s(self) -> float:
+        """For how long an overload that begins now is excused, where a meter shows it."""
+        world = self._world
+        if not world.blame.is_anybody_hurt():
+            return PROMISE_S
+        return max(PROMISE_S, self._grew_s + world.grace_s - world.loop.time())
 
 
 def _for_good() -> float:
