@@ -294,7 +294,7 @@ BUGS: tuple[Bug, ...] = (
         name="no site meter",
         rule="what the site's meter shows beyond all bookings is taken off the room",
         broken=lambda: patch.object(
-            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+            site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
         ),
         setup=setup("surge", seed=14, rate=30.0),
     ),
@@ -302,7 +302,7 @@ BUGS: tuple[Bug, ...] = (
         name="liars' meters believed",
         rule="a station's meter that shows too little leaves less for all",
         broken=lambda: patch.object(
-            site_metering, "_base", lambda depot, event, now: (0.0, 0.0, 0.0, 0.0)
+            site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
         ),
         setup=setup("liar", seed=3, rate=30.0),
     ),
