@@ -14,7 +14,12 @@ from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.lease import Lease
 from daemon.core.proof import leave
-from daemon.core.standing import on_standing_answered, retry_pause_s, try_next_rung
+from daemon.core.standing import (
+    note_read_back,
+    on_standing_answered,
+    retry_pause_s,
+    try_next_rung,
+)
 from daemon.core.station import LIARS, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused
 
@@ -46,6 +51,7 @@ def on_answered(depot: Depot, event: CommandAnswered, now: Now) -> Iterator[Effe
         yield Note(name="answer_too_late", fields={"station": station.id})
         return
     depot.dirty = True
+    note_read_back(station, subject, event)
     evse = station.evse_ordered(subject)
     if evse is not None:
         yield from _profile_answered(depot, station, evse, event, now)

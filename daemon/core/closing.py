@@ -129,7 +129,7 @@ def forget(evse: Evse) -> None:
     """What belonged to the transaction."""
     evse.forget_profile()
     evse.target = evse.targeted = None
-    evse.failures = 0
+    evse.failures, evse.retry_s = 0, None
     evse.fixed = evse.fixed if evse.fixed == DISOBEYS else None
     evse.override = evse.override if evse.override == "pause" else None
     evse.power_kw = 0.0

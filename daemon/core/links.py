@@ -151,7 +151,7 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
     for evse in station.evses.values():
         evse.failures = 0
         if evse.fixed in {REFUSES, SILENT}:
-            evse.fixed = None
+            evse.fixed = evse.retry_s = None
         if evse.silence is not None:
             evse.silence = replace(evse.silence, until=now.utc)
         if evse.confirmed is not None:

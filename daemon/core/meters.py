@@ -53,7 +53,8 @@ def take_samples(
             continue
         past = is_past(station, at, now)
         taken_at = believed(at, now)
-        if learn(evse, _currents_a(group), depot.most_kw_at(evse)):
+        most_kw, volts = depot.most_kw_at(evse), depot.site.voltage_v
+        if learn(evse, _currents_a(group), most_kw, voltage_v=volts):
             depot.dirty = True
         evse.told_register |= register is not None
         before_kw, before_s = evse.power_kw, evse.sampled_s

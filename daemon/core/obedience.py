@@ -111,7 +111,8 @@ def _count(
         evse.obedient_samples = 0
         yield from _note_excess(station, evse, metered_kw)
         if metered_kw > floor_kw * RELATIVE + ABSOLUTE_KW:
-            evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, evse.spec.max_kw))
+            most_kw = max(evse.spec.max_kw, evse.disobeyed_kw)
+            evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, most_kw))
             evse.meter_due_s = now.monotonic_s + AGAIN_S
             depot.dirty = True
     else:

@@ -16,6 +16,8 @@ UNLIMITED = float("inf")
 # A phase that carries nothing shows less than this; no vehicle charges with less than 6 A.
 USED_A = 2.0
 SAMPLES_TO_LEARN = 3
+# Vehicles are made for 16 A on one to three phases, or for 32 A on one or on three.
+SMALL_A = 16.0
 # A vehicle is told with 7.4 kW where 32 A on one phase are 7.36.
 TOLD_ABOUT = 1.05
 
@@ -140,7 +142,9 @@ def told_kw(evse: Evse, drawn_kw: float) -> float:
     return min(drawn_kw / shares(evse)[0], evse.spec.max_kw)
 
 
-def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIMITED) -> bool:
+def learn(
+    evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float, *, voltage_v: float
+) -> bool:
     """Notes which of the station's phases carry a vehicle's current; True where that is news.
 
     A phase counts at once when it carries something, and no longer only after several samples in
@@ -148,8 +152,10 @@ def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIM
     for it: one that is made for three phases and has lost two may have them back at any moment.
     One phase alone tells nothing of a vehicle that is not charging.
     """
+    shown_kw = max(evse.phase_shown_kw, max(currents_a.values(), default=0.0) * voltage_v / 1000)
+    evse.phase_shown_kw = shown_kw
     before = evse.phases_used
-    if before is not None and not _suffice(evse, before, vehicle_kw):
+    if before is not None and not _suffice(evse, before, vehicle_kw, voltage_v):
         evse.phases_used = None
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
     if max(carrying, default=0) > (evse.spec.phases or 3):
@@ -163,7 +169,7 @@ def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIM
     evse.phase_samples += 1
     if evse.phase_samples >= SAMPLES_TO_LEARN:
         seen = evse.phase_seen
-        evse.phases_used = seen if _suffice(evse, seen, vehicle_kw) else None
+        evse.phases_used = seen if _suffice(evse, seen, vehicle_kw, voltage_v) else None
         evse.phase_seen, evse.phase_samples = frozenset(), 0
     return evse.phases_used != before
 
@@ -171,12 +177,18 @@ def learn(evse: Evse, currents_a: Mapping[str, float], vehicle_kw: float = UNLIM
 def forget(evse: Evse) -> None:
     """Another vehicle may stand there."""
     evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
+    evse.phase_shown_kw = 0.0
 
 
-def _suffice(evse: Evse, seen: frozenset[int], vehicle_kw: float) -> bool:
-    """Whether these phases carry all that a vehicle can take."""
-    wired = evse.spec.phases or 3
-    return len(seen) >= wired or vehicle_kw <= len(seen) * _wired_kw(evse) * TOLD_ABOUT
+def _suffice(evse: Evse, seen: frozenset[int], vehicle_kw: float, voltage_v: float) -> bool:
+    """Whether these phases carry all that a vehicle can take: 11 kW on two may be three of 16 A of
+    which one is lost, and 7.4 kW on one two of 16 A, unless that one was seen with more."""
+    if len(seen) >= (evse.spec.phases or 3):
+        return True
+    small_kw = SMALL_A * voltage_v / 1000
+    is_large = len(seen) == 1 and evse.phase_shown_kw > small_kw * TOLD_ABOUT
+    each_kw = _wired_kw(evse) if is_large else min(_wired_kw(evse), small_kw)
+    return vehicle_kw <= len(seen) * each_kw * TOLD_ABOUT
 
 
 def _wired_kw(evse: Evse) -> float:

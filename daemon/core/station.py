@@ -34,7 +34,8 @@ FRESH_SAMPLES = 2.5
 class Capabilities:
     """What a station takes. The defaults are the least that field stations took; what it reads
     out, and what it refuses, replaces them. `relative`: it refuses schedules with a start;
-    `triggers`: it tells its meter when asked; `reads_back`: it tells what it will follow.
+    `triggers`: it tells its meter when asked; `reads_back`: it tells what it will follow, and
+    `unread` is how often in a row it was asked that and gave no answer, but answered all else.
 
     `proven` once it has accepted a profile as it is written now: a later refusal is about
     something else."""
@@ -47,6 +48,7 @@ class Capabilities:
     max_stack_level: int = 1
     triggers: bool = True
     reads_back: bool = False
+    unread: int = 0
 
     @property
     def tells_ends(self) -> bool:
@@ -90,7 +92,8 @@ class Evse:
     obey; a fallback that it did not take is told again at `fallback_due_s`, for the
     `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
     be told, when it was last metered to disobey; `told_again` is how often it was told again since
-    it was flagged for it. `capabilities` are its station's."""
+    it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since its vehicle
+    may be another one. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -129,6 +132,7 @@ class Evse:
     fallback_retries: int = 0
     phases_used: frozenset[int] | None = None
     phase_seen: frozenset[int] = frozenset()
+    phase_shown_kw: float = 0.0
     phase_samples: int = 0
     off_plan_kwh: float = 0.0
     unjudged: tuple[datetime, float] | None = None

@@ -210,7 +210,8 @@ class Outlet:
 
 
 def new_car(rng: Random, vehicle: str, token: str) -> Car:
-    """Empty enough to want power for hours."""
+    """Empty enough to want power for hours. Those with fewer phases than three are made for 32 A on
+    one or for 16 A on two."""
     battery_kwh = rng.choice([60.0, 80.0, 100.0])
     phases = rng.choice([1, 2, 3, 3, 3, 3, 3, 3, 3, 3])
     return Car(
@@ -218,7 +219,7 @@ def new_car(rng: Random, vehicle: str, token: str) -> Car:
         token=token,
         battery_kwh=battery_kwh,
         energy_kwh=battery_kwh * rng.uniform(0.05, 0.4),
-        max_kw=rng.choice([22.0, 22.0, 50.0, 150.0]) if phases == 3 else 7.4 * phases,
+        max_kw=rng.choice([22.0, 22.0, 50.0, 150.0]) if phases == 3 else 7.4,
         phases=phases,
         follows_s=(rng.uniform(0.5, 5.0), rng.uniform(0.5, 5.0)),
     )

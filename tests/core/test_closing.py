@@ -10,6 +10,7 @@ import pytest
 from daemon.core.events import StationConnected
 from daemon.core.keeps import Keeps
 from daemon.core.records import MeterRecord, TransactionRecord
+from daemon.core.station import DISOBEYS, REFUSES, STUCK
 from protocol.ocpp.events import (
     MeterValuesReported,
     StatusNotified,
@@ -201,3 +202,23 @@ def test_an_adopted_transaction_of_one_that_keeps_leases_may_follow_a_profile_wi
     bench.call("CP01", in_time)
     assert bench.depot.stations["CP01"].keeps_leases
     assert bench.booked_kw("CP01") == 22.0
+
+
+@pytest.mark.fault(7)
+@pytest.mark.parametrize("why", [REFUSES, STUCK, DISOBEYS])
+def test_the_pause_of_who_could_not_be_told_ends_with_its_transaction(why: str) -> None:
+    """The next vehicle would else have to do without a power of its own for ten minutes."""
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.answer_all("CP01")
+    evse = bench.depot.stations["CP01"].evses[1]
+    evse.fixed, evse.retry_s = why, bench.monotonic_s + 600
+    end = TransactionEnded(transaction_id="T1", at=bench.utc, meter_stop_wh=9000.0)
+    bench.call("CP01", end)
+    bench.plug_in("CP01", "V01", transaction="T2")
+    bench.follow({("V01", "CP01"): [10.0] * 20})
+    bench.live(5)
+    told_kw = 0.0 if why == DISOBEYS else 10.0
+    assert bench.follows_kw("CP01") == pytest.approx(told_kw, abs=0.1)
+    assert evse.confirmed is not None

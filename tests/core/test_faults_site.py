@@ -328,14 +328,14 @@ def test_fault_15_phases_are_learned_from_their_currents_and_forgotten_on_eviden
     """Fault 15: single-phase vehicle, on a connector whose wiring is known."""
     spec = EvseSpec(connector=1, rotation=(2, 3, 1))
     evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
-    single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
+    single = {"L1": 32.0, "L2": 0.1, "L3": 0.0}
     for _ in range(2):
-        learn(evse, single, 7.4)
+        learn(evse, single, 7.4, voltage_v=230.0)
     assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
-    assert learn(evse, single, 7.4)
+    assert learn(evse, single, 7.4, voltage_v=230.0)
     assert draw(evse, 11.0) == pytest.approx((3.67, 0.0, 3.67, 0.0), abs=0.01)
     assert most_kw(evse, [(3.0, 9.0, 2.0, 0.0)]) == pytest.approx(6.0)
-    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0}, 7.4)
+    assert learn(evse, {"L1": 16.0, "L2": 16.0, "L3": 16.0}, 7.4, voltage_v=230.0)
     assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
 
 
@@ -344,14 +344,40 @@ def test_fault_15_a_vehicle_made_for_more_phases_may_have_them_back(vehicle_kw: 
     """Fault 15: a vehicle of three phases that has lost two, and a stranger."""
     spec = EvseSpec(connector=1, rotation=(2, 3, 1))
     evse = new_station(StationSpec(id="A", fallback_kw=0.0, evses=(spec,))).evses[1]
-    single = {"L1": 16.0, "L2": 0.1, "L3": 0.0}
-    assert not any(learn(evse, single, vehicle_kw) for _ in range(5))
+    single = {"L1": 32.0, "L2": 0.1, "L3": 0.0}
+    assert not any(learn(evse, single, vehicle_kw, voltage_v=230.0) for _ in range(5))
     assert draw(evse, 11.0) == pytest.approx((11.0, 3.67, 3.67, 3.67), abs=0.01)
     for _ in range(3):
-        learn(evse, single, 7.4)
+        learn(evse, single, 7.4, voltage_v=230.0)
     assert draw(evse, 11.0)[0] == pytest.approx(3.67, abs=0.01)
-    assert learn(evse, {}, vehicle_kw), "the fleet tells that it can take more"
+    assert learn(evse, {}, vehicle_kw, voltage_v=230.0), "the fleet tells that it can take more"
     assert draw(evse, 11.0)[0] == 11.0
+
+
+@pytest.mark.parametrize(
+    ("currents_a", "vehicle_kw", "believed"),
+    [
+        ((16.0, 16.0), 11.0, False),  # three of 16 A that have lost one
+        ((20.0, 20.0), 11.0, False),
+        ((16.0, 16.0), 7.4, True),
+        ((16.0,), 7.4, False),  # two of 16 A that have lost one
+        ((20.0,), 7.4, True),
+        ((16.0,), 3.7, True),
+        ((32.0,), 11.0, False),
+    ],
+)
+def test_fault_15_phases_count_as_all_that_there_are_by_what_vehicles_are_made_for(
+    currents_a: tuple[float, ...], vehicle_kw: float, believed: bool
+) -> None:
+    """Fault 15: a phase that was lost may be back at any moment."""
+    evse = new_station(
+        StationSpec(id="A", fallback_kw=0.0, evses=(EvseSpec(connector=1, rotation=(1, 2, 3)),))
+    ).evses[1]
+    told = {f"L{i + 1}": (*currents_a, 0.0, 0.0)[i] for i in range(3)}
+    for _ in range(5):
+        learn(evse, told, vehicle_kw, voltage_v=230.0)
+    whole_kw = draw(evse, 11.0)[0]
+    assert whole_kw == pytest.approx(11.0 * len(currents_a) / 3 if believed else 11.0)
 
 
 def test_fault_15_the_fallback_of_a_single_phase_is_booked_for_the_vehicle_after_it() -> None:
@@ -374,7 +400,7 @@ def test_fault_15_a_single_phase_is_told_three_times_what_it_is_to_take() -> Non
         belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
         evse = world.bench.depot.stations[name].evses[1]
         evse.spec = replace(evse.spec, rotation=rotation)
-        evse.phases_used = frozenset({1})
+        evse.phases_used, evse.phase_shown_kw = frozenset({1}), 7.36
     charge(world.yard, 7.4, 7.4, 7.4)
     world.yard.run(120)
     assert [world.bench.follows_kw(name) for name in names] == pytest.approx([22.0] * 3, abs=0.07)
@@ -399,7 +425,7 @@ def test_fault_15_phases_differ_by_no_more_than_the_settings_allow(
         belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
         evse = depot.stations[name].evses[1]
         evse.spec = replace(evse.spec, rotation=rotation)
-        evse.phases_used = frozenset({1})
+        evse.phases_used, evse.phase_shown_kw = frozenset({1}), 7.36
     charge(world.yard, 7.0, 7.0, 7.0)
     world.yard.run(60)
     drawn_kw = [toy.power_kw(world.yard.now_s) for toy in world.yard.toys.values()]
@@ -432,7 +458,7 @@ def test_fault_15_a_meter_of_the_sum_alone_shows_no_load_on_phases_nobody_charge
         belief.vehicle = replace(belief.vehicle, max_charge_kw=7.4)
         evse = world.bench.depot.stations[name].evses[1]
         evse.spec = replace(evse.spec, rotation=(1, 2, 3))
-        evse.phases_used = frozenset({1})
+        evse.phases_used, evse.phase_shown_kw = frozenset({1}), 7.36
     charge(world.yard, 7.4, 7.4, 7.4)
     world.yard.run(120)
     world.base_kw += 6.0

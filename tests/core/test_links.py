@@ -12,6 +12,7 @@ from daemon.core.effects import StartPlanning
 from daemon.core.keeping import restore
 from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec, SiteSpec
+from daemon.core.station import SILENT
 from protocol.ocpp.commands import Refused, SetChargingProfile
 from protocol.ocpp.events import (
     StationBooted,
@@ -207,3 +208,17 @@ def test_a_station_with_another_firmware_may_want_its_profiles_written_otherwise
 def boot(bench: Bench, firmware: str) -> None:
     event = StationBooted(vendor="V", model="M", firmware_version=firmware)
     bench.call("CP01", event)
+
+
+@pytest.mark.fault(7)
+def test_who_could_not_be_told_is_told_at_once_when_it_is_back() -> None:
+    """It counts as one that can be planned with from there on, and would not have been told."""
+    bench = charging()
+    evse = bench.depot.stations["CP01"].evses[1]
+    evse.fixed, evse.retry_s = SILENT, bench.monotonic_s + 600
+    bench.lose("CP01")
+    bench.wait(5)
+    bench.connect("CP01")
+    bench.live(10)
+    assert evse.confirmed is not None
+    assert evse.confirmed.given_s > bench.monotonic_s - 15

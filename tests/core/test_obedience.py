@@ -36,6 +36,15 @@ def test_who_disobeys_beyond_its_rating_is_booked_at_what_was_metered() -> None:
     assert again.stations["CP01"].evses[1].most_kw == evse.most_kw
 
 
+def test_the_first_sample_above_its_rating_books_what_was_metered() -> None:
+    bench: Bench = plugged(1, limit_kw=100.0)
+    bench.follow({("V01", "CP01"): [11.0] * 40})
+    bench.live(60)
+    told = MeterSample(measurand=Measurand.POWER_IMPORT, value=43_000.0, at=bench.utc)
+    bench.call("CP01", MeterValuesReported(evse_id=1, transaction_id=None, samples=(told,)))
+    assert bench.booked_kw("CP01") == pytest.approx(43.0)
+
+
 def liar(**deviates: object) -> tuple[Yard, Toy]:
     """A station of class B that took a cut from 20 to 5 kW, and goes on with 20 for good."""
     toy = Toy("CP01", keeps="B", tells_power=True, **deviates)  # type: ignore[arg-type]

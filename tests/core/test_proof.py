@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
+from daemon.core.effects import Send
 from daemon.core.keeps import Keeps
-from protocol.ocpp.commands import Answered
+from daemon.core.site import EvseSpec
+from daemon.core.standing import read_back
+from daemon.core.station import Evse
+from protocol.ocpp.commands import Answered, CommandResult, TimedOut
+from protocol.ocpp.model import CompositeSchedule, RateUnit
+from tests.core.bench import Bench, site
 from tests.core.test_faults_stations import charge, yard
 from tests.core.yard import Toy, Yard
 
@@ -72,6 +81,69 @@ def test_who_cannot_read_back_is_believed_by_its_meter() -> None:
     cut(world)
     world.run(12)
     assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+def test_who_answers_all_but_what_it_follows_is_believed_by_its_meter() -> None:
+    """It was read back once, and leaves every such question unanswered from then on."""
+    world = two(Toy("CP01", tells_power=True))
+    assert world.bench.depot.stations["CP01"].capabilities.reads_back
+    world.toys["CP01"].reads_back = TimedOut()
+    cut(world)
+    world.run(120)
+    assert world.bench.booked_kw("CP01") == pytest.approx(20.0, abs=0.07)
+    world.run(480)
+    assert world.bench.booked_kw("CP01") == pytest.approx(5.0, abs=0.1)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+@pytest.mark.fault(6)
+def test_who_is_slow_with_all_its_answers_is_not_believed_by_its_meter() -> None:
+    """Of its answers to other questions, too, one in four comes after the deadline. The vehicle of
+    the liar takes little, and its meter shows that."""
+    liar = Toy("CP01", tells_power=True, appetite_kw=20.0)
+    world = two(liar)
+    liar.appetite_kw = 2.0
+    world.run(60)
+    liar.store.put = lambda held: None  # type: ignore[method-assign]
+    liar.reads_back = TimedOut()
+    obey, asked = world._obey, count()
+
+    def slowly(toy: Toy, send: Send) -> CommandResult:
+        result = obey(toy, send)
+        is_late = toy is liar and next(asked) % 4 == 3
+        return TimedOut() if is_late else result
+
+    world._obey = slowly  # type: ignore[method-assign]
+    cut(world)
+    world.run(900)
+    assert world.bench.booked_kw("CP01") == pytest.approx(20.0, abs=0.07)
+
+
+def test_an_empty_schedule_of_who_charges_nobody_says_nothing_of_the_others() -> None:
+    spec = site(1)
+    station = replace(
+        spec.stations[0], evses=(*spec.stations[0].evses, EvseSpec(connector=2, max_kw=22.0))
+    )
+    bench = Bench.of(replace(spec, stations=(station,)))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.live(5)
+    capabilities = bench.depot.stations["CP01"].capabilities
+    for number, reads_back in ((2, True), (1, False)):
+        capabilities.reads_back = True
+        read_back(bench.depot, bench.depot.stations["CP01"], station_evse(bench, number))
+        bench.wait(0)
+        question = bench.pending("CP01")
+        assert question is not None
+        empty = CompositeSchedule(
+            evse_id=number, start=bench.utc, duration_s=60, unit=RateUnit.AMPERES, periods=()
+        )
+        bench.answer(question, Answered(status="Accepted", schedule=empty))
+        assert capabilities.reads_back is reads_back
+
+
+def station_evse(bench: Bench, number: int) -> Evse:
+    return bench.depot.stations["CP01"].evses[number]
 
 
 def test_what_is_not_shown_is_booked_until_the_lease_is_over_where_leases_are_kept() -> None:

@@ -66,7 +66,7 @@ class Toy:
     meter: float = 1.0
     tells_power: bool = False
     obeys: bool = True
-    reads_back: Answered | None = None
+    reads_back: Answered | TimedOut | None = None
     appetite_kw: float = 1000.0
     model: str = ""
     units: tuple[RateUnit, ...] = (RateUnit.AMPERES, RateUnit.WATTS)
@@ -260,7 +260,7 @@ class Yard:
             return
         result = self._obey(toy, send)
         back_s = self.rng.uniform(0, self.delay_s)
-        if answered:
+        if answered and not isinstance(result, TimedOut):
             self._later(back_s, lambda: self._answer(send, result))
         else:
             self._later(TIMEOUT_S, lambda: self._answer(send, TimedOut()))
