@@ -12,13 +12,12 @@ from simulation.soak.run import run
 from simulation.soak.scenario import Scenario, Setup
 
 REGROUPED = Setup(
-    seed=1,
-    hours=0.35,
+    seed=2,
+    hours=1.0,
     stations=6,
     faults=frozenset({"settings", "planner-wild"}),
     rate=30.0,
     pinned=True,
-    to_breach=True,
 )
 
 
@@ -46,5 +45,5 @@ def test_a_guard_that_forgets_circuits_while_old_leases_run_breaks_one_with_newc
     ):
         broken = run(REGROUPED)
     over = {line.name for line in broken.lines if line.over_s}
-    assert over
+    assert "feeder-b L1" in over
     assert all(name.startswith("feeder") for name in over)
