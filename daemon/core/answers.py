@@ -14,12 +14,8 @@ from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.lease import Lease
 from daemon.core.proof import leave
-from daemon.core.standing import (
-    note_read_back,
-    on_standing_answered,
-    retry_pause_s,
-    try_next_rung,
-)
+from daemon.core.standing import retry_pause_s, try_next_rung
+from daemon.core.standing_answers import note_read_back, on_standing_answered
 from daemon.core.station import LIARS, REFUSES, SILENT, TRIES, Evse, Station
 from protocol.ocpp.commands import Answered, Refused
 
