@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from daemon.core import phases
 from daemon.core.admission import admit_evse, admit_station, token_accepted
@@ -17,7 +18,7 @@ from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.silence import begin_silence, class_of
 from daemon.core.standing import ask_meter, submit_standing
-from daemon.core.station import REFUSES, SILENT, Station
+from daemon.core.station import REFUSES, SILENT, Evse, Station
 from protocol.mqtt import topics
 from protocol.ocpp.events import (
     AuthorizeReply,
@@ -35,6 +36,8 @@ BOOT_AWAITED_S = 5.0
 SPREAD = 0.1
 # Told once a minute while it lasts: five minutes without are quiet.
 CLAIMED_S = 300.0
+# Stations wait for the plug for one to three minutes (EVConnectionTimeOut).
+PLUGGED_IN = timedelta(minutes=5)
 
 
 def on_connected(depot: Depot, event: StationConnected, now: Now) -> Iterator[Effect]:
@@ -188,7 +191,7 @@ def on_status(
     changed = evse.status is not before
     if event.charging_state is not None:
         evse.charging_state = event.charging_state
-    if evse.is_free and evse.transaction is not None:
+    if evse.is_free and evse.transaction is not None and (is_news or _is_old(depot, evse, now)):
         yield from close_estimated(depot, station, evse, now, "the connector became available")
     elif evse.is_free and evse.unconfirmed is not None:
         # Nobody charges: whatever profile it was left with ended with its transaction.
@@ -224,3 +227,11 @@ def publish_station(station: Station) -> Publish:
             ],
         },
     )
+
+
+def _is_old(depot: Depot, evse: Evse, now: Now) -> bool:
+    """Whether a vehicle must have been plugged in by now. One that begins as its driver is
+    authorized (2.0.1 E01) has free connectors for a while, which may say so once more before the
+    one that is taken speaks."""
+    assert evse.transaction is not None
+    return now.utc - depot.transactions[evse.transaction].started_at > PLUGGED_IN

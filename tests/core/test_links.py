@@ -127,6 +127,37 @@ def test_a_transaction_that_begins_before_its_evse_is_known_moves_to_it() -> Non
     assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
 
 
+def test_a_connector_that_was_free_before_the_plug_ends_nothing_by_saying_so_again() -> None:
+    """The vehicle comes to the second connector, and the station tells of both in their order."""
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    for connector in (1, 2):
+        bench.call("CP01", status(bench, connector, FREE))
+    bench.call("CP01", replace(started_nowhere(bench), evse_id=1))
+    bench.live(20)
+    bench.call("CP01", status(bench, 1, FREE))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    bench.call("CP01", status(bench, 2, ConnectorStatus.OCCUPIED))
+    bench.call("CP01", status(bench, 2, FREE))
+    assert bench.depot.stations["CP01"].evses[1].transaction is None
+
+
+def test_a_connector_that_is_free_long_after_the_start_ends_it_though_its_plug_was_never_told() -> (
+    None
+):
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.call("CP01", status(bench, 1, FREE))
+    bench.call("CP01", replace(started_nowhere(bench), evse_id=1))
+    bench.live(301)
+    bench.call("CP01", status(bench, 1, FREE))
+    assert bench.depot.stations["CP01"].evses[1].transaction is None
+
+
+def status(bench: Bench, connector: int, value: ConnectorStatus) -> StatusNotified:
+    return StatusNotified(evse_id=1, connector_id=connector, status=value, at=bench.utc)
+
+
 def test_a_transaction_that_begins_before_its_evse_is_known_stops_no_planning() -> None:
     bench = Bench.of(site(1))
     bench.connect("CP01")
