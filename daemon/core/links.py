@@ -191,8 +191,9 @@ def on_status(
     changed = evse.status is not before
     if event.charging_state is not None:
         evse.charging_state = event.charging_state
-    if evse.is_free and evse.transaction is not None and (is_news or _is_old(depot, evse, now)):
-        yield from close_estimated(depot, station, evse, now, "the connector became available")
+    if evse.is_free and evse.transaction is not None:
+        if is_news or _is_old(depot, evse, now):
+            yield from close_estimated(depot, station, evse, now, "the connector became available")
     elif evse.is_free and evse.unconfirmed is not None:
         # Nobody charges: whatever profile it was left with ended with its transaction.
         evse.forget_profile()

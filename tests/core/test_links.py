@@ -11,6 +11,7 @@ import pytest
 from daemon.core.effects import StartPlanning
 from daemon.core.keeping import restore
 from daemon.core.keeps import Keeps
+from daemon.core.lease import FOREVER, Lease
 from daemon.core.site import EvseSpec, SiteSpec
 from daemon.core.station import SILENT
 from protocol.ocpp.commands import Refused, SetChargingProfile
@@ -140,6 +141,17 @@ def test_a_connector_that_was_free_before_the_plug_ends_nothing_by_saying_so_aga
     bench.call("CP01", status(bench, 2, ConnectorStatus.OCCUPIED))
     bench.call("CP01", status(bench, 2, FREE))
     assert bench.depot.stations["CP01"].evses[1].transaction is None
+
+
+def test_what_an_order_without_an_answer_may_have_lent_stays_booked_until_the_plug() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.answer_all("CP01")
+    bench.call("CP01", status(bench, 1, FREE))
+    bench.call("CP01", replace(started_nowhere(bench), evse_id=1))
+    bench.depot.stations["CP01"].evses[1].doubt(Lease(kw=11.0, given_s=0.0, until_s=FOREVER))
+    bench.call("CP01", status(bench, 1, FREE))
+    assert bench.booked_kw("CP01") == 11.0
 
 
 def test_a_connector_that_is_free_long_after_the_start_ends_it_though_its_plug_was_never_told() -> (
