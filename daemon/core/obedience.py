@@ -12,7 +12,7 @@ from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.phases import drawn_kw
+from daemon.core.phases import drawn_kw, show
 from daemon.core.standing import retry_pause_s
 from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
@@ -102,6 +102,8 @@ def _count(
     above: bool,
 ) -> Iterator[Effect]:
     floor_kw = drawn_kw(evse, evse.floor_kw)
+    if evse.phases_used is None and show(evse, metered_kw, allowed_kw, depot.most_kw_at(evse)):
+        depot.dirty = True
     if evse.leaving is not None:
         evse.leaving.metered_kw = math.inf if above else _told_kw(evse, metered_kw)
     if above:
