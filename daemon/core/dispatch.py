@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.core import phases
-from daemon.core.budget import Budget, booking, is_unbound
+from daemon.core.budget import Booking, Budget, booking, is_unbound
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s, told_again_kw
 from daemon.core.effects import Effect, Send
@@ -68,6 +68,10 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
     urgency = _urgency_of(depot)
     for station, evse in depot.evses():
         booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
+        assumed_kw = depot.meter.assumed_kw.get((station.id, evse.spec.connector), 0.0)
+        if assumed_kw > booked.soon_kw:
+            # What it hid of the base load shows in the next sample.
+            room.take(evse, Booking(assumed_kw - booked.soon_kw, 0.0))
         if station.commandable(evse):
             kw = wanted_kw(depot, station, evse, now.utc)
             wish = Wish(station=station, evse=evse, kw=kw, booked=booked)
