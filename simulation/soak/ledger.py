@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ SITE = "site"
 # Half of 10 W, the finest step that a station can be told; below it two sums of the same powers
 # may differ.
 TOLERANCE_KW = 0.005
+# What a site draws besides charging is its meter less the chargers', which tell whole watt-hours:
+# over half a minute 0.12 kW to and fro for each of them.
+READ_KW = 0.05
 
 PHASES = (1, 2, 3)
 
@@ -21,8 +25,8 @@ Place = tuple[str, int]
 
 
 def on_phase(limit: str, phase: int) -> str:
-    """The name of the line that a limit has on one phase, or as a whole (0)."""
-    return f"{limit} L{phase}" if phase else limit
+    """The name of the line that a limit has on one phase."""
+    return f"{limit} L{phase}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,8 +36,10 @@ class Line:
     the latter with no more than what vehicles on their phases could take within the limits below it
     (`carried.py`). `phase` 0 is the whole.
 
-    `sun_kw` is what shines below it, `sun_room_kw` as much of that as a guard may count on;
-    `excused_kw` of what is drawn a guard cannot know (`unseen.py`)."""
+    `sun_kw` is what shines below it, `sun_room_kw` as much of that as a guard may count on.
+    `unseen_kw` is what the guard cannot know of before the site's meter shows it: an overload is
+    excused by so much (`excused_kw`) for a while from its beginning at `since_s`, and
+    by what its measure is worth after that."""
 
     name: str
     limit_kw: float
@@ -43,6 +49,9 @@ class Line:
     base_kw: float = 0.0
     sun_kw: float = 0.0
     sun_room_kw: float = 0.0
+    unseen_kw: float = 0.0
+    since_s: float | None = None
+    excused_until_s: float = 0.0
     excused_kw: float = 0.0
     draw_kw: float = 0.0
     wanted_kw: float = 0.0
@@ -109,6 +118,7 @@ class Ledger:
         self._circuits = [name for name in limits_kw if not name.startswith(SITE)]
         self._carried_kw: dict[str, float] = {}
         self._has_machine = True
+        self._patience: dict[str, Callable[[], float]] = {}
         self._on_breach = on_breach
         self._loop = asyncio.get_running_loop()
         self._at_s = self._loop.time()
@@ -150,13 +160,15 @@ class Ledger:
             self.lines[limit].limit_kw = part_kw
             self._watch(self.lines[limit])
 
-    def excuse(self, name: str, kw: float) -> None:
-        """So much of what is drawn below a limit, as a whole or on a phase, no guard can know."""
+    def unseen(self, name: str, kw: float, patience: Callable[[], float]) -> None:
+        """So much of what is drawn below a limit is known to nobody but the site's meter, and is
+        excused for `patience()` seconds; whoever draws more of it begins anew."""
+        self.advance()
         line = self.lines[name]
-        if kw != line.excused_kw:
-            self.advance()
-            line.excused_kw = kw
-            self._watch(line)
+        if kw > line.unseen_kw + TOLERANCE_KW:
+            line.since_s = None
+        line.unseen_kw, self._patience[name] = kw, patience
+        self._watch(line)
 
     def nearest(self, place: Place) -> str:
         """The lowest of the limits that a connector stands under."""
@@ -206,11 +218,29 @@ class Ledger:
     def _watch(self, line: Line) -> None:
         """Powers that change at one instant make one change: it is looked at when that is over."""
         line.sum_up()
+        self._excuse(line)
         over = line.above_kw > TOLERANCE_KW
         if over and not line.is_over:
             self._loop.call_soon(self._look, line)
         elif not over:
             line.is_over = False
+
+    def _excuse(self, line: Line) -> None:
+        now_s = self._loop.time()
+        if line.net_kw <= line.limit_kw + TOLERANCE_KW:
+            line.since_s = None
+        elif line.since_s is None:
+            patience = self._patience.get(line.name)
+            line.since_s, patience_s = now_s, 0.0 if patience is None else patience()
+            line.excused_until_s = now_s + patience_s
+            if line.unseen_kw and patience_s < math.inf:
+                self._loop.call_at(line.excused_until_s, self._again, line)
+        excused = line.since_s is not None and now_s < line.excused_until_s
+        line.excused_kw = line.unseen_kw if excused else min(line.unseen_kw, READ_KW)
+
+    def _again(self, line: Line) -> None:
+        self.advance()
+        self._watch(line)
 
     def _look(self, line: Line) -> None:
         if not line.is_over and line.above_kw > TOLERANCE_KW:

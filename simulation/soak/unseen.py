@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulation.soak.ledger import PHASES, SITE, TOLERANCE_KW, on_phase
@@ -14,85 +15,66 @@ if TYPE_CHECKING:
 
 # Until the next sample, and until stations and vehicles have followed the cut that it brings.
 PROMISE_S = 13.0
-# What a site draws besides charging is its meter less the chargers', which tell whole watt-hours:
-# over half a minute 0.12 kW to and fro for each of them.
-READ_KW = 0.05
 
-
-@dataclass(slots=True)
-class Part:
-    """A power drawn unseen, as a whole or on a phase. `_fresh` are the steps by which it grew, and
-    until when each of them is; the last to come is the first to go."""
-
-    kw: float = 0.0
-    _fresh: list[tuple[float, float]] = field(default_factory=list)
-
-    def change(self, kw: float, until_s: float) -> None:
-        more_kw, self.kw = kw - self.kw, kw
-        while more_kw < 0 and self._fresh:
-            last_until_s, last_kw = self._fresh.pop()
-            more_kw += last_kw
-            until_s = last_until_s
-        if more_kw > 0:
-            self._fresh.append((until_s, more_kw))
-
-    def fresh_kw(self, now_s: float) -> float:
-        return sum(kw for until_s, kw in self._fresh if until_s > now_s)
-
-
-@dataclass(slots=True)
-class Source:
-    """Who draws it, below which circuit; its parts are the whole and each phase."""
-
-    circuit: str | None = None
-    parts: tuple[Part, ...] = field(default_factory=lambda: tuple(Part() for _ in (0, *PHASES)))
+Parts = tuple[float, float, float, float]
+"""kW as a whole, and on each phase."""
 
 
 class Unseen:
     """A load that nobody declared, a station that draws more than it says or that no setting names
-    and that has not come back yet. What of it has come is excused until the meter has shown it and
-    the cut is followed, and where something else has gone wrong as well, until every lease has run
-    out; what has been there for longer is known. What no meter shows - the phases where it tells
-    none, every circuit, a site without one - is excused for good."""
+    and that has not come back yet. An overload that they make is excused until the meter has shown
+    it and the cut is followed; where something else has gone wrong as well, until every lease that
+    was lent before they grew has run out. What no meter shows - the phases where it tells none,
+    every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
+        self.kw = 0.0
         self._world = world
-        self._sources: dict[object, Source] = {}
+        self._parts: dict[object, tuple[Parts, str | None]] = {}
+        self._grew_s = 0.0
 
-    @property
-    def kw(self) -> float:
-        return sum(source.parts[0].kw for source in self._sources.values())
-
-    def put(self, who: object, kw: float, phases: Powers, circuit: str | None = None) -> None:
-        """From now on `who` draws so much unseen."""
-        if kw < TOLERANCE_KW and who not in self._sources:
+    def put(self, source: object, kw: float, phases: Powers, circuit: str | None = None) -> None:
+        """From now on; `source` is whoever draws it."""
+        if kw < TOLERANCE_KW and source not in self._parts:
             return
-        source = self._sources.setdefault(who, Source())
-        source.circuit = circuit
-        until_s = self._world.loop.time() + self._patience_s()
-        for part, part_kw in zip(source.parts, (kw, *phases), strict=True):
-            part.change(part_kw, until_s)
-        if kw < TOLERANCE_KW:
-            del self._sources[who]
-        else:
-            self._world.loop.call_at(until_s, self._tell)
-        self._tell()
+        before_kw = self._parts[source][0][0] if source in self._parts else 0.0
+        if kw > before_kw + TOLERANCE_KW:
+            self._grew_s = self._world.loop.time()
+        self._parts[source] = ((kw, *phases), circuit)
+        whole = self._sum(list(self._parts.values()))
+        self.kw = whole[0]
+        scenario = self._world.scenario
+        as_a_whole = self.patience_s if scenario.site.metered else _for_good
+        by_phase = as_a_whole if scenario.meters_phases else _for_good
+        for limit in (SITE, ORDERED):
+            self._tell(limit, whole, by_phase, as_a_whole)
+        for site_circuit in scenario.site.circuits:
+            below = [item for item in self._parts.values() if item[1] == site_circuit.id]
+            self._tell(site_circuit.id, self._sum(below), _for_good, _for_good)
 
-    def _tell(self) -> None:
-        """How much each limit is excused by."""
-        site, ledger, now_s = self._world.scenario.site, self._world.ledger, self._world.loop.time()
-        sources = list(self._sources.values())
-        for part in (0, *PHASES):
-            shown = site.metered and (part == 0 or self._world.scenario.meters_phases)
-            all_kw = sum(source.parts[part].kw for source in sources)
-            fresh_kw = sum(source.parts[part].fresh_kw(now_s) for source in sources)
-            excused_kw = min(all_kw, fresh_kw + READ_KW) if shown else all_kw
-            for limit in (SITE, ORDERED):
-                ledger.excuse(on_phase(limit, part), excused_kw)
-            for circuit in site.circuits:
-                below = (source for source in sources if source.circuit == circuit.id)
-                circuit_kw = sum(source.parts[part].kw for source in below)
-                ledger.excuse(on_phase(circuit.id, part), circuit_kw)
+    def _tell(
+        self,
+        limit: str,
+        parts: Parts,
+        by_phase: Callable[[], float],
+        as_a_whole: Callable[[], float],
+    ) -> None:
+        ledger = self._world.ledger
+        ledger.unseen(limit, parts[0], as_a_whole)
+        for phase, kw in zip(PHASES, parts[1:], strict=True):
+            ledger.unseen(on_phase(limit, phase), kw, by_phase)
 
-    def _patience_s(self) -> float:
-        return self._world.grace_s if self._world.blame.is_anybody_hurt() else PROMISE_S
+    def _sum(self, items: list[tuple[Parts, str | None]]) -> Parts:
+        a, b, c, d = (sum(x) for x in zip((0.0,) * 4, *(parts for parts, _ in items), strict=True))
+        return (a, b, c, d)
+
+    def patience_s(self) -> float:
+        """For how long an overload that begins now is excused, where a meter shows it."""
+        world = self._world
+        if not world.blame.is_anybody_hurt():
+            return PROMISE_S
+        return max(PROMISE_S, self._grew_s + world.grace_s - world.loop.time())
+
+
+def _for_good() -> float:
+    return math.inf
