@@ -166,7 +166,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
             )
         else:
             yield item
-    submit_new(depot, station, known, now)
+    submit_new(depot, station, known)
 
 
 def _call(

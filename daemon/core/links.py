@@ -163,7 +163,7 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
             evse.doubt(evse.confirmed)
             evse.confirmed = None
             yield save_evse(station, evse)
-    submit_standing(depot, station, now)
+    submit_standing(depot, station)
     station.ready = True
     for evse in station.evses.values():
         ask_meter(station, evse)
