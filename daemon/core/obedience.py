@@ -12,7 +12,7 @@ from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.phases import drawn_kw
+from daemon.core.phases import drawn_kw, fuller
 from daemon.core.standing import retry_pause_s
 from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
@@ -44,6 +44,7 @@ def judge(
     fallback or nothing at all.
 
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
+    What is metered counts as if all phases that are booked were as full as the fullest one.
     """
     if not _has_settled(depot, station, evse, start):
         evse.unjudged = None
@@ -57,6 +58,7 @@ def judge(
         evse.unjudged = (start, metered_kwh)  # too short for a register of whole Wh
         return
     evse.unjudged = None
+    metered_kwh *= fuller(evse)
     above = metered_kwh > most_kwh
     yield from _count(depot, station, evse, metered_kwh / hours, allowed_kw, now, above=above)
 
@@ -69,7 +71,7 @@ def judge_power(
     shows that a cut was followed."""
     if not _has_settled(depot, station, evse, at):
         return
-    allowed_kw = _allowed_kw(depot, evse, now)
+    allowed_kw, power_kw = _allowed_kw(depot, evse, now), power_kw * fuller(evse)
     if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
         yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
     elif evse.told_power and evse.leaving is not None:
@@ -126,12 +128,13 @@ def _count(
         evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
         depot.trigger.ask("station disobeys", now.monotonic_s)
         yield save_evse(station, evse)
+        by = " by its fullest phase" if fuller(evse) > RELATIVE else ""
         yield from alert(
             depot,
             now,
             "station_disobeys",
             f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
-            f"{metered_kw:.1f} kW metered, {allowed_kw:.1f} kW allowed; it is booked at its "
+            f"{metered_kw:.1f} kW metered{by}, {allowed_kw:.1f} kW allowed; it is booked at its "
             f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
             station=station.id,
             severity="critical",

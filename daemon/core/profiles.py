@@ -68,9 +68,11 @@ class Electrics(NamedTuple):
         return limit * self.kw_per_unit
 
     def read_kw(self, period: SchedulePeriod) -> float:
-        """What a period that a station tells allows; A is per phase, on as many as it says."""
+        """What a period that a station tells allows. A is per phase, and some tell the phases in
+        use: fewer than are wired do not make less of it, as its vehicle may be booked on all."""
         if self.unit is RateUnit.AMPERES and self.spec.phases and period.number_phases:
-            return period.limit * self.voltage_v * period.number_phases / 1000
+            phases = max(period.number_phases, self.spec.phases)
+            return period.limit * self.voltage_v * phases / 1000
         return self.allows_kw(period.limit)
 
     def told_kw(self, kw: float) -> float:
