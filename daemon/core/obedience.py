@@ -104,15 +104,17 @@ def _count(
     above: bool,
 ) -> Iterator[Effect]:
     floor_kw = drawn_kw(evse, evse.floor_kw)
+    stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
     if evse.leaving is not None:
         evse.leaving.metered_kw = math.inf if above else _told_kw(evse, metered_kw)
     if above:
         if evse.disobedient_samples == 0 and evse.fixed != DISOBEYS:
             evse.disobeyed_kw = 0.0
-        evse.disobedient_samples += 1
+        is_known = stuck and evse.fixed == STUCK
+        evse.disobedient_samples = 0 if is_known else evse.disobedient_samples + 1
         evse.obedient_samples = 0
         yield from _note_excess(station, evse, metered_kw)
-        if metered_kw > floor_kw * RELATIVE + ABSOLUTE_KW:
+        if not stuck:
             most_kw = max(evse.spec.max_kw, evse.disobeyed_kw)
             evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, most_kw))
             evse.meter_due_s = now.monotonic_s + AGAIN_S
@@ -120,25 +122,12 @@ def _count(
     else:
         evse.obedient_samples += 1
         evse.disobedient_samples = 0
-    if evse.fixed is not None:
+    if evse.fixed == DISOBEYS:
         evse.meter_due_s = None
-    if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
-        stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
-        evse.fixed = STUCK if stuck else DISOBEYS
-        evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
-        depot.trigger.ask("station disobeys", now.monotonic_s)
-        yield save_evse(station, evse)
-        by = " by its fullest phase" if fuller(evse) > RELATIVE else ""
-        yield from alert(
-            depot,
-            now,
-            "station_disobeys",
-            f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
-            f"{metered_kw:.1f} kW metered{by}, {allowed_kw:.1f} kW allowed; it is booked at its "
-            f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
-            station=station.id,
-            severity="critical",
-        )
+    # Who is a fixed load already and draws more than that is one of its maximum.
+    is_news = evse.fixed is None or not (stuck or evse.fixed == DISOBEYS)
+    if is_news and evse.disobedient_samples >= SAMPLES_TO_FLAG:
+        yield from _flag(depot, station, evse, metered_kw, allowed_kw, now, stuck=stuck)
     elif evse.fixed in LIARS and evse.obedient_samples >= SAMPLES_TO_CLEAR:
         evse.fixed = evse.retry_s = None
         evse.settling = ()
@@ -147,6 +136,34 @@ def _count(
         yield save_evse(station, evse)
         text = f"station {station.id} connector {evse.spec.connector} obeys again"
         yield from alert(depot, now, "station_obeys", text, station=station.id, severity="info")
+
+
+def _flag(
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    metered_kw: float,
+    allowed_kw: float,
+    now: Now,
+    *,
+    stuck: bool,
+) -> Iterator[Effect]:
+    evse.fixed = STUCK if stuck else DISOBEYS
+    evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
+    evse.disobedient_samples = 0
+    depot.trigger.ask("station disobeys", now.monotonic_s)
+    yield save_evse(station, evse)
+    by = " by its fullest phase" if fuller(evse) > RELATIVE else ""
+    yield from alert(
+        depot,
+        now,
+        "station_disobeys",
+        f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
+        f"{metered_kw:.1f} kW metered{by}, {allowed_kw:.1f} kW allowed; it is booked at its "
+        f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
+        station=station.id,
+        severity="critical",
+    )
 
 
 def _note_excess(station: Station, evse: Evse, metered_kw: float) -> Iterator[Effect]:
