@@ -95,7 +95,7 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
         return evse.spec.max_kw
     if evse.target is None:
         return evse.fallback_kw
-    return phases.told_kw(evse, evse.target.at(now))
+    return phases.hoped_kw(evse, evse.target.at(now))
 
 
 def _raised_to_kw(depot: Depot, station: Station, evse: Evse, now_s: float) -> float:

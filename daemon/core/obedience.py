@@ -12,7 +12,7 @@ from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.phases import drawn_kw, fuller
+from daemon.core.phases import drawn_kw, fuller, show
 from daemon.core.standing import retry_pause_s
 from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
@@ -105,6 +105,9 @@ def _count(
 ) -> Iterator[Effect]:
     floor_kw = drawn_kw(evse, evse.floor_kw)
     stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
+    whole_kw, vehicle_kw = metered_kw / fuller(evse), depot.most_kw_at(evse)
+    if evse.phases_used is None and show(evse, whole_kw, allowed_kw, vehicle_kw):
+        depot.dirty = True
     if evse.leaving is not None:
         evse.leaving.metered_kw = math.inf if above else _told_kw(evse, metered_kw)
     if above:

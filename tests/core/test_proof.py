@@ -67,7 +67,12 @@ def test_who_ignores_a_cut_with_a_vehicle_on_one_phase_frees_nothing_of_it(
 ) -> None:
     """Of what it was cut to, it draws less as a whole, and twice as much on that phase."""
     liar = Toy(
-        "CP01", keeps="B", phases=1, tells_power=tells_power, tells_phases=True, reads_back=REFUSED
+        "CP01",
+        keeps="B",
+        phases=1,
+        tells_power=tells_power,
+        tells_currents=True,
+        reads_back=REFUSED,
     )
     world = two(liar)
     liar.store.put = lambda held: None  # type: ignore[method-assign]  # accepted and dropped
@@ -98,7 +103,7 @@ def test_who_reads_back_the_phases_in_use_has_not_left_what_it_goes_on_with() ->
 def test_a_vehicle_that_loses_phases_and_has_them_back_is_no_disobedience(
     tells_power: bool,
 ) -> None:
-    honest = Toy("CP01", tells_power=tells_power, tells_phases=True, reads_back=REFUSED)
+    honest = Toy("CP01", tells_power=tells_power, tells_currents=True, reads_back=REFUSED)
     world = two(honest)
     world.on_second = lambda yard: _is_believed(yard, 20.0)
     for phases, kw in ((1, 10.0), (3, 15.0), (1, 20.0), (3, 10.0)):
