@@ -61,7 +61,8 @@ class Depot:
     `unarmed`: why nothing may charge. `over_since_s`: the limits that what cannot be lowered
     exceeds, and since when. `kinds`: what was learned of each kind of station. `store_trouble` is
     why nothing can be kept, None while it can; `memory_lost` is why this run knows nothing of the
-    ones before, until that is told."""
+    ones before, until that is told. `since_s`: when this run began to look; `away_told`: whether it
+    has told which stations have not come back since."""
 
     site: SiteSpec
     trigger: Trigger
@@ -86,6 +87,7 @@ class Depot:
     dirty: bool = False
     look_s: float | None = None
     since_s: float | None = None
+    away_told: bool = False
     unarmed: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)

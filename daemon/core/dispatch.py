@@ -203,7 +203,7 @@ def _settle(depot: Depot, now: Now) -> None:
         if evse.leaving is not None:
             _watch_leaving(depot, station, evse, evse.leaving, now)
         if evse.fallback_due_s is not None and now.monotonic_s >= evse.fallback_due_s:
-            retry_fallback(depot, station, evse, now)
+            retry_fallback(depot, station, evse)
         if evse.retry_s is not None and now.monotonic_s >= evse.retry_s:
             evse.retry_s = None
             if evse.fixed in {REFUSES, SILENT}:

@@ -136,6 +136,14 @@ def unevenness(evse: Evse) -> float:
     return 3 * max(each) / whole
 
 
+def fuller(evse: Evse) -> float:
+    """How many times as much as is booked for it the fullest phase carries of what is drawn, as
+    the last two samples showed it: a vehicle on one phase, where all three are booked alike, takes
+    a third of what it was told when that phase is full."""
+    whole, *each = shares(evse)
+    return max(1.0, min(evse.fullest) * whole / max(each)) if evse.spec.phases else 1.0
+
+
 def drawn_kw(evse: Evse, told_kw: float) -> float:
     """What the vehicle that stands there takes at most when so much is told."""
     return told_kw * shares(evse)[0]
@@ -186,6 +194,9 @@ def learn(
     before = evse.phases_used
     if before is not None and not _suffice(evse, before, vehicle_kw, voltage_v):
         evse.phases_used = None
+    each_a = [currents_a[name] for name in ("L1", "L2", "L3") if name in currents_a]
+    if sum(each_a) >= USED_A and len(each_a) >= evse.spec.phases:
+        evse.fullest = (evse.fullest[1], min(max(each_a) / sum(each_a), 1.0))
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
     if max(carrying, default=0) > (evse.spec.phases or 3):
         forget(evse)  # it goes by the site's names, and not by those of its own phases
@@ -207,6 +218,7 @@ def forget(evse: Evse) -> None:
     """Another vehicle may stand there."""
     evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
     evse.phase_shown_kw, evse.phases_shown = 0.0, 0
+    evse.fullest = (0.0, 0.0)
 
 
 def _suffice(evse: Evse, seen: frozenset[int], vehicle_kw: float, voltage_v: float) -> bool:
