@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from daemon.core.alerts import alert
 from daemon.core.blindness import watch, watch_leaps, watch_standstill
@@ -61,8 +62,8 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     _hold(meter, base, most, now.monotonic_s)
     while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
-    meter.base_kw = _highest(base for _, base, _ in meter.bases)
-    meter.most_base_kw = _highest(most for _, _, most in meter.bases)
+    _, bases, mosts = zip(*meter.bases, strict=True)
+    meter.base_kw, meter.most_base_kw = _highest(bases), _highest(mosts)
     # Not against the last sample: a load that grows by little from one to the next grows all day.
     measured = (*meter.base_kw, *meter.most_base_kw)
     if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, measured, strict=True)):
@@ -83,7 +84,7 @@ def _hold(meter: SiteMeter, base: Draw, most: Draw, now_s: float) -> None:
 
 
 def _highest(draws: Iterable[Draw]) -> Draw:
-    a, b, c, d = (max(values) for values in zip(*draws, strict=True))
+    a, b, c, d = map(max, zip(*draws, strict=True))
     return (a, b, c, d)
 
 
@@ -143,7 +144,17 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     """What the site draws besides charging: the meter less all chargers; and the most that it may
     be: less only what they have shown to draw. What a charger is booked for and does not draw
     hides as much base load."""
-    drawn = [_drawn(depot, station, evse, now) for station, evse in depot.evses()]
+    site, drawn = depot.site, []
+    times = _Times(
+        fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
+        held_from=now.utc - timedelta(seconds=HOLD_S),
+        settle=timedelta(seconds=site.settle_s),
+    )
+    for station, evse in depot.evses():
+        # Nobody charges where a station that we hear has no transaction.
+        if evse.transaction is not None or not station.online:
+            kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+            drawn.append(_drawn(station, evse, kw, times))
     base = _less(depot, event, [draw for draw, _ in drawn])
     return base, _less(depot, event, [shown for _, shown in drawn])
 
@@ -159,28 +170,31 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
     return (base_kw, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
-def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> tuple[Draw, Draw]:
-    """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
-    else the most that it has promised to stay below; and what it has shown to draw. Its meter's
-    word may be a mean that is older than a cut: what is above its promise is no charging that
-    anybody makes room for, and counts as base load, so that base load and bookings together never
-    come to less than the site's meter shows."""
-    if station.online and evse.transaction is None:
-        return NOTHING, NOTHING
-    kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+class _Times(NamedTuple):
+    """What tells old from new, the same for every EVSE that one sample is compared with."""
+
+    fresh_from: datetime
+    held_from: datetime
+    settle: timedelta
+
+
+def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> tuple[Draw, Draw]:
+    """What an EVSE that has promised to stay below `kw` draws: by its own meter where that has
+    spoken since its last order had settled, else all of that; and what it has shown to draw. Its
+    meter's word may be a mean that is older than a cut: what is above its promise is no charging
+    that anybody makes room for, and counts as base load, so that base load and bookings together
+    never come to less than the site's meter shows."""
+    most, changed_at = flow(evse, kw), evse.changed_at
     if not station.online:
-        return flow(evse, kw), NOTHING
-    known_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    if evse.changed_at is not None:
-        known_from = max(known_from, evse.changed_at + timedelta(seconds=depot.site.settle_s))
-    shows = evse.reading is not None and evse.reading.at >= known_from
-    most = flow(evse, kw)
+        return most, NOTHING
+    shows = evse.reading is not None and evse.reading.at >= times.fresh_from
+    if evse.reading is not None and changed_at is not None:
+        shows &= evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    held_from = now.utc - timedelta(seconds=HOLD_S)
-    if evse.changed_at is None:
+    if changed_at is None:
         return most, drawn if shows else NOTHING
-    return drawn, drawn if shows or evse.changed_at > held_from else NOTHING
+    return drawn, drawn if shows or changed_at > times.held_from else NOTHING
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
