@@ -93,7 +93,7 @@ def _kept(before: Draw, base: Draw, most: Draw) -> Draw:
 
 
 def _highest(draws: Iterable[Draw]) -> Draw:
-    a, b, c, d = (max(values) for values in zip(*draws, strict=True))
+    a, b, c, d = map(max, zip(*draws, strict=True))
     return (a, b, c, d)
 
 
@@ -153,10 +153,17 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     """What the site draws besides charging: the meter less all chargers; and the most that it may
     be: less only what they have shown to draw. What a charger is booked for and does not draw
     hides as much base load, which is noted: it shows in the next sample after that is freed."""
-    draws = {
-        (station.id, evse.spec.connector): _drawn(depot, station, evse, now)
-        for station, evse in depot.evses()
-    }
+    site, draws = depot.site, {}
+    times = _Times(
+        fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
+        held_from=now.utc - timedelta(seconds=HOLD_S),
+        settle=timedelta(seconds=site.settle_s),
+    )
+    for station, evse in depot.evses():
+        # Nobody charges where a station that we hear has no transaction.
+        if evse.transaction is not None or not station.online:
+            kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+            draws[station.id, evse.spec.connector] = _drawn(station, evse, kw, times)
     assumed_kw = {key: draw.assumed_kw for key, draw in draws.items() if draw.assumed_kw}
     if assumed_kw != depot.meter.assumed_kw:
         depot.meter.assumed_kw, depot.dirty = assumed_kw, True
@@ -184,29 +191,32 @@ class Drawn(NamedTuple):
     assumed_kw: float = 0.0
 
 
-def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> Drawn:
-    """By its own meter where that has spoken since its last order had settled, else the most that
-    it has promised to stay below. Its meter's word may be a mean that is older than a cut: what is
-    above its promise is no charging that anybody makes room for, and counts as base load, so that
-    base load and bookings together never come to less than the site's meter shows."""
-    if station.online and evse.transaction is None:
-        return Drawn()
-    kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-    most = flow(evse, kw)
+class _Times(NamedTuple):
+    """What tells old from new, the same for every EVSE that one sample is compared with."""
+
+    fresh_from: datetime
+    held_from: datetime
+    settle: timedelta
+
+
+def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> Drawn:
+    """Of one that has promised to stay below `kw`: by its own meter where that has spoken since its
+    last order had settled, else all of it. Its meter's word may be a mean that is older than a cut:
+    what is above its promise is no charging that anybody makes room for, and counts as base load,
+    so that base load and bookings together never come to less than the site's meter shows."""
+    most, changed_at = flow(evse, kw), evse.changed_at
     if not station.online:
-        return Drawn(kw=most, assumed_kw=kw)
-    known_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    if evse.changed_at is not None:
-        known_from = max(known_from, evse.changed_at + timedelta(seconds=depot.site.settle_s))
-    shows = evse.reading is not None and evse.reading.at >= known_from
+        return Drawn(most, NOTHING, kw)
+    shows = evse.reading is not None and evse.reading.at >= times.fresh_from
+    if evse.reading is not None and changed_at is not None:
+        shows &= evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
-    if evse.changed_at is None:
+    if changed_at is None:
         return Drawn(most, drawn if shows else NOTHING, kw)
     if shows:
         return Drawn(drawn, drawn)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    held_from = now.utc - timedelta(seconds=HOLD_S)
-    return Drawn(drawn, drawn if evse.changed_at > held_from else NOTHING, kw)
+    return Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
