@@ -182,7 +182,7 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
     return (base_kw, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
-class Drawn(NamedTuple):
+class _Drawn(NamedTuple):
     """What an EVSE is taken to draw, and what of it it has shown to; the rest hangs on its promise
     of `assumed_kw`, as it was told."""
 
@@ -199,24 +199,24 @@ class _Times(NamedTuple):
     settle: timedelta
 
 
-def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> Drawn:
+def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
     """Of one that has promised to stay below `kw`: by its own meter where that has spoken since its
     last order had settled, else all of it. Its meter's word may be a mean that is older than a cut:
     what is above its promise is no charging that anybody makes room for, and counts as base load,
     so that base load and bookings together never come to less than the site's meter shows."""
     most, changed_at = flow(evse, kw), evse.changed_at
     if not station.online:
-        return Drawn(most, NOTHING, kw)
+        return _Drawn(most, NOTHING, kw)
     shows = evse.reading is not None and evse.reading.at >= times.fresh_from
     if evse.reading is not None and changed_at is not None:
         shows &= evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
     if changed_at is None:
-        return Drawn(most, drawn if shows else NOTHING, kw)
+        return _Drawn(most, drawn if shows else NOTHING, kw)
     if shows:
-        return Drawn(drawn, drawn)
+        return _Drawn(drawn, drawn)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    return Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
+    return _Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
