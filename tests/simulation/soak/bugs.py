@@ -237,7 +237,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="no fallback told",
         rule="every station is told its fallback before anything else",
-        broken=lambda: patch.object(links, "submit_standing", lambda depot, station, now: None),
+        broken=lambda: patch.object(links, "submit_standing", lambda depot, station: None),
         setup=setup("cut", "reboot", "offline"),
     ),
     Bug(
