@@ -30,6 +30,10 @@ from daemon.view import DepotView
 
 # A stop has 10 s in all: each part gets its share, and what has not ended by then is cancelled.
 STOP_S = 8.0
+# How often systemd is told that the store is still being opened; for half an hour, as a disk that
+# needs longer is none.
+OPENING_S = 15.0
+OPENINGS = 120
 
 
 class _Part(Protocol):
@@ -51,7 +55,8 @@ class Addresses:
 
 @dataclass(slots=True, kw_only=True)
 class App:
-    """One daemon: `run` starts everything, serves until `stop` is set, and ends within 10 s.
+    """One daemon: `run` starts everything, serves until `stop` is set, and ends within 10 s. Before
+    `started` is set it is cancelled instead.
 
     Raises what refuses the start: SettingsError, StoreError, BrokerError, OSError.
     """
@@ -168,7 +173,7 @@ class App:
         directory = self.settings.store.directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            store, depot = await asyncio.to_thread(self._open_store)
+            store, depot = await self._opened()
         except StoreCorrupt as error:
             aside = await asyncio.to_thread(
                 set_aside, self.settings.store.sqlalchemy_url, self.clock.utc()
@@ -176,11 +181,21 @@ class App:
             if aside is None:
                 raise
             self.log.error("store_set_aside", reason=str(error), kept_as=str(aside))
-            store, _ = await asyncio.to_thread(self._open_store)
+            store, _ = await self._opened()
             why = f"the database could not be read and was set aside as {aside.name}: {error}"
             depot = without_memory(site_of(self.settings), why)
         stack.push_async_callback(asyncio.to_thread, store.close)
         return store, depot
+
+    async def _opened(self) -> tuple[Store, Depot]:
+        """A large database is searched for damage, copied and migrated for minutes."""
+        opening = asyncio.create_task(asyncio.to_thread(self._open_store))
+        for _ in range(OPENINGS):
+            self.notifier.starting(2 * OPENING_S)
+            if (await asyncio.wait({opening}, timeout=OPENING_S))[0]:
+                break
+            self.log.info("store_opening")
+        return await opening
 
     def _open_store(self) -> tuple[Store, Depot]:
         """Raises StoreError; StoreCorrupt also for rows that SQLite can read and we cannot."""

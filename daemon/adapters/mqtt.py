@@ -8,17 +8,16 @@ outbox until the broker has acknowledged it; of retained state only the newest m
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import aiomqtt
 from structlog.typing import FilteringBoundLogger
 
 from daemon.adapters.cancelling import apart
-from daemon.adapters.mqtt_boxes import Arrival, Inbox, Outbox, OutboxRow
+from daemon.adapters.mqtt_boxes import Arrival, Inbox, Outbox, StoreFailedError, kept
 from daemon.adapters.mqtt_client import (
     DEADLINE_S,
     FAREWELL_S,
@@ -27,8 +26,8 @@ from daemon.adapters.mqtt_client import (
     BrokerAddress,
     MqttClient,
     MqttVersion,
-    correlated,
 )
+from daemon.adapters.mqtt_sender import MqttSender
 from daemon.core.events import (
     BrokerConnected,
     Event,
@@ -36,7 +35,6 @@ from daemon.core.events import (
     MessageRefused,
     SiteMetered,
 )
-from daemon.core.records import Json
 from protocol.mqtt import topics
 from protocol.mqtt.decode import MAX_PAYLOAD_BYTES, MessageError, decode
 from protocol.mqtt.messages import Message, MeterMessage
@@ -46,11 +44,8 @@ LAST_RETRY_S: Final = 30.0
 STEADY_S: Final = 10.0
 """A connection that held this long was a good one: the next retry is a first one again."""
 
-T = TypeVar("T")
-
-
-class StoreFailedError(Exception):
-    """The store could not keep or give what this link needs; the connection is not kept either."""
+MOST_REMEMBERED: Final = 10_000
+"""Topics of which it is known what was heard last: three times what a plan can hold."""
 
 
 class MqttLink:
@@ -83,21 +78,13 @@ class MqttLink:
         )
         self._site = site
         self._inbox = inbox
-        self._outbox = outbox
         self._emit = emit
         self._rng = rng
         self._log = log.bind(broker=f"{self._address.host}:{self._address.port}")
-        self._states: dict[str, bytes] = {}
-        self._states_changed = asyncio.Event()
+        self._sender = MqttSender(site=site, outbox=outbox, emit=emit, log=self._log)
+        self.publish = self._sender.publish
         self._last_heard: dict[str, bytes] = {}
         self.connected = False
-
-    def publish(self, topic: str, payload: Json) -> None:
-        """Retained state below the site's prefix; the newest of a topic replaces one that still
-        waits, None removes it at the broker. Raises ValueError for what JSON cannot hold."""
-        text = "" if payload is None else json.dumps(payload, allow_nan=False)
-        self._states[topic] = text.encode()
-        self._states_changed.set()
 
     async def run(self) -> None:
         """Until cancelled, which says "offline" first. Never ends because the broker is away."""
@@ -141,8 +128,8 @@ class MqttLink:
             self.connected = True
             self._log.info("mqtt_connected", protocol_version=self._address.version)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._until_lost(client, self._send_outbox))
-                tasks.create_task(self._until_lost(client, self._send_states))
+                tasks.create_task(self._until_lost(client, self._sender.send_outbox))
+                tasks.create_task(self._until_lost(client, self._sender.send_states))
                 await self._receive(client)
         except asyncio.CancelledError:
             if self.connected and not client.lost:
@@ -188,14 +175,15 @@ class MqttLink:
 
     def _remember(self, arrival: Arrival) -> None:
         """Not so a command: one that was retained is refused each time it is told."""
-        if not arrival.payload:
-            # What is removed is retained no more, and a fleet has new routes every day.
-            self._last_heard.pop(arrival.topic, None)
-        elif not topics.is_command(self._site, arrival.topic):
+        # What is removed is retained no more, and a fleet has new routes every day.
+        self._last_heard.pop(arrival.topic, None)
+        if arrival.payload and not topics.is_command(self._site, arrival.topic):
             self._last_heard[arrival.topic] = arrival.digest
+        if len(self._last_heard) > MOST_REMEMBERED:
+            del self._last_heard[next(iter(self._last_heard))]
 
     async def _keep(self, arrival: Arrival) -> int:
-        return await _kept(
+        return await kept(
             self._inbox.receive(
                 arrival.topic,
                 arrival.payload,
@@ -240,44 +228,6 @@ class MqttLink:
                 correlation_data=arrival.correlation_data,
             )
 
-    async def _send_outbox(self, client: MqttClient) -> None:
-        while True:
-            self._outbox.outbox_changed.clear()
-            while rows := await _kept(asyncio.to_thread(self._outbox.outbox)):
-                for row in rows:
-                    await self._send(client, row)
-                    await _kept(self._outbox.outbox_sent(row.id))
-            await self._outbox.outbox_changed.wait()
-
-    async def _send(self, client: MqttClient, row: OutboxRow) -> None:
-        await client.publish(topics.absolute(self._site, row.topic), row.payload, qos=1)
-        if row.response_topic is None or client.version != "5":
-            return
-        if not topics.is_publishable(row.response_topic):
-            self._log.error("mqtt_response_topic_unusable", topic=row.response_topic)
-            return
-        await client.publish(
-            row.response_topic,
-            row.payload,
-            qos=1,
-            properties=correlated(row.correlation_data),
-        )
-
-    async def _send_states(self, client: MqttClient) -> None:
-        while True:
-            self._states_changed.clear()
-            while self._states:
-                path = next(iter(self._states))
-                payload = self._states.pop(path)
-                try:
-                    await client.publish(
-                        topics.absolute(self._site, path), payload, qos=1, retain=True
-                    )
-                except BaseException:
-                    self._states.setdefault(path, payload)
-                    raise
-            await self._states_changed.wait()
-
     async def _say(self, client: MqttClient, status: bytes, deadline_s: float = DEADLINE_S) -> None:
         await client.publish(
             topics.absolute(self._site, topics.DAEMON),
@@ -292,13 +242,6 @@ class MqttLink:
             await self._say(client, OFFLINE, FAREWELL_S)
         except aiomqtt.MqttError as error:
             self._log.warning("mqtt_farewell_unheard", reason=str(error))
-
-
-async def _kept(work: Awaitable[T]) -> T:
-    try:
-        return await work
-    except Exception as error:
-        raise StoreFailedError(f"the store failed: {error}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiomqtt
+
+T = TypeVar("T")
+
+
+class StoreFailedError(Exception):
+    """The store could not keep or give what the link needs; the connection is not kept either."""
+
+
+async def kept(work: Awaitable[T]) -> T:
+    """Raises StoreFailedError for whatever the store raises."""
+    try:
+        return await work
+    except Exception as error:
+        raise StoreFailedError(f"the store failed: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

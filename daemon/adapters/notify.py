@@ -36,6 +36,10 @@ class Notifier:
         # A full queue must not stop the daemon for longer than systemd takes to read it.
         self._send("READY=1", *_status(status), wait_s=1.0)
 
+    def starting(self, seconds: float) -> bool:
+        """The start goes on for at least so long: it is not to be taken for one that hangs."""
+        return self._tried(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
     def reloading(self) -> bool:
         """Type=notify-reload wants it at the start of a reload, and `reloaded` at its end."""
         # systemd compares it with its own CLOCK_MONOTONIC, which is Python's clock on Linux.

@@ -91,13 +91,24 @@ async def _serve(
     app: App, config: Path | None, log: FilteringBoundLogger, ended: Callable[[], None]
 ) -> None:
     loop = asyncio.get_running_loop()
+    running = asyncio.create_task(app.run())
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.stop.set)
+        loop.add_signal_handler(number, _stop, app, running)
     loop.add_signal_handler(signal.SIGHUP, _reload, app, config, log)
     try:
-        await app.run()
+        await running
+    except asyncio.CancelledError:
+        if not app.stop.is_set():
+            raise
+        log.info("stopped", before="it had started")
     finally:
         ended()
+
+
+def _stop(app: App, running: asyncio.Task[None]) -> None:
+    app.stop.set()
+    if not app.started.is_set():
+        running.cancel()
 
 
 def _reload(app: App, config: Path | None, log: FilteringBoundLogger) -> None:

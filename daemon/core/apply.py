@@ -116,7 +116,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:
         due.append(now.monotonic_s + (depot.override.until - now.utc).total_seconds())
-    return min((at for at in due if at is not None), default=None)
+    return min([at for at in due if at is not None], default=None)
 
 
 def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:

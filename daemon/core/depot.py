@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -97,10 +96,8 @@ class Depot:
     memory_lost: str | None = None
     peak_kw: float = 0.0
 
-    def evses(self) -> Iterator[tuple[Station, Evse]]:
-        for station in self.stations.values():
-            for evse in station.evses.values():
-                yield station, evse
+    def evses(self) -> list[tuple[Station, Evse]]:
+        return [(s, evse) for s in self.stations.values() for evse in s.evses.values()]
 
     def vehicle_at(self, evse: Evse) -> str | None:
         """The known vehicle of the transaction at `evse`."""

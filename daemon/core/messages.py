@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import cast
 
 from daemon.core.alerts import alert
 from daemon.core.curves import combine, exceeds
 from daemon.core.depot import Depot
+from daemon.core.device_clock import plausible
 from daemon.core.effects import Effect, Note, Publish, Save
 from daemon.core.events import MessageReceived, MessageRefused, SiteMetered
 from daemon.core.fleet import Refusal, VehicleBelief, believe, read_forecast, read_route
@@ -19,6 +19,7 @@ from daemon.core.records import Fact, InboxDone, Json
 from daemon.core.site_metering import on_metered
 from daemon.core.transactions import identify_strangers
 from planner.series import Series
+from planner.snapshot import MAX_ROUTES, MAX_VEHICLES
 from protocol.mqtt import topics
 from protocol.mqtt.messages import (
     CommandMessage,
@@ -27,6 +28,9 @@ from protocol.mqtt.messages import (
     SeriesMessage,
     VehicleMessage,
 )
+
+# Characters of a topic that an alert repeats: more than any id of ours may have.
+NAMED = 200
 
 
 def on_message(depot: Depot, event: MessageReceived, now: Now) -> Iterator[Effect]:
@@ -60,7 +64,9 @@ def on_refused(depot: Depot, event: MessageRefused, now: Now) -> Iterator[Effect
 
 
 def refuse(depot: Depot, topic: str, reason: str, now: Now) -> Iterator[Effect]:
-    yield from alert(depot, now, "message_refused", f"{topic}: {reason}")
+    """A topic may have 64 KiB, and an alert is kept for a year."""
+    named = topic if len(topic) <= NAMED else f"{topic[:NAMED]}..."
+    yield from alert(depot, now, "message_refused", f"{named}: {reason}")
 
 
 def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Effect]:
@@ -78,9 +84,11 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
         depot.dirty = True
         return
     at = message.at or now.utc
-    if before is not None and _is_known(before, message, at):
+    if before is not None and _is_known(before, message, now):
         yield Note(name="message_not_newer", fields={"topic": message.topic})
         return
+    if before is None and len(depot.vehicles) >= MAX_VEHICLES:
+        raise Refusal(f"there are {MAX_VEHICLES} vehicles, and no plan has room for more")
     told = {key: value for key, value in message.values.items() if key != "at"}
     known = before.values if before is not None else dict(declared or {})
     belief = believe({**known, **told, "id": message.id}, at)
@@ -97,13 +105,15 @@ def _on_vehicle(depot: Depot, message: VehicleMessage, now: Now) -> Iterator[Eff
         depot.dirty = True
 
 
-def _is_known(before: VehicleBelief, message: VehicleMessage, at: datetime) -> bool:
-    """A newer `at` wins. Brokers tell what is retained again at every start, so without an `at`
-    the very same values are no news: taken for news they would undo what was metered since."""
+def _is_known(before: VehicleBelief, message: VehicleMessage, now: Now) -> bool:
+    """A newer `at` wins, over one that cannot have been yet any other does. Brokers tell what is
+    retained again at every start, so without an `at` the very same values are no news: taken for
+    news they would undo what was metered since."""
     if before.at is None:
         return False
     if message.at is not None:
-        return at <= before.at
+        is_older = message.at < before.at and plausible(before.at, now)
+        return is_older or message.at == before.at
     return not _differs(before.values, message.values or {})
 
 
@@ -118,11 +128,22 @@ def _on_route(depot: Depot, message: RouteMessage, now: Now) -> Iterator[Effect]
     else:
         values = {**message.values, "id": message.id}
         route = read_route(values)
+        if message.id not in depot.routes and len(depot.routes) >= MAX_ROUTES:
+            yield from _make_room(depot, now)
         changed = depot.routes.get(message.id) != route
         depot.routes[message.id] = route
         yield Save(record=Fact(kind="route", key=message.id, value=cast(Json, values)))
     if changed:
         depot.trigger.ask("route", now.monotonic_s)
+
+
+def _make_room(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Forgets the routes that are over, which brokers may keep for ever. Raises Refusal."""
+    for over in [id for id, route in depot.routes.items() if route.return_ <= now.utc]:
+        del depot.routes[over]
+        yield Save(record=Fact(kind="route", key=over, value=None))
+    if len(depot.routes) >= MAX_ROUTES:
+        raise Refusal(f"there are {MAX_ROUTES} routes to come, and no plan has room for more")
 
 
 def _on_series(depot: Depot, message: SeriesMessage, now: Now) -> Iterator[Effect]:

@@ -52,12 +52,13 @@ class Electrics(NamedTuple):
         minimum."""
         if kw <= 0:
             return 0.0
-        limit = self._step_down(min(kw, self.spec.max_kw))
-        # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
+        kw = min(kw, self.spec.max_kw)
+        limit = self._step_down(kw)
         # Told watts or amperes, a vehicle on alternating current takes nothing below 6 A a phase.
         least_kw = MIN_CURRENT_A * self.voltage_v * self.spec.phases / 1000
-        least = self._step_down(max(self.spec.min_kw, least_kw))
-        return limit if limit >= least else 0.0
+        least_kw = max(self.spec.min_kw, least_kw)
+        # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
+        return limit if kw >= least_kw or limit >= self._step_down(least_kw) else 0.0
 
     def _step_down(self, kw: float) -> float:
         if self.unit is RateUnit.WATTS:

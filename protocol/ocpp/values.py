@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from protocol.ocpp.errors import LocalError, RemoteError
-from protocol.ocpp.model import Measurand, MeterSample
+from protocol.ocpp.model import Measurand, MeterSample, SchedulePeriod
 
 # Both versions number them from 1 without a gap (1.6 "Connector numbering", 2.0.1 part 1): a higher
 # one is a mistake, and each that is believed is looked at in every round.
 MAX_EVSE_ID = 100
-MAX_SEQ_NO = 2**31 - 1
+MAX_INT = 2**31 - 1
 MAX_MULTIPLIER = 12
 
 _ENERGY = {"wh": 1.0, "kwh": 1000.0}
@@ -56,7 +57,24 @@ def evse_id(number: float, field: str, *, least: int = 0) -> int:
 
 def seq_no(number: float, field: str) -> int:
     """What a database column holds; RemoteError for any other."""
-    return _whole(number, field, 0, MAX_SEQ_NO)
+    return _whole(number, field, 0, MAX_INT)
+
+
+def schedule_periods(told: Iterable[Mapping[str, Any]]) -> tuple[SchedulePeriod, ...]:
+    """Of a schedule that is read back; RemoteError for what nobody can follow. Some write -1 for no
+    limit at all, and below nothing it would show that any cut has been taken."""
+    return tuple(_period(period) for period in told)
+
+
+def _period(told: Mapping[str, Any]) -> SchedulePeriod:
+    if told["limit"] < 0:
+        raise RemoteError("PropertyConstraintViolation", "limit: wants at least 0")
+    phases = told.get("numberPhases")
+    return SchedulePeriod(
+        start_s=_whole(told["startPeriod"], "startPeriod", 0, MAX_INT),
+        limit=float(told["limit"]),
+        number_phases=None if phases is None else _whole(phases, "numberPhases", 0, 3),
+    )
 
 
 def _whole(number: float, field: str, least: int, most: int) -> int:

@@ -20,10 +20,17 @@ from typing import TypeVar
 import pytest
 
 from daemon.adapters.broker import EmbeddedBroker
-from daemon.adapters.mqtt import MqttLink
+from daemon.adapters.mqtt import MOST_REMEMBERED, MqttLink
+from daemon.adapters.mqtt_boxes import Arrival
 from daemon.adapters.mqtt_client import BrokerAddress, MqttClient, correlated
 from daemon.adapters.store import Reader, Store, StoreFull
-from daemon.core.events import BrokerConnected, Event, MessageReceived, MessageRefused
+from daemon.core.events import (
+    BrokerConnected,
+    Event,
+    MessageReceived,
+    MessageRefused,
+    Noticed,
+)
 from daemon.core.records import OutboxRecord
 from protocol.mqtt.messages import CommandMessage, SeriesMessage, VehicleMessage
 from tests.adapters.brokers import (
@@ -312,6 +319,21 @@ async def test_of_an_oversized_message_no_more_is_held_than_shows_that_it_is(
         await client.leave()
 
 
+async def test_topics_are_remembered_up_to_a_bound(store: Store, ear: Ear) -> None:
+    link = make_link("mqtt://broker.invalid", store, ear)
+    for number in range(MOST_REMEMBERED + 1):
+        arrival = Arrival(
+            topic=f"{SITE}/fleet/vehicles/{number}",
+            payload=b"{",
+            retained=True,
+            response_topic=None,
+            correlation_data=None,
+        )
+        link._remember(arrival)
+    assert len(link._last_heard) == MOST_REMEMBERED
+    assert arrival.topic in link._last_heard
+
+
 async def test_a_route_that_is_removed_is_not_remembered(
     broker: Broker, fleet: FleetClient, store: Store, ear: Ear
 ) -> None:
@@ -336,6 +358,7 @@ async def test_what_was_left_in_the_inbox_is_told_first_and_with_no_broker_in_re
     assert event.inbox_id == inbox_id
 
 
+@pytest.mark.fault(53, 61)
 async def test_a_message_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     broker: Broker, fleet: FleetClient, sqlite_url: str, ear: Ear
 ) -> None:
@@ -433,6 +456,7 @@ async def test_wrong_credentials_are_told_without_the_password(
 @pytest.mark.mosquitto
 # paho leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.fault(63)
 async def test_over_tls_the_brokers_certificate_is_checked(
     tmp_path: Path, require_tool: RequireTool, store: Store, ear: Ear
 ) -> None:
@@ -496,6 +520,48 @@ async def test_a_request_is_answered_on_its_response_topic_with_its_correlation_
     assert own.correlation_data == b"\x00\x01"
 
 
+@pytest.mark.mosquitto
+async def test_an_answer_that_the_broker_hangs_up_on_is_given_up_and_the_next_one_leaves(
+    mosquitto: Broker, store: Store, ear: Ear
+) -> None:
+    """mosquitto hands on a response topic of 251 levels, and takes nothing on it."""
+    answers = [
+        OutboxRecord(topic="replies/c1", payload="1", response_topic="desk/" * 250 + "7"),
+        OutboxRecord(topic="replies/c2", payload="2", response_topic="desk/7"),
+    ]
+    async with linked(mosquitto, store, ear) as link, fleet_client(mosquitto) as desk:
+        link._pause_s = lambda failures: 0.0  # type: ignore[method-assign]
+        await desk.hears("desk/7")
+        await store.commit(answers)
+        heard = await desk.next()
+        told = await ear.next(Noticed)
+    assert heard.payload == b"2"
+    assert "1 bytes on desk/desk/desk/" in told.text
+    assert store.outbox() == []
+
+
+@pytest.mark.mosquitto
+async def test_a_state_too_large_for_the_broker_is_given_up_once_and_a_smaller_one_is_told(
+    tmp_path: Path, require_tool: RequireTool, store: Store, ear: Ear
+) -> None:
+    async def tell_all(event: Event) -> None:
+        if isinstance(event, BrokerConnected):
+            link.publish("state/plan", "x" * 4000)
+
+    small = Mosquitto(require_tool("mosquitto"), tmp_path, "max_packet_size 3000")
+    await small.start()
+    link = make_link(f"mqtt://127.0.0.1:{small.port}", store, ear)
+    link._pause_s = lambda failures: 0.0  # type: ignore[method-assign]
+    ear.also = tell_all
+    async with running(link), fleet_client(small) as desk:
+        await desk.hears(f"{SITE}/state/plan")
+        told = await ear.next(Noticed)
+        link.publish("state/plan", "y")
+        assert (await desk.next()).payload == b'"y"'
+    await small.stop()
+    assert "4002 bytes" in told.text
+
+
 @pytest.mark.fault(62)
 @pytest.mark.mosquitto
 async def test_a_command_sent_with_the_retain_flag_is_marked(
@@ -510,6 +576,7 @@ async def test_a_command_sent_with_the_retain_flag_is_marked(
     assert (first.message.retained, second.message.retained) == (True, False)
 
 
+@pytest.mark.fault(62)
 async def test_a_command_that_the_embedded_broker_retained_is_marked_when_we_come_back(
     tmp_path: Path, store: Store, ear: Ear
 ) -> None:

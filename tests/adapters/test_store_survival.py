@@ -26,6 +26,7 @@ from daemon.adapters.store import (
     StoreBusy,
     StoreCondemned,
     StoreCorrupt,
+    StoreLogLost,
     StoreLost,
     set_aside,
 )
@@ -339,6 +340,24 @@ def _spoil(path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("DROP TABLE facts")
     other.close()
+
+
+async def test_a_log_that_was_deleted_in_use_ends_the_daemon_and_loses_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """SQLite goes on writing to it, and a daemon that is killed then would leave all of it there:
+    one that ends brings it home."""
+    facts = [Fact(kind="route", key=name, value=1) for name in ("R1", "R2", "R3")]
+    with Store.open(sqlite_url) as store:
+        await store.commit(facts[:1])
+        (tmp_path / "state" / "depot.db-wal").unlink()
+        for _ in range(2):
+            with pytest.raises(StoreLogLost, match="db-wal: the file was deleted") as lost:
+                await store.commit(facts[1:2])
+            assert not lost.value.ours
+    with Store.open(sqlite_url) as store:
+        assert store.load().facts == (facts[0],)
+        await store.commit(facts[2:])
 
 
 @pytest.mark.fault(55)

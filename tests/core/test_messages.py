@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 
 from daemon.core.effects import StartPlanning
-from daemon.core.events import MessageReceived
+from daemon.core.events import MessageReceived, MessageRefused
+from daemon.core.fleet import read_route
 from daemon.core.records import Fact, InboxDone, OutboxRecord
 from planner.series import format_instant
+from planner.snapshot import MAX_ROUTES, MAX_VEHICLES
 from protocol.mqtt.messages import (
     CommandMessage,
     Message,
@@ -102,9 +104,31 @@ def test_a_vehicle_is_known_once_all_its_keys_were_told() -> None:
 @pytest.mark.fault(62)
 def test_a_message_older_than_what_is_known_changes_nothing() -> None:
     bench = Bench.of(site(1))
-    tell(bench, vehicle("V01", {"energy_kwh": 40.0}, 5))
-    tell(bench, vehicle("V01", {"energy_kwh": 10.0}, 4))
+    tell(bench, vehicle("V01", {"energy_kwh": 40.0}, 4))
+    tell(bench, vehicle("V01", {"energy_kwh": 10.0}, 3))
     assert bench.depot.vehicles["V01"].energy_kwh == 40.0
+
+
+def test_a_vehicle_whose_clock_ran_ahead_once_is_heard_again() -> None:
+    bench = Bench.of(site(1))
+    ahead = vehicle("V01", {"energy_kwh": 40.0}, 60 * 24 * 365 * 70)
+    tell(bench, ahead)
+    bench.depot.vehicles["V01"].carry(6.0)
+    tell(bench, ahead)
+    assert bench.depot.vehicles["V01"].energy_kwh == 46.0, "told again it is no news"
+    tell(bench, vehicle("V01", {"energy_kwh": 50.0}, 0))
+    assert bench.depot.vehicles["V01"].energy_kwh == 50.0
+
+
+def test_vehicles_that_no_plan_has_room_for_are_refused_and_planning_goes_on() -> None:
+    bench = Bench.of(site(1))
+    known = bench.depot.vehicles["V01"]
+    bench.depot.vehicles |= {f"X{n}": known for n in range(1, MAX_VEHICLES)}
+    tell(bench, vehicle("V02", vehicle_values()))
+    assert "V02" not in bench.depot.vehicles
+    assert "1000" in bench.depot.alerts[-1].text
+    tell(bench, vehicle("V01", {"energy_kwh": 31.0}))
+    assert bench.depot.vehicles["V01"].energy_kwh == 31.0
 
 
 @pytest.mark.parametrize(
@@ -148,12 +172,37 @@ def test_a_route_that_returns_before_it_departs_is_refused() -> None:
     assert "return" in bench.depot.alerts[-1].text
 
 
+def test_routes_that_are_over_make_room_and_those_to_come_are_refused_beyond_it() -> None:
+    bench = Bench.of(site(1))
+    coming = read_route({**route_values(), "id": "R"})
+    over = replace(coming, depart=START - timedelta(hours=2), return_=START - timedelta(hours=1))
+    bench.depot.routes |= {f"X{n}": coming for n in range(1, MAX_ROUTES)} | {"over": over}
+    for name in ("R1", "R2"):
+        tell(bench, RouteMessage(topic=f"fleet/routes/{name}", id=name, values=route_values()))
+    assert "over" not in bench.depot.routes
+    assert Fact(kind="route", key="over", value=None) in bench.saved
+    assert "R1" in bench.depot.routes
+    assert "R2" not in bench.depot.routes
+    assert "fleet/routes/R2" in bench.depot.alerts[-1].text
+
+
+def test_a_topic_of_any_length_makes_an_alert_of_one_line() -> None:
+    bench = Bench.of(site(1))
+    topic = "fleet/vehicles/" + "V" * 60_000
+    bench.apply(MessageRefused(topic=topic, reason="too long", inbox_id=7))
+    text = bench.depot.alerts[-1].text
+    assert text.startswith("fleet/vehicles/VVV")
+    assert text.endswith("too long")
+    assert len(text) < 1000
+
+
 @pytest.mark.fault(20)
 def test_a_told_limit_above_the_settings_is_clamped_with_an_alert() -> None:
     bench = Bench.of(site(1, limit_kw=30.0))
     tell(bench, SeriesMessage(topic="site/x", key="import_limit_kw", value=99))
     limit, source = bench.depot.limit_kw()
     assert (limit.at(START), source) == (30.0, "MQTT")
+    assert bench.depot.series["import_limit_kw"].at(START) == 30.0
     assert bench.depot.alerts[-1].kind == "limit_clamped"
 
 
@@ -172,6 +221,8 @@ def test_a_commanded_limit_above_the_settings_is_clamped_with_an_alert() -> None
     bench = Bench.of(site(1, limit_kw=30.0))
     assert order(bench, "set_limit", import_limit_kw=31)["ok"] is True
     assert bench.depot.limit_kw()[0].at(START) == 30.0
+    assert bench.depot.override is not None
+    assert bench.depot.override.import_limit_kw == 30.0
     assert bench.depot.alerts[-1].kind == "limit_clamped"
 
 

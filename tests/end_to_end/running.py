@@ -33,6 +33,15 @@ class Daemon:
     http: str = ""
 
     async def start(self) -> None:
+        process = await self.spawn()
+        async with asyncio.timeout(START_S):
+            while (started := self._last_start()) is None:
+                assert process.returncode is None, self.log()
+                await asyncio.sleep(0.05)
+        self.ocpp, self.http = started["ocpp"], started["http"]
+
+    async def spawn(self) -> asyncio.subprocess.Process:
+        """Returns when there is a process, with nothing of the daemon in it yet."""
         environment = dict(os.environ) | {
             "DEPOTD_STORE__DIRECTORY": str(self.directory),
             "DEPOTD_MQTT__URL": "off",
@@ -51,11 +60,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
             )
-        async with asyncio.timeout(START_S):
-            while (started := self._last_start()) is None:
-                assert self.process.returncode is None, self.log()
-                await asyncio.sleep(0.05)
-        self.ocpp, self.http = started["ocpp"], started["http"]
+        return self.process
 
     def _last_start(self) -> dict[str, str] | None:
         assert self.process is not None

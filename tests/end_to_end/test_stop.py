@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,3 +35,25 @@ async def test_a_name_that_is_looked_up_for_ever_does_not_hold_the_stop(tmp_path
     async with asyncio.timeout(300):
         assert await daemon.stop() == 0
     assert "stop_forced" in daemon.log()
+
+
+@pytest.mark.fault(74)
+@pytest.mark.fault(58)
+async def test_a_store_that_takes_its_time_is_told_to_systemd_and_does_not_hold_the_stop(
+    tmp_path: Path,
+) -> None:
+    """As a large one does that is searched for damage, copied and migrated."""
+    with (
+        closing(sqlite3.connect(tmp_path / "depotd.sqlite", isolation_level=None)) as other,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(300)
+        daemon = Daemon(tmp_path, {"NOTIFY_SOCKET": systemd.getsockname()})
+        await daemon.spawn()
+        heard = await asyncio.to_thread(systemd.recv, 4096)
+        assert await daemon.stop() == 0
+    assert heard.startswith(b"EXTEND_TIMEOUT_USEC=")
+    assert "stopped" in daemon.log()
+    assert "Traceback" not in daemon.log()

@@ -13,7 +13,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from daemon.adapters.store.errors import StoreCorrupt, StoreInUse, StoreLost, StoreWrong
+from daemon.adapters.store.errors import (
+    StoreCorrupt,
+    StoreInUse,
+    StoreLogLost,
+    StoreLost,
+    StoreWrong,
+)
 
 Use = Literal["own", "read"]
 
@@ -169,6 +175,8 @@ class FileLock:
                     # SQLite would make it by the umask; its -wal and -shm files follow its mode.
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 self._path, self._file = path, _identity(path)
+                self._log = Path(f"{path}-wal")
+                self._log_file: tuple[int, int] | None = None
             except OSError:
                 os.close(self._descriptor)
                 raise
@@ -178,10 +186,14 @@ class FileLock:
             raise StoreWrong(f"store {place(url)}: {error.strerror}: {error.filename}") from error
 
     def require_file(self) -> None:
-        """Raises StoreLost where the file is no longer at its place: SQLite would go on writing to
-        what nobody will find again, and we would acknowledge it."""
+        """Raises StoreLost where the file is no longer at its place, StoreLogLost where its log is
+        not: SQLite would go on writing to what nobody will find again, and we would acknowledge
+        it."""
         if _identity(self._path) != self._file:
             raise StoreLost(f"store {self._path}: the file was deleted, moved or replaced")
+        self._log_file = self._log_file or _identity(self._log)
+        if _identity(self._log) != self._log_file:
+            raise StoreLogLost(f"store {self._log}: the file was deleted, moved or replaced")
 
     def release(self) -> None:
         os.close(self._descriptor)

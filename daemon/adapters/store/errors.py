@@ -51,6 +51,13 @@ class StoreLost(StoreError):
     under way was kept, nobody knows."""
 
 
+class StoreLogLost(StoreLost):
+    """The write-ahead log was taken away. SQLite goes on writing to it: what is in there comes into
+    the database when this process closes it, and only another start is sure of its log again."""
+
+    ours = False
+
+
 class StoreRefused(StoreError):
     """A record that the schema cannot hold. The batch it came with is not kept, others are."""
 

@@ -29,11 +29,10 @@ from protocol.ocpp.model import (
     ConnectorStatus,
     MeterSample,
     RateUnit,
-    SchedulePeriod,
     VariableName,
 )
 from protocol.ocpp.v16 import variables
-from protocol.ocpp.values import evse_id, read_time, sample
+from protocol.ocpp.values import evse_id, read_time, sample, schedule_periods
 
 _STATUSES: Mapping[str, tuple[ConnectorStatus, ChargingState | None]] = {
     "Available": (ConnectorStatus.AVAILABLE, None),
@@ -206,14 +205,7 @@ def _composite(asked: int, payload: Payload) -> CompositeSchedule | None:
         start=read_time(payload.get("scheduleStart") or schedule.get("startSchedule")),
         duration_s=_integer(schedule.get("duration")),
         unit=RateUnit(schedule["chargingRateUnit"]),
-        periods=tuple(
-            SchedulePeriod(
-                start_s=int(period["startPeriod"]),
-                limit=float(period["limit"]),
-                number_phases=_integer(period.get("numberPhases")),
-            )
-            for period in schedule["chargingSchedulePeriod"]
-        ),
+        periods=schedule_periods(schedule["chargingSchedulePeriod"]),
     )
 
 

@@ -31,10 +31,16 @@ from protocol.ocpp.model import (
     ConnectorStatus,
     MeterSample,
     RateUnit,
-    SchedulePeriod,
     VariableName,
 )
-from protocol.ocpp.values import evse_id, read_time, register_wh, sample, seq_no
+from protocol.ocpp.values import (
+    evse_id,
+    read_time,
+    register_wh,
+    sample,
+    schedule_periods,
+    seq_no,
+)
 
 NOTIFICATIONS = (
     "ClearedChargingLimit",
@@ -255,14 +261,7 @@ def _composite(payload: Payload) -> CompositeSchedule | None:
         start=read_time(schedule["scheduleStart"]),
         duration_s=int(schedule["duration"]),
         unit=RateUnit(schedule["chargingRateUnit"]),
-        periods=tuple(
-            SchedulePeriod(
-                start_s=int(period["startPeriod"]),
-                limit=float(period["limit"]),
-                number_phases=int(period["numberPhases"]) if "numberPhases" in period else None,
-            )
-            for period in schedule["chargingSchedulePeriod"]
-        ),
+        periods=schedule_periods(schedule["chargingSchedulePeriod"]),
     )
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from protocol.ocpp.commands import GetCompositeSchedule, Refused
+from protocol.ocpp.connection import CommandDone, Connection
 from protocol.ocpp.dialect import Payload
 from protocol.ocpp.errors import LocalError, RemoteError
 from protocol.ocpp.events import StationEvent
+from protocol.ocpp.model import Version
 from protocol.ocpp.v16.decode import CALLS as V16
 from protocol.ocpp.v201.decode import CALLS as V201
 from protocol.ocpp.values import read_time, seq_no, write_time
@@ -70,3 +74,32 @@ def test_a_connector_that_no_station_can_have_is_refused(
 
 def test_sequence_numbers_go_on_for_years() -> None:
     assert seq_no(2_000_000_000, "seqNo") == 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"startPeriod": 0, "limit": 32, "numberPhases": -3},
+        {"startPeriod": 0, "limit": -0.1},
+        {"startPeriod": -1, "limit": 32},
+        {"startPeriod": 1e30, "limit": 32},
+        {"startPeriod": 0, "limit": 32, "numberPhases": 4},
+    ],
+)
+@pytest.mark.parametrize("version", Version)
+def test_a_schedule_read_back_that_none_can_follow_is_no_answer(
+    version: Version, period: Payload
+) -> None:
+    """Below nothing it would show that any cut has been taken."""
+    schedule = {
+        "duration": 60,
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [period],
+        **({} if version is Version.V16 else {"evseId": 1, "scheduleStart": write_time(AT)}),
+    }
+    key = "chargingSchedule" if version is Version.V16 else "schedule"
+    station = Connection(version, new_id=lambda: "1")
+    station.send(GetCompositeSchedule(evse_id=1, duration_s=60), 0.0)
+    answer = json.dumps([3, "1", {"status": "Accepted", key: schedule}])
+    done = next(o for o in station.receive(answer, 0.0) if isinstance(o, CommandDone))
+    assert isinstance(done.result, Refused)
