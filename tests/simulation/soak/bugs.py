@@ -41,6 +41,7 @@ from tests.simulation.soak.broken_rules import (
     no_floor,
     no_generation,
     raise_at_once,
+    refusals_accepted,
     settles_at_once,
     speaks_for_its_evse,
     up,
@@ -90,6 +91,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what a station leaves stays booked until its meter and what it reads back show it",
         broken=believed,
         setup=setup("ignores", seed=6, rate=60.0),
+    ),
+    Bug(
+        name="refusals taken for acceptance",
+        rule="a station that refuses stays booked at what it had",
+        broken=refusals_accepted,
+        setup=setup("errors", "rejects", seed=2, rate=20.0),
     ),
     Bug(
         name="no generation",
