@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -126,8 +126,9 @@ class Series:
 
     def next_change(self, after: datetime) -> datetime | None:
         """The first point's instant that is later than `after`."""
-        index = bisect_right(self.points, after, key=_instant)
-        return self.points[index].at if index < len(self.points) else None
+        if self.points[-1].at <= after:
+            return None
+        return self.points[bisect_right(self.points, after, key=_instant)].at
 
     def pieces(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, float]]:
         """The constant pieces `(from, to, value)` of `[start, end)`, in order, without gaps."""
@@ -158,10 +159,16 @@ class Series:
         return total / ((end - start) / timedelta(seconds=1))
 
     def lowest(self, start: datetime, end: datetime) -> float:
-        return min(v for _, _, v in self.pieces(start, end))
+        return min(self._values(start, end))
 
     def highest(self, start: datetime, end: datetime) -> float:
-        return max(v for _, _, v in self.pieces(start, end))
+        return max(self._values(start, end))
+
+    def _values(self, start: datetime, end: datetime) -> list[float]:
+        """All that it is in `[start, end)`, in order."""
+        first = max(bisect_right(self.points, start, key=_instant) - 1, 0)
+        after = bisect_left(self.points, end, key=_instant)
+        return [p.value for p in self.points[first : max(after, first + 1)]]
 
 
 def _never_negative(series: Series) -> Series:

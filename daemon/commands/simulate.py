@@ -18,24 +18,50 @@ RUN_H = 4.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--faults", default="all", metavar="all|none|NAME,NAME|all,-NAME")
-    parser.add_argument("--site-hours", type=float, default=RUN_H, metavar="N", help="in all")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first site")
-    parser.add_argument("--stations", type=int, default=20, metavar="N", help="of each site")
+    parser.epilog = "Ends with 1 where a limit was exceeded or the daemon failed."
+    parser.add_argument(
+        "--faults",
+        default="all",
+        metavar="all|none|NAME,NAME|all,-NAME",
+        help="which may come, see --list (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--site-hours",
+        type=float,
+        default=RUN_H,
+        metavar="N",
+        help=f"in all; a site lives {RUN_H:g} (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the first site (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--stations", type=int, default=20, metavar="N", help="of each site (default: %(default)s)"
+    )
     parser.add_argument(
         "--classes",
         default="AB",
         metavar="ABC",
-        help="what stations keep without us: A leases, B a fallback, C nothing",
+        help="what stations keep without us: A leases, B a fallback, C nothing "
+        "(default: %(default)s)",
     )
-    parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="faults come X times")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="faults come X times as often (default: %(default)g)",
+    )
     parser.add_argument(
         "--algorithm",
         default="steady",
         metavar="A",
-        help="of the planner: steady, restless (another plan every time), or a real one",
+        help="of the planner: steady, restless (another plan every time), or a real one "
+        "(default: %(default)s)",
     )
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="0: all processors")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="0: all processors (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="the outcome as JSON")
     parser.add_argument("--list", action="store_true", help="the faults, and what they are")
 
@@ -121,4 +147,6 @@ def _faults(text: str) -> frozenset[str]:
             raise Refused(f"--faults: {name!r}, wants all, none, or some of {known}")
         named = set(FAULTS) if name == "all" else {name}
         chosen = chosen - named if word.startswith("-") else chosen | named
+    if not chosen:
+        raise Refused(f"--faults: {text!r} leaves no fault, wants all,-NAME or none")
     return frozenset(chosen)

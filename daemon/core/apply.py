@@ -43,9 +43,11 @@ from daemon.core.links import (
     on_status,
     publish_station,
     set_up,
+    tell_who_stays_away,
 )
 from daemon.core.messages import on_message, on_refused
 from daemon.core.meters import take_samples
+from daemon.core.overload import GRACE_S
 from daemon.core.planning import on_failed, on_ready, publish_plan, set_targets, start_if_due
 from daemon.core.proof import due_s as proof_due_s
 from daemon.core.site_metering import on_metered
@@ -81,6 +83,7 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
     effects = list(look_at_clock(depot, now))
     effects.extend(_react(depot, event, now))
     effects.extend(watch(depot, now))
+    effects.extend(tell_who_stays_away(depot, now))
     for station in depot.stations.values():
         if station.setup_due_s is not None and now.monotonic_s >= station.setup_due_s:
             effects.extend(set_up(depot, station, now))
@@ -101,6 +104,8 @@ def apply(depot: Depot, event: Event, now: Now) -> list[Effect]:
 def next_due_s(depot: Depot, now: Now) -> float | None:
     """The monotonic second at which a Ticked is wanted, None if nothing will fall due by itself."""
     due = [depot.look_s, due_s(depot)]
+    if depot.since_s is not None and not depot.away_told:
+        due.append(depot.since_s + GRACE_S)
     for station in depot.stations.values():
         due += (station.setup_due_s, station.backlog_until_s)
     for _, evse in depot.evses():
@@ -111,7 +116,7 @@ def next_due_s(depot: Depot, now: Now) -> float | None:
         due.append(depot.trigger.due_s())
     if depot.override is not None and depot.override.until is not None:
         due.append(now.monotonic_s + (depot.override.until - now.utc).total_seconds())
-    return min((at for at in due if at is not None), default=None)
+    return min([at for at in due if at is not None], default=None)
 
 
 def _react(depot: Depot, event: Event, now: Now) -> Iterator[Effect]:
@@ -166,7 +171,7 @@ def _on_call(depot: Depot, event: StationCalled, now: Now) -> Iterator[Effect]:
             )
         else:
             yield item
-    submit_new(depot, station, known, now)
+    submit_new(depot, station, known)
 
 
 def _call(

@@ -30,13 +30,16 @@ class StationClock:
     """What a station's newest messages tell of its clock.
 
     What is told late looks like a clock that is behind, so the least late message counts (`skew_s`,
-    kept with `is_behind` as they are asked for several times an EVSE in every round).
+    kept with `is_behind` and `is_right` as they are asked for several times an EVSE in every
+    round). A last word that came late may be of a clock that was set back: until the next one
+    tells, nothing is known to end by it, and it is not taken to be right.
     """
 
     tolerance_s: float = 5.0
     words: deque[Word] = field(default_factory=lambda: deque(maxlen=WINDOW))
     skew_s: float | None = None
     is_behind: bool = False
+    is_right: bool = False
 
     def heard(self, at: datetime, now: Now, *, may_be_kept: bool = False) -> bool:
         """Takes note of a message dated `at`; True where it changes whether the clock is wrong."""
@@ -46,6 +49,8 @@ class StationClock:
         late = len(self.words) == WINDOW and self.skew_s < -self.tolerance_s
         shown = self._is_steady() or not any(word.may_be_kept for word in self.words)
         self.is_behind = late and (self.is_behind or shown)
+        came_late = self.words[-1].ahead_s < -self.tolerance_s
+        self.is_right = abs(self.skew_s) <= self.tolerance_s and not came_late
         return self.is_wrong is not was_wrong
 
     def _is_steady(self) -> bool:
@@ -56,21 +61,12 @@ class StationClock:
     def forget(self) -> None:
         """One of the two clocks was set: what was known of them says nothing."""
         self.words.clear()
-        self.skew_s, self.is_behind = None, False
+        self.skew_s, self.is_behind, self.is_right = None, False, False
 
     @property
     def is_wrong(self) -> bool:
         """Nobody dates the future; that all is dated into the past may be lateness for a while."""
         return self.is_behind or (self.skew_s is not None and self.skew_s > self.tolerance_s)
-
-    @property
-    def is_right(self) -> bool:
-        """A last word that came late may be of a clock that was set back: until the next one tells,
-        nothing is known to end by it."""
-        skew_s = self.skew_s
-        if skew_s is None or self.words[-1].ahead_s < -self.tolerance_s:
-            return False
-        return abs(skew_s) <= self.tolerance_s
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -61,7 +60,8 @@ class Depot:
     `unarmed`: why nothing may charge. `over_since_s`: the limits that what cannot be lowered
     exceeds, and since when. `kinds`: what was learned of each kind of station. `store_trouble` is
     why nothing can be kept, None while it can; `memory_lost` is why this run knows nothing of the
-    ones before, until that is told."""
+    ones before, until that is told. `since_s`: when this run began to look; `away_told`: whether it
+    has told which stations have not come back since."""
 
     site: SiteSpec
     trigger: Trigger
@@ -86,6 +86,7 @@ class Depot:
     dirty: bool = False
     look_s: float | None = None
     since_s: float | None = None
+    away_told: bool = False
     unarmed: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
     meter: SiteMeter = field(default_factory=SiteMeter)
@@ -95,10 +96,8 @@ class Depot:
     memory_lost: str | None = None
     peak_kw: float = 0.0
 
-    def evses(self) -> Iterator[tuple[Station, Evse]]:
-        for station in self.stations.values():
-            for evse in station.evses.values():
-                yield station, evse
+    def evses(self) -> list[tuple[Station, Evse]]:
+        return [(s, evse) for s in self.stations.values() for evse in s.evses.values()]
 
     def vehicle_at(self, evse: Evse) -> str | None:
         """The known vehicle of the transaction at `evse`."""

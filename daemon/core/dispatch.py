@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.core import phases
-from daemon.core.budget import Budget, booking, is_unbound
+from daemon.core.budget import Booking, Budget, booking, is_unbound
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish, diff, is_raise, renewal_s, told_again_kw
 from daemon.core.effects import Effect, Send
@@ -68,6 +68,7 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
     urgency = _urgency_of(depot)
     for station, evse in depot.evses():
         booked = booking(station, evse, now.monotonic_s, depot.site.slack_s)
+        room.take(evse, Booking(_hidden_kw(depot, station, evse, booked), 0.0))
         if station.commandable(evse):
             kw = wanted_kw(depot, station, evse, now.utc)
             wish = Wish(station=station, evse=evse, kw=kw, booked=booked)
@@ -80,6 +81,13 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
         return (claim, phases.unevenness(wish.evse), wish.key)
 
     return [wish for _, wish in sorted(wishes, key=order)], room
+
+
+def _hidden_kw(depot: Depot, station: Station, evse: Evse, booked: Booking) -> float:
+    """What an EVSE is booked for no more and was taken to draw in the site's newest sample without
+    having shown it: as much base load as it hid shows in the next one."""
+    assumed_kw = depot.meter.assumed_kw.get((station.id, evse.spec.connector), 0.0)
+    return max(0.0, assumed_kw - booked.soon_kw)
 
 
 def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> float:
@@ -95,7 +103,7 @@ def wanted_kw(depot: Depot, station: Station, evse: Evse, now: datetime) -> floa
         return evse.spec.max_kw
     if evse.target is None:
         return evse.fallback_kw
-    return phases.told_kw(evse, evse.target.at(now))
+    return phases.hoped_kw(evse, evse.target.at(now))
 
 
 def _raised_to_kw(depot: Depot, station: Station, evse: Evse, now_s: float) -> float:
@@ -195,7 +203,7 @@ def _settle(depot: Depot, now: Now) -> None:
         if evse.leaving is not None:
             _watch_leaving(depot, station, evse, evse.leaving, now)
         if evse.fallback_due_s is not None and now.monotonic_s >= evse.fallback_due_s:
-            retry_fallback(depot, station, evse, now)
+            retry_fallback(depot, station, evse)
         if evse.retry_s is not None and now.monotonic_s >= evse.retry_s:
             evse.retry_s = None
             if evse.fixed in {REFUSES, SILENT}:

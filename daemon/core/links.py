@@ -10,12 +10,14 @@ from datetime import timedelta
 from daemon.core import phases
 from daemon.core.admission import admit_evse, admit_station, token_accepted
 from daemon.core.alerts import alert
+from daemon.core.budget import booking
 from daemon.core.closing import began_after, close_estimated
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note, Publish
 from daemon.core.events import StationConnected, StationLost
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
+from daemon.core.overload import GRACE_S
 from daemon.core.silence import begin_silence, class_of
 from daemon.core.standing import ask_meter, submit_standing
 from daemon.core.station import REFUSES, SILENT, Evse, Station
@@ -76,6 +78,23 @@ def on_lost(depot: Depot, event: StationLost, now: Now) -> Iterator[Effect]:
         station=station.id,
     )
     yield publish_station(station)
+
+
+def tell_who_stays_away(depot: Depot, now: Now) -> Iterator[Effect]:
+    """Once after a start: nobody saw the link of such a one break, but it stays booked as if."""
+    if depot.away_told or depot.since_s is None or now.monotonic_s < depot.since_s + GRACE_S:
+        return
+    depot.away_told = True
+    for station in depot.stations.values():
+        if not station.was_heard or station.last_seen is not None:
+            continue
+        slack_s = depot.site.slack_s
+        booked = (booking(station, e, now.monotonic_s, slack_s) for e in station.evses.values())
+        text = (
+            f"station {station.id} has not come back since the daemon started; it stays booked at "
+            f"what it may draw, {sum(one.soon_kw for one in booked):.1f} kW"
+        )
+        yield from alert(depot, now, "station_lost", text, station=station.id)
 
 
 def _unlink(depot: Depot, station: Station, now: Now) -> None:
@@ -163,7 +182,7 @@ def set_up(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
             evse.doubt(evse.confirmed)
             evse.confirmed = None
             yield save_evse(station, evse)
-    submit_standing(depot, station, now)
+    submit_standing(depot, station)
     station.ready = True
     for evse in station.evses.values():
         ask_meter(station, evse)

@@ -12,7 +12,7 @@ from daemon.core.device_clock import set_right
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
-from daemon.core.phases import drawn_kw
+from daemon.core.phases import drawn_kw, fuller, show
 from daemon.core.standing import retry_pause_s
 from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
@@ -44,6 +44,7 @@ def judge(
     fallback or nothing at all.
 
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
+    What is metered counts as if all phases that are booked were as full as the fullest one.
     """
     if not _has_settled(depot, station, evse, start):
         evse.unjudged = None
@@ -57,6 +58,7 @@ def judge(
         evse.unjudged = (start, metered_kwh)  # too short for a register of whole Wh
         return
     evse.unjudged = None
+    metered_kwh *= fuller(evse)
     above = metered_kwh > most_kwh
     yield from _count(depot, station, evse, metered_kwh / hours, allowed_kw, now, above=above)
 
@@ -69,7 +71,7 @@ def judge_power(
     shows that a cut was followed."""
     if not _has_settled(depot, station, evse, at):
         return
-    allowed_kw = _allowed_kw(depot, evse, now)
+    allowed_kw, power_kw = _allowed_kw(depot, evse, now), power_kw * fuller(evse)
     if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
         yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
     elif evse.told_power and evse.leaving is not None:
@@ -102,15 +104,20 @@ def _count(
     above: bool,
 ) -> Iterator[Effect]:
     floor_kw = drawn_kw(evse, evse.floor_kw)
+    stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
+    whole_kw, vehicle_kw = metered_kw / fuller(evse), depot.most_kw_at(evse)
+    if evse.phases_used is None and show(evse, whole_kw, allowed_kw, vehicle_kw):
+        depot.dirty = True
     if evse.leaving is not None:
         evse.leaving.metered_kw = math.inf if above else _told_kw(evse, metered_kw)
     if above:
         if evse.disobedient_samples == 0 and evse.fixed != DISOBEYS:
             evse.disobeyed_kw = 0.0
-        evse.disobedient_samples += 1
+        is_known = stuck and evse.fixed == STUCK
+        evse.disobedient_samples = 0 if is_known else evse.disobedient_samples + 1
         evse.obedient_samples = 0
         yield from _note_excess(station, evse, metered_kw)
-        if metered_kw > floor_kw * RELATIVE + ABSOLUTE_KW:
+        if not stuck:
             most_kw = max(evse.spec.max_kw, evse.disobeyed_kw)
             evse.settling = (*evse.settling, (now.monotonic_s + DOUBT_S, most_kw))
             evse.meter_due_s = now.monotonic_s + AGAIN_S
@@ -118,24 +125,12 @@ def _count(
     else:
         evse.obedient_samples += 1
         evse.disobedient_samples = 0
-    if evse.fixed is not None:
+    if evse.fixed == DISOBEYS:
         evse.meter_due_s = None
-    if evse.fixed is None and evse.disobedient_samples >= SAMPLES_TO_FLAG:
-        stuck = metered_kw <= floor_kw * RELATIVE + ABSOLUTE_KW
-        evse.fixed = STUCK if stuck else DISOBEYS
-        evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
-        depot.trigger.ask("station disobeys", now.monotonic_s)
-        yield save_evse(station, evse)
-        yield from alert(
-            depot,
-            now,
-            "station_disobeys",
-            f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
-            f"{metered_kw:.1f} kW metered, {allowed_kw:.1f} kW allowed; it is booked at its "
-            f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
-            station=station.id,
-            severity="critical",
-        )
+    # Who is a fixed load already and draws more than that is one of its maximum.
+    is_news = evse.fixed is None or not (stuck or evse.fixed == DISOBEYS)
+    if is_news and evse.disobedient_samples >= SAMPLES_TO_FLAG:
+        yield from _flag(depot, station, evse, metered_kw, allowed_kw, now, stuck=stuck)
     elif evse.fixed in LIARS and evse.obedient_samples >= SAMPLES_TO_CLEAR:
         evse.fixed = evse.retry_s = None
         evse.settling = ()
@@ -144,6 +139,34 @@ def _count(
         yield save_evse(station, evse)
         text = f"station {station.id} connector {evse.spec.connector} obeys again"
         yield from alert(depot, now, "station_obeys", text, station=station.id, severity="info")
+
+
+def _flag(
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    metered_kw: float,
+    allowed_kw: float,
+    now: Now,
+    *,
+    stuck: bool,
+) -> Iterator[Effect]:
+    evse.fixed = STUCK if stuck else DISOBEYS
+    evse.told_again, evse.retry_s = 1, now.monotonic_s + retry_pause_s(0)
+    evse.disobedient_samples = 0
+    depot.trigger.ask("station disobeys", now.monotonic_s)
+    yield save_evse(station, evse)
+    by = " by its fullest phase" if fuller(evse) > RELATIVE else ""
+    yield from alert(
+        depot,
+        now,
+        "station_disobeys",
+        f"station {station.id} connector {evse.spec.connector} {evse.fixed}: "
+        f"{metered_kw:.1f} kW metered{by}, {allowed_kw:.1f} kW allowed; it is booked at its "
+        f"{evse.floor_kw if stuck else evse.most_kw:g} kW and planned around",
+        station=station.id,
+        severity="critical",
+    )
 
 
 def _note_excess(station: Station, evse: Evse, metered_kw: float) -> Iterator[Effect]:

@@ -20,6 +20,8 @@ SAMPLES_TO_LEARN = 3
 SMALL_A = 16.0
 # A vehicle is told with 7.4 kW where 32 A on one phase are 7.36.
 TOLD_ABOUT = 1.05
+# Of what it is told a vehicle that takes all of it takes at least so much.
+LEAST_TAKEN = 0.9
 
 
 def of_limit(kw: float, site_phases: int) -> Draw:
@@ -128,8 +130,18 @@ def most_kw(evse: Evse, rooms: Iterable[Draw]) -> float:
 def unevenness(evse: Evse) -> float:
     """How many times as much room the vehicle that stands there takes on its fullest phase as one
     that loads all three alike: 1 to 3."""
+    if evse.phases_used is None and evse.phases_shown:
+        return evse.spec.phases / evse.phases_shown
     whole, *each = shares(evse)
     return 3 * max(each) / whole
+
+
+def fuller(evse: Evse) -> float:
+    """How many times as much as is booked for it the fullest phase carries of what is drawn, as
+    the last two samples showed it: a vehicle on one phase, where all three are booked alike, takes
+    a third of what it was told when that phase is full."""
+    whole, *each = shares(evse)
+    return max(1.0, min(evse.fullest) * whole / max(each)) if evse.spec.phases else 1.0
 
 
 def drawn_kw(evse: Evse, told_kw: float) -> float:
@@ -140,6 +152,31 @@ def drawn_kw(evse: Evse, told_kw: float) -> float:
 def told_kw(evse: Evse, drawn_kw: float) -> float:
     """What has to be told so that the vehicle that stands there may take so much."""
     return min(drawn_kw / shares(evse)[0], evse.spec.max_kw)
+
+
+def hoped_kw(evse: Evse, drawn_kw: float) -> float:
+    """The same where it is not known on which phases that vehicle is: on as few as it has shown.
+    All that it is told is booked for it on every phase."""
+    if evse.phases_used is None and evse.phases_shown:
+        drawn_kw *= evse.spec.phases / evse.phases_shown
+    return told_kw(evse, drawn_kw)
+
+
+def show(evse: Evse, metered_kw: float, told_kw: float, vehicle_kw: float) -> bool:
+    """Notes on how many phases a vehicle takes all that it is told, which says nothing of what it
+    might take on others; True where that is news. One of 7.4 kW on a connector of three phases of
+    32 A would be told 10.7 A, and take 2.5 kW on its only one for ever."""
+    wired, before = evse.spec.phases, evse.phases_shown
+    if evse.capabilities.unit is not RateUnit.AMPERES or wired < 2 or told_kw <= 0:
+        return False
+    part = metered_kw / told_kw * wired
+    for count in range(1, wired):
+        suffices = vehicle_kw <= count * _wired_kw(evse) * TOLD_ABOUT
+        if suffices and LEAST_TAKEN * count <= part <= TOLD_ABOUT * count:
+            evse.phases_shown = count
+    if evse.phases_shown and part > TOLD_ABOUT * evse.phases_shown:
+        evse.phases_shown = 0
+    return evse.phases_shown != before
 
 
 def learn(
@@ -157,6 +194,9 @@ def learn(
     before = evse.phases_used
     if before is not None and not _suffice(evse, before, vehicle_kw, voltage_v):
         evse.phases_used = None
+    each_a = [currents_a[name] for name in ("L1", "L2", "L3") if name in currents_a]
+    if sum(each_a) >= USED_A and len(each_a) >= evse.spec.phases:
+        evse.fullest = (evse.fullest[1], min(max(each_a) / sum(each_a), 1.0))
     carrying = frozenset(i for i in (1, 2, 3) if currents_a.get(f"L{i}", 0.0) >= USED_A)
     if max(carrying, default=0) > (evse.spec.phases or 3):
         forget(evse)  # it goes by the site's names, and not by those of its own phases
@@ -177,7 +217,8 @@ def learn(
 def forget(evse: Evse) -> None:
     """Another vehicle may stand there."""
     evse.phases_used, evse.phase_seen, evse.phase_samples = None, frozenset(), 0
-    evse.phase_shown_kw = 0.0
+    evse.phase_shown_kw, evse.phases_shown = 0.0, 0
+    evse.fullest = (0.0, 0.0)
 
 
 def _suffice(evse: Evse, seen: frozenset[int], vehicle_kw: float, voltage_v: float) -> bool:

@@ -7,7 +7,7 @@ between 0 and what a connector can charge with becomes 0 (IEC 61851-1: 0 or at l
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from daemon.core.site import EvseSpec
@@ -23,6 +23,9 @@ from protocol.ocpp.model import (
 MIN_CURRENT_A = 6.0
 # A start in the past: a future validFrom or startSchedule leaves a gap in which no limit holds.
 START_BEFORE_S = 60
+# What has no end begins before any clock can stand, be it one that has lost its battery and goes on
+# from here, or ours that ran days ahead: by a clock before its start a profile is not in force.
+LONG_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 # Guards the downward rounding against 16.0 arriving as 15.999999999.
 ROUNDING = 1e-6
 # A direct-current outlet told amperes may deliver them at up to this voltage.
@@ -49,12 +52,13 @@ class Electrics(NamedTuple):
         minimum."""
         if kw <= 0:
             return 0.0
-        limit = self._step_down(min(kw, self.spec.max_kw))
-        # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
+        kw = min(kw, self.spec.max_kw)
+        limit = self._step_down(kw)
         # Told watts or amperes, a vehicle on alternating current takes nothing below 6 A a phase.
         least_kw = MIN_CURRENT_A * self.voltage_v * self.spec.phases / 1000
-        least = self._step_down(max(self.spec.min_kw, least_kw))
-        return limit if limit >= least else 0.0
+        least_kw = max(self.spec.min_kw, least_kw)
+        # On the station's own grid: 4.2 kW are 6.0 A, which are 4.14 kW and still the minimum.
+        return limit if kw >= least_kw or limit >= self._step_down(least_kw) else 0.0
 
     def _step_down(self, kw: float) -> float:
         if self.unit is RateUnit.WATTS:
@@ -65,9 +69,11 @@ class Electrics(NamedTuple):
         return limit * self.kw_per_unit
 
     def read_kw(self, period: SchedulePeriod) -> float:
-        """What a period that a station tells allows; A is per phase, on as many as it says."""
+        """What a period that a station tells allows. A is per phase, and some tell the phases in
+        use: fewer than are wired do not make less of it, as its vehicle may be booked on all."""
         if self.unit is RateUnit.AMPERES and self.spec.phases and period.number_phases:
-            return period.limit * self.voltage_v * period.number_phases / 1000
+            phases = max(period.number_phases, self.spec.phases)
+            return period.limit * self.voltage_v * phases / 1000
         return self.allows_kw(period.limit)
 
     def told_kw(self, kw: float) -> float:
@@ -87,11 +93,11 @@ def lend(
     transaction_id: str,
 ) -> ChargingProfile:
     """A TxProfile that allows `kw` for `lease_s` from now on, and `tail_kw` after it; `lease_s`
-    None: for good. Its start lies in the past, a day and more of it where it has no end."""
+    None: for good. Its start lies in the past, `LONG_PAST` where it has no end."""
     start = _whole_second(now) - timedelta(seconds=START_BEFORE_S)
     limits = [electrics.limit(kw)]
     if lease_s is None:
-        start = _long_past(now)
+        start = LONG_PAST
     elif electrics.limit(tail_kw) != limits[0]:
         limits.append(electrics.limit(tail_kw))
     starts_s = (0, START_BEFORE_S + math.floor(lease_s or 0.0))
@@ -115,7 +121,6 @@ def standing(
     purpose: ProfilePurpose,
     kw: float,
     *,
-    now: datetime,
     electrics: Electrics,
     profile_id: int,
     relative: bool = False,
@@ -131,15 +136,9 @@ def standing(
         kind=ProfileKind.RELATIVE if relative else ProfileKind.ABSOLUTE,
         unit=electrics.unit,
         periods=(period,),
-        start=None if relative else _long_past(now),
+        start=None if relative else LONG_PAST,
     )
 
 
 def _whole_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
-
-
-def _long_past(now: datetime) -> datetime:
-    """The midnight before the last: by a station's clock that is behind ours, what starts just
-    before our present has not begun, and nothing is in force."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)

@@ -74,12 +74,12 @@ def next_change_s(depot: Depot, now: Now) -> float | None:
     """The monotonic second of the next change of a limit (seen so early that nothing lent outlasts
     it), of the base load, or of what is planned."""
     early = timedelta(seconds=window_s(depot))
-    changes = [p.at for series in _limits(depot) for p in series.points if p.at > now.utc]
-    coming = changes + [at - early for at in changes if at - early > now.utc]
-    for _, evse in depot.evses():
-        if evse.target is not None and (at := evse.target.next_change(now.utc)) is not None:
-            coming.append(at)
-    at = min(coming, default=None)
+    coming = [evse.target.next_change(now.utc) for _, evse in depot.evses() if evse.target]
+    for series in _limits(depot):
+        coming.append(series.next_change(now.utc))
+        if (seen_early := series.next_change(now.utc + early)) is not None:
+            coming.append(seen_early - early)
+    at = min([at for at in coming if at is not None], default=None)
     return None if at is None else now.monotonic_s + (at - now.utc).total_seconds()
 
 

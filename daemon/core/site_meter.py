@@ -13,12 +13,24 @@ LEAPS = 3
 
 
 @dataclass(slots=True, kw_only=True)
+class Held:
+    """What one sample showed: what is drawn besides charging at least, at most, and as it was
+    believed after it."""
+
+    at_s: float
+    base_kw: Powers
+    most_kw: Powers
+    believed_kw: Powers = (0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(slots=True, kw_only=True)
 class SiteMeter:
     """What is believed of the meter; `expected`: the settings name one.
 
     `base_kw` is the site's draw besides charging, as a whole and by phase, and `most_base_kw` the
     most that it may be, where chargers have not shown what they draw; both the highest of a while
     (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
+    `assumed_kw` is what EVSEs were taken to draw in the newest sample without having shown it.
     `stage` 1 has all chargers fall back, 2 stops them. `blind` says why it cannot be trusted, and
     `last_until_s` until when what it showed last counts all the same; then it is `given_up` until
     it is measured by again. `behind`: since when (in monotonic seconds) samples are older than
@@ -34,7 +46,8 @@ class SiteMeter:
     base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
     most_base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
     acted_kw: tuple[float, ...] = (0.0,) * 8
-    bases: deque[tuple[float, Powers, Powers]] = field(default_factory=deque)
+    bases: deque[Held] = field(default_factory=deque)
+    assumed_kw: dict[tuple[str, int], float] = field(default_factory=dict)
     blind: str | None = None
     last_until_s: float | None = None
     given_up: bool = False
@@ -59,12 +72,14 @@ class SiteMeter:
 
     def forget_since(self, at_s: float) -> None:
         """What was held as base load since then was no such thing."""
-        while self.bases and self.bases[-1][0] > at_s:
+        while self.bases and self.bases[-1].at_s > at_s:
             self.bases.pop()
+            self.base_kw = self.bases[-1].believed_kw if self.bases else (0.0,) * 4
 
     def give_up(self) -> None:
         """What it showed last counts no more."""
         self.bases.clear()
+        self.assumed_kw.clear()
         self.base_kw = self.most_base_kw = (0.0,) * 4
         self.given_up = True
         self.last_until_s = self.over_s = self.calm_s = self.residual_s = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from daemon.core.alerts import alert
 from daemon.core.blindness import watch, watch_leaps, watch_standstill
@@ -14,7 +15,7 @@ from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, flow, told_kw
-from daemon.core.site_meter import SiteMeter
+from daemon.core.site_meter import Held, SiteMeter
 from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -59,10 +60,12 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     if base[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
     _hold(meter, base, most, now.monotonic_s)
-    while meter.bases[0][0] <= now.monotonic_s - HOLD_S:
+    while meter.bases[0].at_s <= now.monotonic_s - HOLD_S:
         meter.bases.popleft()
-    meter.base_kw = _highest(base for _, base, _ in meter.bases)
-    meter.most_base_kw = _highest(most for _, _, most in meter.bases)
+    meter.most_base_kw = _highest(held.most_kw for held in meter.bases)
+    highest = _highest(held.base_kw for held in meter.bases)
+    meter.base_kw = _kept(meter.base_kw, highest, meter.most_base_kw)
+    meter.bases[-1].believed_kw = meter.base_kw
     # Not against the last sample: a load that grows by little from one to the next grows all day.
     measured = (*meter.base_kw, *meter.most_base_kw)
     if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, measured, strict=True)):
@@ -74,16 +77,23 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
 
 def _hold(meter: SiteMeter, base: Draw, most: Draw, now_s: float) -> None:
     """One entry a second, the highest of it, however often the meter tells."""
-    if meter.bases and now_s < meter.bases[-1][0] + 1.0:
-        since_s, base_before, most_before = meter.bases.pop()
-        entry = (since_s, _highest((base_before, base)), _highest((most_before, most)))
-        meter.bases.append(entry)
+    if meter.bases and now_s < meter.bases[-1].at_s + 1.0:
+        held = meter.bases[-1]
+        held.base_kw = _highest((held.base_kw, base))
+        held.most_kw = _highest((held.most_kw, most))
     else:
-        meter.bases.append((now_s, base, most))
+        meter.bases.append(Held(at_s=now_s, base_kw=base, most_kw=most))
+
+
+def _kept(before: Draw, base: Draw, most: Draw) -> Draw:
+    """A load that was seen is there until something shows that it is not: what a charger is booked
+    for and does not draw hides as much of it."""
+    a, b, c, d = (max(y, min(x, z)) for x, y, z in zip(before, base, most, strict=True))
+    return (a, b, c, d)
 
 
 def _highest(draws: Iterable[Draw]) -> Draw:
-    a, b, c, d = (max(values) for values in zip(*draws, strict=True))
+    a, b, c, d = map(max, zip(*draws, strict=True))
     return (a, b, c, d)
 
 
@@ -142,10 +152,23 @@ def _is_newer(meter: SiteMeter, at: datetime, stale_s: float, now_s: float) -> b
 def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     """What the site draws besides charging: the meter less all chargers; and the most that it may
     be: less only what they have shown to draw. What a charger is booked for and does not draw
-    hides as much base load."""
-    drawn = [_drawn(depot, station, evse, now) for station, evse in depot.evses()]
-    base = _less(depot, event, [draw for draw, _ in drawn])
-    return base, _less(depot, event, [shown for _, shown in drawn])
+    hides as much base load, which is noted: it shows in the next sample after that is freed."""
+    site, draws = depot.site, {}
+    times = _Times(
+        fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
+        held_from=now.utc - timedelta(seconds=HOLD_S),
+        settle=timedelta(seconds=site.settle_s),
+    )
+    for station, evse in depot.evses():
+        # Nobody charges where a station that we hear has no transaction.
+        if evse.transaction is not None or not station.online:
+            kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+            draws[station.id, evse.spec.connector] = _drawn(station, evse, kw, times)
+    assumed_kw = {key: draw.assumed_kw for key, draw in draws.items() if draw.assumed_kw}
+    if assumed_kw != depot.meter.assumed_kw:
+        depot.meter.assumed_kw, depot.dirty = assumed_kw, True
+    base = _less(depot, event, [draw.kw for draw in draws.values()])
+    return base, _less(depot, event, [draw.shown_kw for draw in draws.values()])
 
 
 def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
@@ -159,28 +182,41 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
     return (base_kw, kw[0] - b, kw[1] - c, kw[2] - d)
 
 
-def _drawn(depot: Depot, station: Station, evse: Evse, now: Now) -> tuple[Draw, Draw]:
-    """What an EVSE draws: by its own meter where that has spoken since its last order had settled,
-    else the most that it has promised to stay below; and what it has shown to draw. Its meter's
-    word may be a mean that is older than a cut: what is above its promise is no charging that
-    anybody makes room for, and counts as base load, so that base load and bookings together never
-    come to less than the site's meter shows."""
-    if station.online and evse.transaction is None:
-        return NOTHING, NOTHING
-    kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+class _Drawn(NamedTuple):
+    """What an EVSE is taken to draw, and what of it it has shown to; the rest hangs on its promise
+    of `assumed_kw`, as it was told."""
+
+    kw: Draw = NOTHING
+    shown_kw: Draw = NOTHING
+    assumed_kw: float = 0.0
+
+
+class _Times(NamedTuple):
+    """What tells old from new, the same for every EVSE that one sample is compared with."""
+
+    fresh_from: datetime
+    held_from: datetime
+    settle: timedelta
+
+
+def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
+    """Of one that has promised to stay below `kw`: by its own meter where that has spoken since its
+    last order had settled, else all of it. Its meter's word may be a mean that is older than a cut:
+    what is above its promise is no charging that anybody makes room for, and counts as base load,
+    so that base load and bookings together never come to less than the site's meter shows."""
+    most, changed_at = flow(evse, kw), evse.changed_at
     if not station.online:
-        return flow(evse, kw), NOTHING
-    known_from = now.utc - timedelta(seconds=FRESH_SAMPLES * depot.site.sample_s)
-    if evse.changed_at is not None:
-        known_from = max(known_from, evse.changed_at + timedelta(seconds=depot.site.settle_s))
-    shows = evse.reading is not None and evse.reading.at >= known_from
-    most = flow(evse, kw)
+        return _Drawn(most, NOTHING, kw)
+    shows = evse.reading is not None and evse.reading.at >= times.fresh_from
+    if evse.reading is not None and changed_at is not None:
+        shows &= evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
+    if changed_at is None:
+        return _Drawn(most, drawn if shows else NOTHING, kw)
+    if shows:
+        return _Drawn(drawn, drawn)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    held_from = now.utc - timedelta(seconds=HOLD_S)
-    if evse.changed_at is None:
-        return most, drawn if shows else NOTHING
-    return drawn, drawn if shows or evse.changed_at > held_from else NOTHING
+    return _Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from daemon.core.depot import Depot
-from daemon.core.instant import Now
 from daemon.core.profiles import Electrics, standing
 from daemon.core.site import EvseSpec
 from daemon.core.station import Evse, Station
@@ -32,13 +31,13 @@ RUNGS = 4
 FIRST_RETRY_S, LAST_RETRY_S = 60.0, 600.0
 
 
-def submit_standing(depot: Depot, station: Station, now: Now) -> None:
+def submit_standing(depot: Depot, station: Station) -> None:
     """The maximum and the fallbacks come before anything else; then it is asked what it holds,
     what it takes, and how it is."""
     if any(evse.spec.max_kw > 0 for evse in station.evses.values()):
-        submit_maximum(depot, station, now)
+        submit_maximum(depot, station)
     for evse in station.evses.values():
-        submit_fallback(depot, station, evse, now)
+        submit_fallback(depot, station, evse)
     names = (RATE_UNITS, MAX_PERIODS, MAX_STACK_LEVEL)
     station.lane.submit("variables", GetVariables(names=names))
     interval = SetVariable(name=SAMPLE_INTERVAL_S, value=str(depot.site.sample_s))
@@ -51,21 +50,20 @@ def submit_standing(depot: Depot, station: Station, now: Now) -> None:
         read_back(depot, station, evse)
 
 
-def submit_new(depot: Depot, station: Station, known: set[int], now: Now) -> None:
+def submit_new(depot: Depot, station: Station, known: set[int]) -> None:
     """What a station speaks of for the first time must not charge before it has a fallback."""
     new = [evse for number, evse in station.evses.items() if number not in known]
     if new and station.ready:
-        submit_maximum(depot, station, now)
+        submit_maximum(depot, station)
     for evse in new if station.ready else ():
-        submit_fallback(depot, station, evse, now)
+        submit_fallback(depot, station, evse)
         read_back(depot, station, evse)
 
 
-def submit_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> None:
+def submit_fallback(depot: Depot, station: Station, evse: Evse) -> None:
     profile = standing(
         ProfilePurpose.TX_DEFAULT,
         evse.fallback_kw,
-        now=now.utc,
         electrics=electrics_of(depot, station, evse.spec),
         profile_id=FALLBACK_ID + evse.spec.connector,
         relative=station.capabilities.relative,
@@ -74,12 +72,12 @@ def submit_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> Non
     station.lane.submit(("fallback", evse.spec.connector), command)
 
 
-def retry_fallback(depot: Depot, station: Station, evse: Evse, now: Now) -> None:
+def retry_fallback(depot: Depot, station: Station, evse: Evse) -> None:
     """Tells a fallback again that was not taken; one that was outranked is read back as well."""
     evse.fallback_due_s = None
     if not station.ready:
         return  # it is told at its next beginning
-    submit_fallback(depot, station, evse, now)
+    submit_fallback(depot, station, evse)
     if evse.readbacks > 0:
         read_back(depot, station, evse)
 
@@ -89,7 +87,7 @@ def retry_pause_s(again: int) -> float:
     return min(FIRST_RETRY_S * 2.0 ** min(again, 10), LAST_RETRY_S)
 
 
-def submit_maximum(depot: Depot, station: Station, now: Now) -> None:
+def submit_maximum(depot: Depot, station: Station) -> None:
     """The station as a whole: the sum of its connectors, on the phases of the widest one."""
     specs = [evse.spec for evse in station.evses.values()]
     total = EvseSpec(
@@ -101,7 +99,6 @@ def submit_maximum(depot: Depot, station: Station, now: Now) -> None:
     profile = standing(
         ProfilePurpose.STATION_MAX,
         total.max_kw,
-        now=now.utc,
         electrics=electrics_of(depot, station, total),
         profile_id=STATION_MAX_ID,
     )

@@ -52,7 +52,7 @@ def on_standing_answered(
     accepted = isinstance(result, Answered) and result.accepted
     match subject:
         case "variables" if isinstance(result, Answered):
-            yield from _learn(depot, station, result, now)
+            yield from _learn(depot, station, result)
         case ("fallback", int(number)):
             yield from _fallback_answered(depot, station, station.evses[number], event, now)
         case ("read back", int(number)) if isinstance(result, Answered | Refused):
@@ -96,9 +96,9 @@ def _fallback_answered(
     """Only an accepted fallback bounds what an EVSE draws without us; else it is its maximum."""
     accepted = isinstance(event.result, Answered) and event.result.accepted
     if not accepted and isinstance(event.result, Answered | Refused) and try_next_rung(station):
-        submit_maximum(depot, station, now)
+        submit_maximum(depot, station)
         for other in station.evses.values():
-            submit_fallback(depot, station, other, now)
+            submit_fallback(depot, station, other)
         yield save_station(station)
         return
     if accepted:
@@ -109,7 +109,7 @@ def _fallback_answered(
         return
     if isinstance(event.result, TimedOut) and evse.unheard < TRIES:
         evse.unheard += 1
-        submit_fallback(depot, station, evse, now)
+        submit_fallback(depot, station, evse)
         return
     text = f"took no fallback ({event.result})"
     yield from _falls_nowhere(depot, station, evse, text, now)
@@ -197,7 +197,7 @@ def _read(
             yield from _set_floor(depot, station, other, other.spec.max_kw, now)
             # One that waits already would be told before the clear.
             station.lane.withdraw(("fallback", other.spec.connector))
-            submit_fallback(depot, station, other, now)
+            submit_fallback(depot, station, other)
         read_back(depot, station, evse)
         return
     text = f"says it falls back to {falls_to_kw:.1f} kW, though it was told {evse.fallback_kw:g} kW"
@@ -211,7 +211,7 @@ def _shows_an_end(station: Station, electrics: Electrics, schedule: CompositeSch
     return ends and last_kw < first_kw - READ_KW
 
 
-def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterator[Effect]:
+def _learn(depot: Depot, station: Station, answer: Answered) -> Iterator[Effect]:
     values: dict[VariableName, str] = dict(answer.variables)
     capabilities = station.capabilities
     if (periods := values.get(MAX_PERIODS, "")).isdecimal():
@@ -221,7 +221,7 @@ def _learn(depot: Depot, station: Station, answer: Answered, now: Now) -> Iterat
     units = {unit.strip() for unit in values.get(RATE_UNITS, "").split(",")} & {"W", "A"}
     if units and capabilities.unit.value not in units and not capabilities.proven:
         capabilities.unit = RateUnit(units.pop())
-        submit_maximum(depot, station, now)
+        submit_maximum(depot, station)
         for evse in station.evses.values():
-            submit_fallback(depot, station, evse, now)
+            submit_fallback(depot, station, evse)
     yield save_station(station)

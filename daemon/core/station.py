@@ -93,7 +93,9 @@ class Evse:
     `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
     be told, when it was last metered to disobey; `told_again` is how often it was told again since
     it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since its vehicle
-    may be another one. `capabilities` are its station's."""
+    may be another one, `fullest` what share of all current the fullest one carried in the last two
+    samples (0: not told), and `phases_shown` on how many that takes all that it is told, 0 before
+    any is seen to. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -134,6 +136,8 @@ class Evse:
     phase_seen: frozenset[int] = frozenset()
     phase_shown_kw: float = 0.0
     phase_samples: int = 0
+    fullest: tuple[float, float] = (0.0, 0.0)
+    phases_shown: int = 0
     off_plan_kwh: float = 0.0
     unjudged: tuple[datetime, float] | None = None
     disobedient_samples: int = 0

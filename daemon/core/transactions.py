@@ -21,6 +21,7 @@ from daemon.core.keeping import save_evse, tell_vehicle
 from daemon.core.lease import FOREVER, Lease
 from daemon.core.meters import keep_samples, take_samples
 from daemon.core.records import CLOSED_KEPT, UNKNOWN_CONNECTOR, Fact, TransactionRecord
+from daemon.core.starts import already_told, is_another, set_aside
 from daemon.core.station import Evse, Reading, Station
 from protocol.ocpp.events import (
     Reply,
@@ -36,7 +37,10 @@ SECOND = timedelta(seconds=1)
 def on_started(
     depot: Depot, station: Station, event: TransactionStarted, now: Now
 ) -> Iterator[Effect | Reply]:
-    known = _already_told(depot, station, event)
+    known = already_told(depot, station, event)
+    if known is not None and is_another(known, event.at):
+        yield from set_aside(depot, station, known, now)
+        known = None
     if known is None:
         number = event.transaction_id or str(_next_number(depot, station, now))
         if event.transaction_id is None:
@@ -240,28 +244,6 @@ def _identify(depot: Depot, evse: Evse, id_token: str | None, now: Now) -> Itera
     if belief is not None and belief.plugged != (record.station, record.connector):
         belief.plugged = (record.station, record.connector)
         yield from tell_vehicle(vehicle, belief)
-
-
-def _already_told(
-    depot: Depot, station: Station, event: TransactionStarted
-) -> TransactionRecord | None:
-    """The record of this very start. 1.6 knows no id before our answer, so there its business key
-    tells: station, connector, token, meter and instant."""
-    if event.transaction_id is not None:
-        return depot.transactions.get(transaction_id(station, event.transaction_id))
-    for record in depot.transactions.values():
-        if (
-            record.station == station.id
-            and record.connector == event.evse_id
-            and record.id_token == event.id_token
-            and record.meter_start_wh == event.meter_start_wh
-            # A clock that cannot be read tells no two starts apart: the register does, as long as
-            # the first has not been stopped.
-            and record.device_started_at == event.at
-            and (event.at is not None or record.stopped_at is None)
-        ):
-            return record
-    return None
 
 
 def _reported_at(depot: Depot, station: Station, evse: Evse) -> str | None:

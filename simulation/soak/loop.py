@@ -141,8 +141,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _turn(self) -> None:
         """Makes all calls that are due, those that they ask for in the next turn."""
-        self._forget_cancelled()
         timers, calls = self._timers, self._next
+        if timers and (timers[0][1].is_cancelled or self.cancelled_timers > MANY / 2):
+            self._forget_cancelled()
         if not calls and not self._stops:
             if not timers:
                 raise NothingToDo("no task is ready and no timer is set")
@@ -180,6 +181,8 @@ class VirtualClock:
         self._loop = loop
         self._start = start
         self.offset_s = 0.0
+        self._read_at: tuple[float, float] | None = None
+        self._now = Now(utc=start, monotonic_s=0.0)
 
     def truth(self) -> datetime:
         return self._start + timedelta(seconds=self._loop.time())
@@ -188,4 +191,9 @@ class VirtualClock:
         return self._start + timedelta(seconds=self._loop.time() + self.offset_s)
 
     def read(self) -> Now:
-        return Now(utc=self.utc(), monotonic_s=self._loop.time())
+        """Asked for several times an instant."""
+        read_at = (self._loop.time(), self.offset_s)
+        if read_at != self._read_at:
+            self._read_at = read_at
+            self._now = Now(utc=self.utc(), monotonic_s=self._loop.time())
+        return self._now

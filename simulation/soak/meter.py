@@ -64,6 +64,7 @@ class Meter:
 
     def _sample(self) -> None:
         self._world.loop.call_later(EVERY_S, self._sample)
+        self._world.unseen.look()
         if self.ill is not Ill.SILENT and self._world.daemon is not None:
             self._world.daemon.hear(self._heard(self._payload()))
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from simulation.soak.ledger import PHASES, SITE, TOLERANCE_KW, on_phase
+from simulation.soak.ledger import PHASES, READ_KW, SITE, TOLERANCE_KW, on_phase
 from simulation.soak.outlet import Powers
 from simulation.soak.scenario import ORDERED
 
 if TYPE_CHECKING:
+    from daemon.core.depot import Depot as Beliefs
     from simulation.soak.world import World
 
 # Until the next sample, and until stations and vehicles have followed the cut that it brings.
@@ -24,14 +25,16 @@ class Unseen:
     """A load that nobody declared, a station that draws more than it says or that no setting names
     and that has not come back yet. An overload that they make is excused until the meter has shown
     it and the cut is followed; where something else has gone wrong as well, until every lease that
-    was lent before they grew has run out. What no meter shows - the phases where it tells none,
-    every circuit, a site without one - is excused for good."""
+    was lent before they grew has run out. What the guard has once believed to be there is excused
+    no more, until it grows or the guard begins anew. What no meter shows - the phases where it
+    tells none, every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
         self.kw = 0.0
         self._world = world
         self._parts: dict[object, tuple[Parts, str | None]] = {}
         self._grew_s = 0.0
+        self._known: tuple[Beliefs, float] | None = None
 
     def put(self, source: object, kw: float, phases: Powers, circuit: str | None = None) -> None:
         """From now on; `source` is whoever draws it."""
@@ -40,6 +43,7 @@ class Unseen:
         before_kw = self._parts[source][0][0] if source in self._parts else 0.0
         if kw > before_kw + TOLERANCE_KW:
             self._grew_s = self._world.loop.time()
+            self._known = None
         self._parts[source] = ((kw, *phases), circuit)
         whole = self._sum(list(self._parts.values()))
         self.kw = whole[0]
@@ -68,9 +72,28 @@ class Unseen:
         a, b, c, d = (sum(x) for x in zip((0.0,) * 4, *(parts for parts, _ in items), strict=True))
         return (a, b, c, d)
 
+    def look(self) -> None:
+        """Whether the guard believes that so much is drawn beside all that is declared."""
+        world = self._world
+        beliefs = None if world.daemon is None else world.beliefs
+        if self._known is not None and (self._known[0] is not beliefs or not self.kw):
+            self._known = None
+        if beliefs is not None and self._known is None and self._is_believed(beliefs):
+            self._known = (beliefs, world.loop.time())
+
+    def _is_believed(self, beliefs: Beliefs) -> bool:
+        scenario, believed = self._world.scenario, beliefs.meter.base_kw
+        each_kw = scenario.base_kw / 3
+        unseen = self._sum(list(self._parts.values()))
+        drawn = [x + y for x, y in zip((scenario.base_kw, *[each_kw] * 3), unseen, strict=True)]
+        shown = 4 if scenario.meters_phases else 1
+        return all(x + READ_KW >= y for x, y in zip(believed[:shown], drawn[:shown], strict=True))
+
     def patience_s(self) -> float:
         """For how long an overload that begins now is excused, where a meter shows it."""
         world = self._world
+        if self._known is not None and world.loop.time() >= self._known[1] + PROMISE_S:
+            return 0.0
         if not world.blame.is_anybody_hurt():
             return PROMISE_S
         return max(PROMISE_S, self._grew_s + world.grace_s - world.loop.time())

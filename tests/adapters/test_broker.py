@@ -175,6 +175,7 @@ def test_outside_loopback_it_wants_credentials(tmp_path: Path, host: str) -> Non
         EmbeddedBroker(host=host, state_dir=tmp_path, log=log_to([]))
 
 
+@pytest.mark.fault(20, 63)
 async def test_with_credentials_only_their_owner_is_let_in(tmp_path: Path) -> None:
     password = "p\"a\\s$s{}ü'#;x"
     broker = EmbeddedBroker(

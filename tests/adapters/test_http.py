@@ -143,7 +143,7 @@ async def test_what_is_not_there_is_not_found(port: int) -> None:
         assert (await get(port, path)).status == 404, path
 
 
-@pytest.mark.fault(69)
+@pytest.mark.fault(20, 69)
 async def test_nothing_can_be_changed_here(port: int) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         head = f"{method} /api/v1/state HTTP/1.1\r\nhost: localhost\r\nconnection: close"

@@ -358,6 +358,7 @@ async def test_what_was_left_in_the_inbox_is_told_first_and_with_no_broker_in_re
     assert event.inbox_id == inbox_id
 
 
+@pytest.mark.fault(53, 61)
 async def test_a_message_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     broker: Broker, fleet: FleetClient, sqlite_url: str, ear: Ear
 ) -> None:
@@ -455,6 +456,7 @@ async def test_wrong_credentials_are_told_without_the_password(
 @pytest.mark.mosquitto
 # paho leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.fault(63)
 async def test_over_tls_the_brokers_certificate_is_checked(
     tmp_path: Path, require_tool: RequireTool, store: Store, ear: Ear
 ) -> None:
@@ -574,6 +576,7 @@ async def test_a_command_sent_with_the_retain_flag_is_marked(
     assert (first.message.retained, second.message.retained) == (True, False)
 
 
+@pytest.mark.fault(62)
 async def test_a_command_that_the_embedded_broker_retained_is_marked_when_we_come_back(
     tmp_path: Path, store: Store, ear: Ear
 ) -> None:

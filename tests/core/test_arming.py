@@ -58,6 +58,7 @@ def test_who_is_set_to_keep_nothing_counts_with_its_maximum() -> None:
     assert "CP01 22 = 22 kW, limit 20 kW" in refused
 
 
+@pytest.mark.fault(2)
 def test_a_circuit_counts_its_connectors_shares_and_its_childrens() -> None:
     found = settings_of(
         circuits=[
@@ -85,6 +86,7 @@ def test_a_share_that_nothing_can_charge_with_is_none() -> None:
     assert worst_cases(found)[0].sum_kw == 0
 
 
+@pytest.mark.fault(2)
 def test_single_phases_that_nobody_told_apart_may_all_be_one() -> None:
     connectors = [{"id": 1, "phases": 1, "max_kw": 7.4}]
     stations = [{"id": f"CP{i}", "fallback_kw": 3, "connectors": connectors} for i in range(3)]
@@ -124,6 +126,7 @@ def test_fault_02_what_is_armed_holds_with_us_dead_for_hours(
         assert all(evse.fallback_kw == 0 for _, evse in depot.evses())
 
 
+@pytest.mark.fault(2)
 def test_a_base_load_below_zero_is_no_room_for_fallbacks() -> None:
     """What feeds in today may stand still while we are dead for hours."""
     site = {"import_limit_kw": 10, "base_load_kw": -50}

@@ -10,9 +10,12 @@ import pytest
 from daemon.core.apply import next_due_s
 from daemon.core.events import StationConnected
 from daemon.core.keeps import Keeps
+from protocol.ocpp.commands import Answered
 from protocol.ocpp.events import MeterValuesReported, StatusNotified
 from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
-from tests.core.bench import Bench, site
+from tests.core.bench import START, Bench, site
+from tests.core.test_faults_stations import charge, yard
+from tests.core.yard import Toy, Yard
 
 HOUR = timedelta(hours=1)
 
@@ -148,6 +151,50 @@ def test_a_clock_that_is_set_back_into_the_time_offline_ends_nothing_in_time() -
     assert bench.depot.stations["CP01"].clock.is_right
     tell_time(bench, late_s=3600.0)
     assert not bench.depot.stations["CP01"].clock.is_right
+
+
+DAYS = [2, 26 * 365, (START - datetime(1970, 1, 1, tzinfo=UTC)).days]
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("days", DAYS)
+def test_a_clock_that_is_years_behind_has_its_fallback_in_force(days: int) -> None:
+    """It does not take the time from us, and cannot be read back."""
+    toy = Toy("CP01", skew_s=-86_400.0 * days, reads_back=Answered(status="Rejected"))
+    world = yard(toy, fallback_kw=4.2)
+    world.on_second = _follows
+    world.run(300)
+    charge(world, 11.0)
+    world.run(60)
+    assert toy.power_kw(world.now_s) == pytest.approx(11.0, abs=0.07)
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("days", DAYS)
+def test_who_reboots_offline_with_its_clock_lost_follows_its_fallback(days: int) -> None:
+    toy = Toy("CP01")
+    world = yard(toy, fallback_kw=4.2)
+    charge(world, 11.0)
+    world.lose("CP01", 1000.0, reboots=True)
+    toy.skew_s = -86_400.0 * days
+    world.run(300)
+    assert toy.power_kw(world.now_s) == pytest.approx(4.14)
+
+
+@pytest.mark.fault(19)
+def test_a_fallback_is_in_force_when_our_clock_is_set_back_by_days() -> None:
+    """Stations take the time from us, and what they were told before began by the old one."""
+    toy = Toy("CP01")
+    world = yard(toy, fallback_kw=4.2)
+    charge(world, 11.0)
+    world.bench.utc -= timedelta(days=3)
+    world.lose("CP01", 1000.0, reboots=True)
+    world.run(300)
+    assert toy.power_kw(world.now_s) == pytest.approx(4.14)
+
+
+def _follows(world: Yard) -> None:
+    assert world.total_kw <= world.bench.booked_kw("CP01") + 0.01
 
 
 @pytest.mark.fault(19)

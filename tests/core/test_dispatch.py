@@ -400,7 +400,7 @@ def test_a_fallback_that_was_not_taken_is_told_again_ever_less_until_it_is() -> 
     bench = Bench.of(site(1))
     bench.connect("CP01")
     station, told_at = bench.depot.stations["CP01"], []
-    submit_standing(bench.depot, station, bench.now)
+    submit_standing(bench.depot, station)
     bench.depot.dirty = True
     for _ in range(430):
         bench.wait(1.0)

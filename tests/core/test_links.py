@@ -265,3 +265,16 @@ def test_who_could_not_be_told_is_told_at_once_when_it_is_back() -> None:
     bench.live(10)
     assert evse.confirmed is not None
     assert evse.confirmed.given_s > bench.monotonic_s - 15
+
+
+def test_who_does_not_come_back_after_a_restart_is_told_of_once() -> None:
+    """CP02 was taken away while the daemon was down, and stays booked at what it was lent."""
+    before = charging()
+    bench = Bench(depot=restore(before.depot.site, before.memory()), sessions=before.sessions)
+    bench.connect("CP01")
+    bench.wait(110)
+    assert "station_lost" not in bench.alerts()
+    bench.live(30)
+    assert [a.station for a in bench.depot.alerts if a.kind == "station_lost"] == ["CP02"]
+    bench.live(300, step_s=10.0)
+    assert bench.alerts().count("station_lost") == 1

@@ -202,6 +202,7 @@ def test_a_told_limit_above_the_settings_is_clamped_with_an_alert() -> None:
     tell(bench, SeriesMessage(topic="site/x", key="import_limit_kw", value=99))
     limit, source = bench.depot.limit_kw()
     assert (limit.at(START), source) == (30.0, "MQTT")
+    assert bench.depot.series["import_limit_kw"].at(START) == 30.0
     assert bench.depot.alerts[-1].kind == "limit_clamped"
 
 
@@ -220,6 +221,8 @@ def test_a_commanded_limit_above_the_settings_is_clamped_with_an_alert() -> None
     bench = Bench.of(site(1, limit_kw=30.0))
     assert order(bench, "set_limit", import_limit_kw=31)["ok"] is True
     assert bench.depot.limit_kw()[0].at(START) == 30.0
+    assert bench.depot.override is not None
+    assert bench.depot.override.import_limit_kw == 30.0
     assert bench.depot.alerts[-1].kind == "limit_clamped"
 
 

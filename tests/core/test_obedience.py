@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from daemon.core.effects import Send
 from daemon.core.keeping import restore
 from daemon.core.keeps import Keeps
 from daemon.core.phases import draw
-from daemon.core.station import DISOBEYS
+from daemon.core.station import DISOBEYS, REFUSES, STUCK
+from protocol.ocpp.commands import Answered
 from protocol.ocpp.events import MeterValuesReported
 from protocol.ocpp.model import Measurand, MeterSample
 from tests.core.bench import Bench, tx_profile
@@ -86,3 +89,31 @@ def test_who_goes_on_disobeying_is_told_ever_less_often_and_stays_booked(takes: 
 def told(world: Yard) -> list[Send]:
     """The orders to CP01."""
     return [s for s in world.bench.sent if s.station == "CP01" and tx_profile(s.command)]
+
+
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("refuses", [True, False])
+def test_who_is_a_fixed_load_and_draws_more_than_that_is_booked_at_its_maximum(
+    refuses: bool,
+) -> None:
+    """What is booked beside is not for others as soon as its meter is silent for a while."""
+    toy = Toy("CP01", tells_power=True, reads_back=Answered(status="Rejected"))
+    world = yard(toy, Toy("CP02"), limit_kw=30.0, fallback_kw=6.9)
+    charge(world, 6.9, 20.0)
+    toy.takes = lambda command: not refuses
+    toy.store.put = lambda held: None  # type: ignore[method-assign]
+    world.bench.follow({("V01", "CP01"): [0.0] * 20, ("V02", "CP02"): [20.0] * 20})
+    world.run(200)
+    evse = world.bench.depot.stations["CP01"].evses[1]
+    assert evse.fixed == (REFUSES if refuses else STUCK)
+    toy.obeys = False
+    world.run(60)
+    toy.next_sample_s = math.inf  # it speaks when it is asked
+    world.on_second = lambda yard: _holds(yard, 30.0)
+    world.run(400)
+    assert evse.fixed == DISOBEYS
+    assert "station_disobeys" in world.bench.alerts()
+
+
+def _holds(world: Yard, limit_kw: float) -> None:
+    assert world.total_kw <= limit_kw + 0.01

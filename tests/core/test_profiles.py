@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -17,21 +17,20 @@ from tests.core.bench import START
 
 VOLTAGES = st.sampled_from([208.0, 230.0, 240.0])
 UNITS = st.sampled_from(list(RateUnit))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.fault(18)
-@given(now=st.floats(min_value=0, max_value=400).map(lambda days: START + timedelta(days=days)))
-def test_what_has_no_end_has_begun_for_a_clock_that_is_a_day_behind(now: datetime) -> None:
-    """Else a fallback told just after midnight would not be in force for hours."""
+@given(behind_days=st.floats(min_value=0, max_value=400).map(lambda days: timedelta(days=days)))
+def test_what_has_no_end_has_begun_for_any_clock(behind_days: timedelta) -> None:
+    """Else a fallback would not be in force by one that is behind, or has lost its battery."""
     electrics = Electrics(spec=EvseSpec(connector=1), unit=RateUnit.AMPERES, voltage_v=230.0)
-    fallback = standing(
-        ProfilePurpose.TX_DEFAULT, 4.2, now=now, electrics=electrics, profile_id=101
-    )
+    fallback = standing(ProfilePurpose.TX_DEFAULT, 4.2, electrics=electrics, profile_id=101)
     endless = lend(
         11.0,
         4.2,
         lease_s=None,
-        now=now,
+        now=START,
         electrics=electrics,
         capabilities=Capabilities(unit=RateUnit.AMPERES),
         profile_id=1001,
@@ -39,7 +38,8 @@ def test_what_has_no_end_has_begun_for_a_clock_that_is_a_day_behind(now: datetim
     )
     for profile in (fallback, endless):
         assert profile.start is not None
-        assert profile.start <= now - timedelta(days=1)
+        for clock in (START - behind_days, datetime(2000, 1, 1, tzinfo=UTC), EPOCH):
+            assert profile.start <= clock
 
 
 @pytest.mark.fault(16, 17)

@@ -11,10 +11,10 @@ from daemon.core.effects import Send
 from daemon.core.keeps import Keeps
 from daemon.core.site import EvseSpec
 from daemon.core.standing import read_back
-from daemon.core.station import Evse
+from daemon.core.station import DISOBEYS, Evse
 from protocol.ocpp.commands import Answered, CommandResult, TimedOut
-from protocol.ocpp.model import CompositeSchedule, RateUnit
-from tests.core.bench import Bench, site
+from protocol.ocpp.model import CompositeSchedule, RateUnit, SchedulePeriod
+from tests.core.bench import START, Bench, site
 from tests.core.test_faults_stations import charge, yard
 from tests.core.yard import Toy, Yard
 
@@ -58,6 +58,71 @@ def test_who_accepts_a_cut_and_ignores_it_frees_nothing() -> None:
     cut(world)
     world.run(300)
     assert raised_kw(world) < 5.0, "it is booked at its maximum, which leaves 3 kW"
+
+
+@pytest.mark.fault(6, 15)
+@pytest.mark.parametrize("tells_power", [True, False])
+def test_who_ignores_a_cut_with_a_vehicle_on_one_phase_frees_nothing_of_it(
+    tells_power: bool,
+) -> None:
+    """Of what it was cut to, it draws less as a whole, and twice as much on that phase."""
+    liar = Toy(
+        "CP01",
+        keeps="B",
+        phases=1,
+        tells_power=tells_power,
+        tells_currents=True,
+        reads_back=REFUSED,
+    )
+    world = two(liar)
+    liar.store.put = lambda held: None  # type: ignore[method-assign]  # accepted and dropped
+    world.on_second = _first_phase_holds
+    world.bench.follow({("V01", "CP01"): [10.0] * 20, ("V02", "CP02"): [15.0] * 20})
+    world.run(300)
+    assert world.bench.depot.stations["CP01"].evses[1].fixed == DISOBEYS
+
+
+@pytest.mark.fault(6, 15)
+def test_who_reads_back_the_phases_in_use_has_not_left_what_it_goes_on_with() -> None:
+    """29 A on one phase are what it was told with 20 kW, and no 6.7 kW of all three."""
+    liar = Toy("CP01", keeps="B", phases=1, tells_power=True)
+    world = two(liar)
+    liar.store.put = lambda held: None  # type: ignore[method-assign]
+    still = (SchedulePeriod(start_s=0, limit=28.9, number_phases=1),)
+    schedule = CompositeSchedule(
+        evse_id=1, start=START, duration_s=240, unit=RateUnit.AMPERES, periods=still
+    )
+    liar.reads_back = Answered(status="Accepted", schedule=schedule)
+    world.on_second = _first_phase_holds
+    world.bench.follow({("V01", "CP01"): [10.0] * 20, ("V02", "CP02"): [15.0] * 20})
+    world.run(60)
+    assert world.bench.booked_kw("CP01") > 19.0
+
+
+@pytest.mark.parametrize("tells_power", [True, False])
+def test_a_vehicle_that_loses_phases_and_has_them_back_is_no_disobedience(
+    tells_power: bool,
+) -> None:
+    honest = Toy("CP01", tells_power=tells_power, tells_currents=True, reads_back=REFUSED)
+    world = two(honest)
+    world.on_second = lambda yard: _is_believed(yard, 20.0)
+    for phases, kw in ((1, 10.0), (3, 15.0), (1, 20.0), (3, 10.0)):
+        honest.phases = phases
+        world.run(200)
+        world.bench.follow({("V01", "CP01"): [kw] * 20, ("V02", "CP02"): [5.0] * 20})
+        world.run(200)
+        assert honest.power_kw(world.now_s) == pytest.approx(kw * phases / 3, abs=0.07)
+        assert world.bench.booked_kw("CP01") == pytest.approx(kw, abs=0.07)
+    assert "station_disobeys" not in world.bench.alerts()
+
+
+def _is_believed(world: Yard, most_kw: float) -> None:
+    assert world.bench.booked_kw("CP01") <= most_kw + 0.01
+
+
+def _first_phase_holds(world: Yard) -> None:
+    each = [toy.power_kw(world.now_s) / toy.phases for toy in world.toys.values()]
+    assert sum(each) <= 25.0 / 3 + 0.01
 
 
 @pytest.mark.fault(6)

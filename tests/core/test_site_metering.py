@@ -11,6 +11,7 @@ import pytest
 from daemon.core.events import SiteMetered
 from daemon.core.keeps import Keeps
 from planner.series import Series
+from protocol.ocpp.events import TransactionEnded
 from tests.core.bench import Bench, site
 
 
@@ -169,3 +170,62 @@ def test_what_a_frozen_meter_shows_is_base_load_no_more_once_that_is_known() -> 
     assert bench.booked_kw("CP01") == 0.0
     assert meter.blind == "shows the same while chargers change"
     assert meter.base_kw[0] == pytest.approx(3.0, abs=0.3)
+
+
+@pytest.mark.fault(13)
+def test_a_load_that_was_seen_is_not_forgotten_behind_a_booking() -> None:
+    """12 kW that nobody declared. A station that is lost is booked at 15 kW and draws nothing,
+    and so hides them from the meter; then its vehicle takes what it was lent."""
+    bench = two_charge()
+    live_metered(bench, 5, lambda: 0.0)
+    bench.follow({("V01", "CP01"): [15.0] * 8})
+    live_metered(bench, 20, lambda: 0.0)
+    bench.lose("CP01")
+    bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    live_metered(bench, 75, lambda: bench.follows_kw("CP02"))
+    assert bench.booked_kw("CP01") == pytest.approx(15.0, abs=0.07)
+    assert 12.0 + bench.booked_kw("CP01") + bench.follows_kw("CP02") <= 30.0
+
+
+@pytest.mark.fault(13)
+def test_what_a_booking_frees_is_lent_once_the_meter_has_shown_what_it_hid() -> None:
+    """12 kW that nobody declared have come while a station was lost that draws nothing of its
+    15 kW. It comes back, its vehicle has left, and the other one wants all that is free."""
+    bench = two_charge(undeclared_kw=0.0)
+    bench.follow({("V01", "CP01"): [15.0] * 8})
+    live_metered(bench, 75, lambda: 15.0, undeclared_kw=0.0)
+    bench.lose("CP01")
+    bench.follow({("V01", "CP01"): [15.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    live_metered(bench, 75, lambda: bench.follows_kw("CP02"))
+    assert bench.follows_kw("CP02") == pytest.approx(15.0, abs=0.07)
+    bench.connect("CP01")
+    live_metered(bench, 2, lambda: bench.follows_kw("CP02"))
+    ended = TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    bench.call("CP01", ended)
+    for station in ("CP01", "CP02"):
+        bench.answer_all(station)
+    assert bench.booked_kw("CP01") == 0.0
+    assert bench.follows_kw("CP02") == pytest.approx(15.0, abs=0.07)
+    live_metered(bench, 5, lambda: bench.follows_kw("CP02"))
+    assert bench.follows_kw("CP02") == pytest.approx(18.0, abs=0.07)
+
+
+def two_charge(undeclared_kw: float = 12.0) -> Bench:
+    spec = site(2, metered=True)
+    first, second = spec.stations
+    first, second = replace(first, pinned=Keeps.FALLBACK), replace(second, pinned=Keeps.LEASES)
+    bench = Bench.of(replace(spec, stations=(first, second)))
+    for n in ("01", "02"):
+        bench.connect(f"CP{n}")
+        bench.plug_in(f"CP{n}", f"V{n}")
+    live_metered(bench, 5, lambda: 0.0, undeclared_kw=undeclared_kw)
+    return bench
+
+
+def live_metered(
+    bench: Bench, seconds: int, charging_kw: Callable[[], float], undeclared_kw: float = 12.0
+) -> None:
+    """By a meter of the sum, with a load that nobody declared."""
+    for _ in range(seconds):
+        bench.live(1)
+        bench.apply(SiteMetered(import_kw=undeclared_kw + charging_kw(), at=bench.utc))

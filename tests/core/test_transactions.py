@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -234,3 +235,44 @@ def test_a_station_that_draws_more_than_it_was_told_is_flagged_and_readmitted() 
     minutes(6, 0.0)
     assert bench.depot.stations["CP01"].evses[1].fixed is None
     assert bench.depot.alerts[-1].kind == "station_obeys"
+
+
+@pytest.mark.fault(40)
+def test_an_id_that_a_station_uses_again_is_another_transaction_and_the_first_one_is_kept() -> None:
+    """2.0.1 E01 wants them unique for ever; one that counts begins anew after a reset."""
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    bench.wait(600)
+    ended = TransactionEnded(
+        transaction_id="T1", at=bench.utc, meter_stop_wh=4000.0, id_token="TAG-V01"
+    )
+    bench.call("CP01", ended)
+    bench.wait(600)
+    for _ in range(3):
+        bench.plug_in("CP01", "V01")
+    assert running(bench) == "T1"
+    assert bench.alerts() == ["transaction_id_again"]
+    records = {r.id: r for r in bench.saved if isinstance(r, TransactionRecord)}
+    assert sorted(r.energy_kwh or 0.0 for r in records.values()) == [0.0, 3.0]
+    bench.wait(600)
+    bench.call("CP01", replace(ended, at=bench.utc, meter_stop_wh=9000.0))
+    assert bench.depot.stations["CP01"].evses[1].transaction is None
+    records = {r.id: r for r in bench.saved if isinstance(r, TransactionRecord)}
+    assert sorted(r.energy_kwh or 0.0 for r in records.values()) == [3.0, 8.0]
+
+
+@pytest.mark.fault(40)
+def test_a_start_that_is_told_once_more_after_its_end_begins_nothing() -> None:
+    bench = Bench.of(site(1))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    started = TransactionStarted(
+        evse_id=1, transaction_id="T1", id_token="TAG-V01", at=bench.utc, meter_start_wh=1000.0
+    )
+    bench.wait(600)
+    bench.call("CP01", TransactionEnded(transaction_id="T1", at=bench.utc, meter_stop_wh=4000.0))
+    bench.wait(60)
+    bench.call("CP01", started)
+    assert open_transactions(bench) == []
+    assert len(bench.depot.transactions) == 1

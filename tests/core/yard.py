@@ -53,8 +53,9 @@ SAMPLE_S = 30.0
 class Toy:
     """One station with one vehicle. `keeps`: its class; `lag_s`: how long its vehicle goes on
     drawing after a cut; `skew_s`: how far its clock is ahead; `meter`: what its meter shows of what
-    is drawn, and `tells_power` whether that as a power too; `obeys`: whether it follows what it
-    accepts; `reads_back`: what it shows of it (None: the truth)."""
+    is drawn, `tells_power` whether as a power too, and `tells_currents` as one on each phase;
+    `obeys`: whether it follows what it accepts; `reads_back`: what it shows of it (None:
+    the truth)."""
 
     name: str
     keeps: str = "A"
@@ -65,6 +66,7 @@ class Toy:
     skew_s: float = 0.0
     meter: float = 1.0
     tells_power: bool = False
+    tells_currents: bool = False
     obeys: bool = True
     reads_back: Answered | TimedOut | None = None
     appetite_kw: float = 1000.0
@@ -182,9 +184,23 @@ class Yard:
         if toy.tells_power:
             watts = toy.power_kw(self.now_s) * 1000
             samples.append(MeterSample(measurand=Measurand.POWER_IMPORT, value=watts, at=at))
+        if toy.tells_currents:
+            samples += self._currents(toy, at)
         self.call(
             toy, MeterValuesReported(evse_id=1, transaction_id=transaction, samples=tuple(samples))
         )
+
+    def _currents(self, toy: Toy, at: datetime) -> list[MeterSample]:
+        amperes = toy.power_kw(self.now_s) * 1000 / VOLTAGE_V / toy.phases
+        return [
+            MeterSample(
+                measurand=Measurand.CURRENT_IMPORT,
+                value=amperes if phase <= toy.phases else 0.0,
+                phase=f"L{phase}",
+                at=at,
+            )
+            for phase in range(1, toy.wired + 1)
+        ]
 
     def restart(self, away_s: float) -> None:
         """The daemon dies and comes back on what it had saved; all stations lose their links, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from protocol.ocpp.model import Version
 from tests.simulation.soak.bugs import BUGS
-from tests.trials import daemon_kills, guesses, leaks, power_cuts, socket_fuzz, storm
+from tests.trials import daemon_kills, guesses, lag, leaks, power_cuts, socket_fuzz, storm
 from tests.trials.frames import frames
 from tests.trials.fuzz import Trial
 from tests.trials.power_cuts import Disk
@@ -144,3 +145,21 @@ def test_a_leak_is_seen_in_the_slope_of_the_second_half() -> None:
     leaking = [leaks.Held(h.at_s, h.mib + 2.0 * h.at_s / 3600, 20) for h in flat]
     assert leaks.slope_mib_per_h(flat) < leaks.WANTED_MIB_PER_H
     assert leaks.slope_mib_per_h(leaking) > leaks.WANTED_MIB_PER_H
+
+
+@pytest.mark.fault(47, 53)
+async def test_the_loops_lag_is_told_of_a_daemon_that_is_asked_for_everything_at_once(
+    tmp_path: Path,
+) -> None:
+    result = await lag.run(tmp_path, 1.0, stations=3, floods=1)
+    for told in (result.calm, result.loaded):
+        assert told.timers[math.inf] > 0
+        assert told.answers_s
+    assert result.messages > 0
+    assert result.refused > 0
+
+
+def test_timers_that_are_late_are_seen_in_the_share_that_is_not() -> None:
+    late = lag.Lag(timers={0.02: 90, lag.WANTED_S: 98, 0.1: 100, math.inf: 100})
+    assert late.share(lag.WANTED_S) < lag.WANTED_SHARE
+    assert (late.within_s(0.5), late.within_s(lag.WANTED_SHARE)) == (0.02, 0.1)

@@ -5,41 +5,46 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from daemon.adapters.store.errors import StoreInUse
 from daemon.core import (
     admission,
-    answers,
     budget,
     closing,
     diff,
-    dispatch,
     keeping,
     links,
     phases,
-    profiles,
     site_metering,
 )
-from daemon.core.budget import Booking, Budget
+from daemon.core.budget import Budget
 from daemon.core.depot import Depot
-from daemon.core.diff import Change, Wish
-from daemon.core.lane import Lane
 from daemon.core.lease import Lease
 from daemon.core.profiles import Electrics
 from daemon.core.site import EvseSpec
 from daemon.core.site_meter import SiteMeter
-from daemon.core.station import Evse, Station
+from daemon.core.station import Evse
 from planner.series import Series
-from protocol.ocpp.connection import Connection, Output
-from protocol.ocpp.model import ConnectorStatus
 from simulation.soak.run import run
 from simulation.soak.scenario import Setup
+from tests.simulation.soak.broken_rules import (
+    at_its_wish,
+    believed,
+    bookings,
+    endless_leases,
+    everywhere,
+    forget_offline,
+    no_floor,
+    no_generation,
+    raise_at_once,
+    settles_at_once,
+    speaks_for_its_evse,
+    up,
+)
 
 Broken = Callable[[], AbstractContextManager[object]]
 
@@ -67,157 +72,35 @@ def setup(*faults: str, seed: int = 3, hours: float = 1.0, rate: float = 10.0) -
     )
 
 
-@contextmanager
-def _everywhere(honest: Callable[..., object], broken: Callable[..., object]) -> Iterator[None]:
-    """Takes the place of a function of the core in every module that knows it by its name."""
-    name = honest.__name__
-    with ExitStack() as patches:
-        for module in [m for n, m in sys.modules.items() if n.startswith("daemon.core.")]:
-            if getattr(module, name, None) is honest:
-                patches.enter_context(patch.object(module, name, broken))
-        yield
-
-
-@contextmanager
-def _bookings(change: Callable[[Station, Evse, Booking], Booking]) -> Iterator[None]:
-    """Bookings as `change` would have them, wherever they are asked for."""
-    honest = budget.booking
-
-    def booking(station: Station, evse: Evse, now_s: float, settle_s: float) -> Booking:
-        return change(station, evse, honest(station, evse, now_s, settle_s))
-
-    with _everywhere(honest, booking):
-        yield
-
-
-def _raise_at_once(
-    room: Budget, wish: Wish, kw: float, now_s: float, told: object, *, pending: bool
-) -> Change:
-    return Change(station=wish.station, evse=wish.evse, kw=kw)
-
-
-@contextmanager
-def _settles_at_once() -> Iterator[None]:
-    honest = answers._confirm
-
-    def confirm(depot: object, station: Station, evse: Evse, *rest: object) -> None:
-        honest(depot, station, evse, *rest)  # type: ignore[arg-type]  # as it was called
-        evse.settling, evse.leaving = (), None
-
-    with patch.object(answers, "_confirm", confirm):
-        yield
-
-
-def _believed() -> AbstractContextManager[object]:
-    return patch.object(answers, "leave", lambda evse, told, settled_s: None)
-
-
-@contextmanager
-def _no_generation() -> Iterator[None]:
-    """Whatever answer comes is the answer to the order under way, at stations whose meter shows
-    nothing in time: else it shows this too."""
-    pairs = Connection._answered
-
-    def answered(self: Connection, call_id: str, payload: object) -> list[Output]:
-        outstanding = self._outstanding
-        return pairs(self, call_id if outstanding is None else outstanding.call_id, payload)
-
-    def any_answer(self: Lane, generation: int) -> object:
-        if self.outstanding is None:
-            return None
-        subject, self.outstanding = self.outstanding[1], None
-        return subject
-
-    with (
-        patch.object(Connection, "_answered", answered),
-        patch.object(Lane, "answered", any_answer),
-        _believed(),
-        patch.object(dispatch, "ask_meter", lambda station, evse: None),
-    ):
-        yield
-
-
-def _speaks_for_its_evse(self: Evse, connector_id: int, status: ConnectorStatus) -> None:
-    self.connectors, self.status = {connector_id: status}, status
-
-
-def _forget_offline(station: Station, evse: Evse, booked: Booking) -> Booking:
-    return booked if station.online else Booking(0.0, 0.0)
-
-
-@contextmanager
-def _no_floor() -> Iterator[None]:
-    """What a station falls back to is not booked, only what it was lent."""
-    honest, grants = budget.booking, budget.granted
-
-    def without(station: Station, evse: Evse, ask: Callable[[], Booking]) -> Booking:
-        floor_kw, evse.floor_kw = evse.floor_kw, 0.0
-        try:
-            return ask()
-        finally:
-            evse.floor_kw = floor_kw
-
-    def booking(station: Station, evse: Evse, now_s: float, settle_s: float) -> Booking:
-        return without(station, evse, lambda: honest(station, evse, now_s, settle_s))
-
-    def granted(station: Station, evse: Evse, kw: float) -> Booking:
-        return without(station, evse, lambda: grants(station, evse, kw))
-
-    with _everywhere(honest, booking), _everywhere(grants, granted):
-        yield
-
-
-def _up(self: Electrics, kw: float) -> float:
-    """To the next whole ampere or 100 W upwards."""
-    step = 1.0 if self.kw_per_unit > 0.001 else 100.0
-    return math.ceil(kw / self.kw_per_unit / step) * step
-
-
-@contextmanager
-def _endless_leases() -> Iterator[None]:
-    """Profiles without an end, booked as if they had one."""
-    honest = profiles.lend
-
-    def lend(*args: object, **named: object) -> object:
-        return honest(*args, **{**named, "lease_s": None})  # type: ignore[arg-type]  # as called
-
-    with patch("daemon.core.dispatch.lend", lend):
-        yield
-
-
-def _at_its_wish(budget_: Budget, wishes: object, told: object) -> list[float]:
-    return [kw for _, _, kw in wishes]  # type: ignore[attr-defined]  # of `fit`
-
-
 BUGS: tuple[Bug, ...] = (
     Bug(
         name="raise before the cut",
         rule="an increase waits until reductions are confirmed and have settled",
-        broken=lambda: patch.object(diff, "_raise", _raise_at_once),
+        broken=lambda: patch.object(diff, "_raise", raise_at_once),
         setup=setup(),
     ),
     Bug(
         name="no settling",
         rule="what a station leaves stays booked for 10 s, while its vehicle follows",
-        broken=_settles_at_once,
+        broken=settles_at_once,
         setup=setup(),
     ),
     Bug(
         name="liars believed",
         rule="what a station leaves stays booked until its meter and what it reads back show it",
-        broken=_believed,
+        broken=believed,
         setup=setup("ignores", seed=6, rate=60.0),
     ),
     Bug(
         name="no generation",
         rule="a late answer to an older order confirms nothing",
-        broken=_no_generation,
+        broken=no_generation,
         setup=setup("delay", "late", "limit", rate=30.0, seed=2),
     ),
     Bug(
         name="no fallback booked",
         rule="each connector is booked at its fallback at least",
-        broken=_no_floor,
+        broken=no_floor,
         setup=setup("cut", "reboot", "lost-profile", seed=2),
     ),
     Bug(
@@ -229,19 +112,19 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="offline forgotten",
         rule="a station that is offline stays booked",
-        broken=lambda: _bookings(_forget_offline),
+        broken=lambda: bookings(forget_offline),
         setup=setup("cut", "offline", "half-open"),
     ),
     Bug(
         name="rounded up",
         rule="whatever is sent is rounded down",
-        broken=lambda: patch.object(Electrics, "_step_down", _up),
+        broken=lambda: patch.object(Electrics, "_step_down", up),
         setup=setup(),
     ),
     Bug(
         name="leases without an end",
         rule="what is lent ends in the fallback by the station's own clock",
-        broken=_endless_leases,
+        broken=endless_leases,
         setup=setup("offline", "half-open", "cut", "kill"),
     ),
     Bug(
@@ -255,6 +138,12 @@ BUGS: tuple[Bug, ...] = (
         rule="what was lent outlives the daemon",
         broken=lambda: patch.dict(keeping._RESTORE, {"evse": lambda depot, fact: None}),
         setup=setup("kill", seed=2, rate=20.0),
+    ),
+    Bug(
+        name="orders forgotten at a restart",
+        rule="a limit that an operator ordered outlives the daemon",
+        broken=lambda: patch.dict(keeping._RESTORE, {"limit": lambda depot, fact: None}),
+        setup=setup("kill", "limit", seed=1, rate=30.0),
     ),
     Bug(
         name="amperes of one phase",
@@ -309,7 +198,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="one connector speaks for its EVSE",
         rule="a connector that is free says nothing of a transaction at its neighbour",
-        broken=lambda: patch.object(Evse, "tell_status", _speaks_for_its_evse),
+        broken=lambda: patch.object(Evse, "tell_status", speaks_for_its_evse),
         setup=setup("cut", seed=6),
     ),
     Bug(
@@ -323,7 +212,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="the past taken for the present",
         rule="what a station tells of before a transaction does not end it",
-        broken=lambda: _everywhere(closing.began_after, lambda depot, transaction, at: False),
+        broken=lambda: everywhere(closing.began_after, lambda depot, transaction, at: False),
         setup=setup("backlog", seed=1, rate=30.0),
     ),
     Bug(
@@ -335,19 +224,19 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="the plan is trusted",
         rule="what a plan wants is cut to what the limits leave",
-        broken=lambda: patch.multiple(diff, fit=_at_its_wish, _raise=_raise_at_once),
+        broken=lambda: patch.multiple(diff, fit=at_its_wish, _raise=raise_at_once),
         setup=setup("planner-wild"),
     ),
     Bug(
         name="no fallback told",
         rule="every station is told its fallback before anything else",
-        broken=lambda: patch.object(links, "submit_standing", lambda depot, station, now: None),
+        broken=lambda: patch.object(links, "submit_standing", lambda depot, station: None),
         setup=setup("cut", "reboot", "offline"),
     ),
     Bug(
         name="class C like any other",
         rule="who keeps nothing is booked at its maximum",
-        broken=lambda: _everywhere(budget.is_unbound, lambda station, evse: False),
+        broken=lambda: everywhere(budget.is_unbound, lambda station, evse: False),
         setup=replace(setup("cut", "reboot", "offline", seed=2), kinds="ABC"),
     ),
 )
