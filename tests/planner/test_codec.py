@@ -181,6 +181,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("vehicles.0.color", "red", "{}: is not a known key"),
     ("vehicles.0.a b", 1, 'vehicles[0]["a b"]: is not a known key'),
     ("vehicles.0.max_charge_kw", [22], "{}: wants a number of kW, not a list"),
+    ("vehicles.0.battery_kwh", 5e-324, "{}: wants at least 1e-09, not 5e-324"),
     ("vehicles.0.efficiency", 93, "{}: wants at most 1, not 93"),
     ("vehicles.0.plugs", "type2", '{}: wants a list, not the text "type2"'),
     ("vehicles.0.in_service", "yes", '{}: wants true or false, not the text "yes"'),

@@ -120,7 +120,7 @@ BUGS: tuple[Bug, ...] = (
         name="offline forgotten",
         rule="a station that is offline stays booked",
         broken=lambda: bookings(forget_offline),
-        setup=setup("cut", "offline", "half-open"),
+        setup=setup("cut", "offline", "half-open", seed=2),
     ),
     Bug(
         name="rounded up",
@@ -201,6 +201,17 @@ BUGS: tuple[Bug, ...] = (
             site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
         ),
         setup=setup("liar", seed=3, rate=30.0),
+    ),
+    Bug(
+        name="a load forgotten behind a booking",
+        rule="a load that the site's meter has shown is there until it shows that it is not",
+        broken=lambda: patch.object(site_metering, "_kept", lambda before, base, most: base),
+        setup=replace(
+            setup("surge", "offline", "vanish", "reboot", seed=204, rate=4.0),
+            stations=6,
+            pinned=False,
+            algorithm="steady",
+        ),
     ),
     Bug(
         name="one connector speaks for its EVSE",
