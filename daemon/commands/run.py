@@ -125,4 +125,6 @@ def _reload(app: App, config: Path | None, log: FilteringBoundLogger) -> None:
         log.info("settings_read_again", takes_effect="at the next start")
     except SettingsError as error:
         log.error("settings_wrong", reason=str(error))
-    app.notifier.reloaded()
+    finally:
+        # A reload that does not end is one that hangs.
+        app.notifier.reloaded()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from daemon.adapters.http.guard import Login, is_loopback
+from daemon.adapters.addresses import is_loopback
+from daemon.adapters.http.guard import Login
 from daemon.adapters.http.server import HttpServer
 from daemon.adapters.metrics import Metrics
 from daemon.core.events import Event, Noticed

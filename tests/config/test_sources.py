@@ -207,6 +207,9 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         ("[[stations]]\nid='a b'", "stations[0].id: has a character that does not belong there"),
         ("[http]\nuser='x'\npassword=''", "http.password: is empty"),
         ("site = ", "is not TOML"),
+        ("site = " + "9" * 5000, "is not TOML: Exceeds the limit"),
+        ("site = " + "[" * 5000, "is nested too deeply"),
+        ("a" + ".a" * 5000 + " = 1", "is nested too deeply"),
         (
             "[site]\nbase_load_kw = [{from = 2026-11-20T16:00:00, value = 3}]",
             "site.base_load_kw[0].from: wants an instant in UTC",

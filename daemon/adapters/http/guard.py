@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.adapters import basic_auth
+from daemon.adapters.addresses import is_loopback
 from daemon.adapters.guesses import Guesses
 
 MAX_BODY_BYTES = 64 * 1024
@@ -49,17 +50,6 @@ class Login:
     def admits(self, authorization: str | None) -> bool:
         """Whether an `Authorization` header is HTTP Basic with this user and password."""
         return basic_auth.admits(authorization, self.user, self.password)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address to listen on is reached from this machine only. Names other than
-    `localhost` are taken to be outside: what they resolve to may change."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_address(name: str) -> bool:

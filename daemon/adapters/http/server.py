@@ -12,9 +12,10 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from daemon.adapters.addresses import is_loopback
 from daemon.adapters.descriptors import ACCEPT_AT_ONCE, let_queue
 from daemon.adapters.http.app import create_app
-from daemon.adapters.http.guard import Guard, Login, is_loopback
+from daemon.adapters.http.guard import Guard, Login
 from daemon.adapters.http.view import View
 from daemon.adapters.metrics import Metrics
 from daemon.core.events import Event, Noticed
