@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from planner.algorithms.at_hand import KWH, AtHand
-from planner.algorithms.dispatch import Policy, dispatch
+from planner.algorithms.dispatch import dispatch
 from planner.algorithms.edf import EarliestDeadline
 from planner.algorithms.fair import Fair
 from planner.algorithms.llf import LeastLaxity
+from planner.algorithms.policy import Policy
 from planner.algorithms.uncontrolled import FirstCome
 from planner.drafts.draft import Draft
 from planner.params import Params

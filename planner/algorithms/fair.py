@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.algorithms.at_hand import AtHand, finish
-from planner.algorithms.dispatch import InOrder, Offer, Request, Share, dispatch
+from planner.algorithms.dispatch import dispatch
+from planner.algorithms.policy import InOrder, Offer, Request, Share
 from planner.algorithms.served import served
 from planner.params import Params
 from planner.plan import Plan

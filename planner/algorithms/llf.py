@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from planner.algorithms.at_hand import AtHand, finish
-from planner.algorithms.dispatch import InOrder, Request, dispatch
+from planner.algorithms.dispatch import dispatch
+from planner.algorithms.policy import InOrder, Request
 from planner.algorithms.served import served
 from planner.params import Params
 from planner.plan import Plan

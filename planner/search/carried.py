@@ -10,7 +10,8 @@ from planner.drafts.assemble import MISSING_KWH
 from planner.drafts.choices import Drive
 from planner.drafts.draft import Trace, Visit, at_depot_at_end, charges_of, trace
 from planner.search.filling import Filling
-from planner.search.instance import Instance, Span
+from planner.search.instance import Instance
+from planner.search.mover import Span
 from planner.search.room import Booking
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.search.instance import MARGIN_KWH, Duty, Instance, Mover, Span
+from planner.search.instance import MARGIN_KWH, Instance
+from planner.search.mover import Duty, Mover, Span
 from planner.search.room import Booking, Room
 from planner.search.taking import Taking
 from planner.search.windows import Taste, windows

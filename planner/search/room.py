@@ -15,7 +15,8 @@ import numpy as np
 
 from planner.drafts.draft import Charge
 from planner.drafts.timeline import Floats
-from planner.search.instance import Instance, Mover, Span
+from planner.search.instance import Instance
+from planner.search.mover import Mover, Span
 
 _EPS_KW = 1e-6
 

@@ -20,7 +20,8 @@ from planner.drafts.preference import barred
 from planner.drafts.timeline import Socket, Timeline
 from planner.search.carried import as_filling
 from planner.search.filling import Filling
-from planner.search.instance import Fit, Instance, Mover, Span
+from planner.search.instance import Instance
+from planner.search.mover import Fit, Mover, Span
 from planner.stay import Stay
 
 _KW = 1e-5

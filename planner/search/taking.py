@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from planner.drafts.choices import Drive
 from planner.drafts.curve import highest_kw, kw_at
 from planner.drafts.timeline import Floats
-from planner.search.instance import MARGIN_KWH, Check, Instance, Mover, Span
+from planner.search.instance import MARGIN_KWH, Instance
+from planner.search.mover import Check, Mover, Span
 from planner.search.room import Booking
 from planner.search.windows import Taste, Window
 

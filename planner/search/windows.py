@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.drafts.timeline import Floats
-from planner.search.instance import Check, Fit, Instance, Mover, Span
+from planner.search.instance import Instance
+from planner.search.mover import Check, Fit, Mover, Span
 from planner.search.room import Room
 
 _EPS = 1e-6
