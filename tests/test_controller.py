@@ -103,6 +103,7 @@ def boot() -> list[Event]:
     ]
 
 
+@pytest.mark.fault(51, 52)
 async def test_an_event_is_committed_before_it_is_answered() -> None:
     outside = Outside()
     async with controlling(outside) as controller:
@@ -161,6 +162,7 @@ async def test_what_could_not_be_kept_is_answered_with_an_error_and_control_goes
     assert isinstance(outside.replies[-1], HeartbeatReply)
 
 
+@pytest.mark.fault(53)
 async def test_what_was_not_kept_is_kept_before_anything_newer_is_answered() -> None:
     outside = Outside(full=True)
     async with controlling(outside) as controller:

@@ -34,13 +34,15 @@ def believed(at: datetime | None, now: Now) -> datetime:
     return at if at is not None and plausible(at, now) else now.utc
 
 
-def set_right(station: Station, at: datetime) -> datetime:
+def set_right(station: Station, at: datetime, now: Now) -> datetime:
     """A `believed` instant as our clock would have told it, as far as is known how the station's
-    differs. One too far ahead is ours already."""
+    differs. By a clock that nobody can believe it is ours already: one too far ahead, or so far
+    behind that it would come to lie ahead."""
     skew_s = station.clock.skew_s
     if skew_s is None or skew_s >= AHEAD.total_seconds():
         return at
-    return at - timedelta(seconds=skew_s)
+    ours = at - timedelta(seconds=skew_s)
+    return at if ours > now.utc + AHEAD else ours
 
 
 def is_past(station: Station, at: datetime | None, now: Now) -> bool:

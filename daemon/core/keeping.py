@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -88,13 +87,13 @@ def without_memory(site: SiteSpec, why: str) -> Depot:
 
 def tell_vehicle(vehicle: str, belief: VehicleBelief) -> Iterator[Effect]:
     """Keeps what is believed of a vehicle, and tells it."""
-    value = {
-        "values": belief.values,
+    value: Json = {
+        "values": cast(Json, belief.values),  # as they were told in JSON, and replaced as a whole
         "at": format_instant(belief.at) if belief.at is not None else None,
         "energy_kwh": belief.energy_kwh,
         "plugged": list(belief.plugged) if belief.plugged is not None else None,
     }
-    yield Save(record=Fact(kind="vehicle", key=vehicle, value=_json(value)))
+    yield Save(record=Fact(kind="vehicle", key=vehicle, value=value))
     yield publish_vehicle(vehicle, belief)
 
 
@@ -302,10 +301,6 @@ _RESTORE = {
 
 def _object(fact: Fact) -> dict[str, Any]:
     return cast(dict[str, Any], fact.value)
-
-
-def _json(value: Mapping[str, object]) -> Json:
-    return cast(Json, json.loads(json.dumps(value)))
 
 
 def _json_series(series: Series) -> object:

@@ -46,7 +46,7 @@ def judge(
     Intervals that touch a change of profile prove nothing: the vehicle was still following it.
     What is metered counts as if all phases that are booked were as full as the fullest one.
     """
-    if not _has_settled(depot, station, evse, start):
+    if not _has_settled(depot, station, evse, start, now):
         evse.unjudged = None
         return
     if evse.unjudged is not None:
@@ -69,7 +69,7 @@ def judge_power(
     """A power above what was told is evidence long before the register shows it. One below is none
     that a station obeys for good, and no evidence at all where 0 is all that it ever tells; else it
     shows that a cut was followed."""
-    if not _has_settled(depot, station, evse, at):
+    if not _has_settled(depot, station, evse, at, now):
         return
     allowed_kw, power_kw = _allowed_kw(depot, evse, now), power_kw * fuller(evse)
     if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
@@ -78,9 +78,9 @@ def judge_power(
         evse.leaving.metered_kw = _told_kw(evse, power_kw)
 
 
-def _has_settled(depot: Depot, station: Station, evse: Evse, at: datetime) -> bool:
+def _has_settled(depot: Depot, station: Station, evse: Evse, at: datetime, now: Now) -> bool:
     settled = timedelta(seconds=depot.site.settle_s)
-    return evse.changed_at is None or set_right(station, at) >= evse.changed_at + settled
+    return evse.changed_at is None or set_right(station, at, now) >= evse.changed_at + settled
 
 
 def _allowed_kw(depot: Depot, evse: Evse, now: Now) -> float:

@@ -63,8 +63,9 @@ def draw(evse: Evse, kw: float) -> Draw:
     """What `kw` told to `evse` is on each phase; no phase carries more than it is wired for. What
     it falls back to counts for any vehicle: the next one may be there before we hear of it."""
     spec, in_amperes = evse.spec, evse.capabilities.unit is RateUnit.AMPERES
-    wires = (spec.max_kw, spec.phases, spec.rotation)
-    return _draw(kw, evse.floor_kw, *wires, evse.phases_used, in_amperes)
+    return _draw(
+        kw, evse.floor_kw, spec.max_kw, spec.phases, spec.rotation, evse.phases_used, in_amperes
+    )
 
 
 @lru_cache(maxsize=4096)

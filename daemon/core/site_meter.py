@@ -74,7 +74,8 @@ class SiteMeter:
         """What was held as base load since then was no such thing."""
         while self.bases and self.bases[-1].at_s > at_s:
             self.bases.pop()
-            self.base_kw = self.bases[-1].believed_kw if self.bases else (0.0,) * 4
+        if self.bases:
+            self.base_kw = self.bases[-1].believed_kw
 
     def give_up(self) -> None:
         """What it showed last counts no more."""

@@ -11,6 +11,7 @@ from daemon.core.closing import (
     began_after,
     close_estimated,
     forget,
+    forget_excess,
     transaction_id,
 )
 from daemon.core.depot import Depot
@@ -165,6 +166,7 @@ def _remember(
         record = replace(record, stopped_at=stopped_at, estimated=True)
     vehicle = depot.vehicle_of_token(event.id_token)
     depot.transactions[record.id] = record = replace(record, vehicle=vehicle)
+    forget_excess(depot)
     yield Save(record=record)
     yield from keep_samples(station.id, record.connector, record.id, event.samples, now)
 
@@ -202,6 +204,7 @@ def _open(
     depot.transactions[record.id] = record
     forget(evse)
     evse.transaction = record.id
+    forget_excess(depot)
     evse.charging_state = event.charging_state
     evse.reading = None
     if event.meter_start_wh is not None:

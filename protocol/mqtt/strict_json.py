@@ -22,16 +22,10 @@ def loads(data: bytes, *, max_depth: int) -> object:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"is no UTF-8 at byte {error.start}") from error
-    if _depth(text) > max_depth:
+    if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
         raise ValueError(f"is nested deeper than {max_depth} levels")
     try:
-        value: object = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_int,
-        )
+        value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"is no JSON: {error.msg} at line {error.lineno} column {error.colno}"
@@ -76,6 +70,11 @@ def _float(text: str) -> float:
 def _int(text: str) -> int:
     _float(text)
     return int(text)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+)
 
 
 def _whole_characters(value: object) -> None:

@@ -148,12 +148,14 @@ def command(id: str, args: dict[str, object] | None = None) -> str:
     return json.dumps({"id": id, **times, "args": args or {}})
 
 
-async def receiver(broker: Broker, url: str, fatal: int) -> asyncio.subprocess.Process:
+async def receiver(
+    broker: Broker, url: str, fatal: int, where: str = "controller"
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.adapters.mqtt_receiver",
-        *(str(broker.port), broker.version, url, str(fatal)),
+        *(str(broker.port), broker.version, url, str(fatal), where),
         cwd=ROOT,
     )
 
@@ -175,7 +177,7 @@ async def test_of_50_messages_none_is_lost_when_we_are_killed_while_handling_the
     broker: Broker, fleet: FleetClient, sqlite_url: str
 ) -> None:
     await fleet.hears(f"{SITE}/state/daemon")
-    process = await receiver(broker, sqlite_url, 15)
+    process = await receiver(broker, sqlite_url, 15, "inbox")
     await fleet.until(f"{SITE}/state/daemon", ONLINE)
     for number in range(50):
         await fleet.publish(f"{SITE}/commands/replan", command(f"c{number}"))

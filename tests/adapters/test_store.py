@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -350,10 +351,23 @@ def test_an_address_that_is_no_store_is_refused_with_what_is_wanted(address: str
 @pytest.mark.fault(54)
 async def test_more_waiting_commits_than_allowed_are_refused_not_dropped(url: str) -> None:
     with Store.open(url, waiting=1) as store:
-        results = await asyncio.gather(
-            *(store.commit([Fact(kind="n", key=str(i), value=i)]) for i in range(200)),
-            return_exceptions=True,
-        )
-        refused = [r for r in results if r is not None]
-        assert {type(r) for r in refused} <= {StoreBusy}
-        assert len(store.load().facts) == 200 - len(refused)
+        busy, may_go_on = threading.Event(), threading.Event()
+        require = store._writer._require
+
+        def wait() -> None:
+            busy.set()
+            may_go_on.wait()
+            require()
+
+        store._writer._require = wait
+        first = asyncio.create_task(store.commit([Fact(kind="n", key="first", value=0)]))
+        await asyncio.to_thread(busy.wait)
+        others = [
+            asyncio.create_task(store.commit([Fact(kind="n", key=str(i), value=i)]))
+            for i in range(3)
+        ]
+        await asyncio.wait(others, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        may_go_on.set()
+        results = await asyncio.gather(first, *others, return_exceptions=True)
+        assert [type(r) for r in results] == [type(None), type(None), StoreBusy, StoreBusy]
+        assert {fact.key for fact in store.load().facts} == {"first", "0"}

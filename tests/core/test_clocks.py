@@ -228,3 +228,21 @@ def test_while_the_clock_cannot_be_right_nothing_is_due_again_and_again() -> Non
     bench.live(60)
     due_s = next_due_s(bench.depot, bench.now)
     assert due_s is None or due_s > bench.monotonic_s
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("tells_power", [True, False])
+def test_a_cut_settles_also_by_the_meter_of_who_has_lost_the_time(tells_power: bool) -> None:
+    """What it tells counts as of when it came: that is our time already."""
+    toy = Toy("CP01", skew_s=-86_400.0 * DAYS[-1], tells_power=tells_power)
+    world = yard(toy, Toy("CP02"), limit_kw=25.0)
+    charge(world, 20.0, 5.0)
+    world.run(200)
+    world.on_second = lambda yard: _is_believed(yard, 20.0)
+    world.bench.follow({("V01", "CP01"): [6.0] * 20, ("V02", "CP02"): [19.0] * 20})
+    world.run(60)
+    assert world.bench.booked_kw("CP01") < 7.0
+
+
+def _is_believed(world: Yard, most_kw: float) -> None:
+    assert world.bench.booked_kw("CP01") <= most_kw + 0.01

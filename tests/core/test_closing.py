@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from daemon.core import closing
 from daemon.core.events import StationConnected
 from daemon.core.keeps import Keeps
 from daemon.core.records import MeterRecord, TransactionRecord
+from daemon.core.site import EvseSpec
 from daemon.core.station import DISOBEYS, REFUSES, STUCK
 from protocol.ocpp.events import (
     MeterValuesReported,
@@ -222,3 +224,32 @@ def test_the_pause_of_who_could_not_be_told_ends_with_its_transaction(why: str) 
     told_kw = 0.0 if why == DISOBEYS else 10.0
     assert bench.follows_kw("CP01") == pytest.approx(told_kw, abs=0.1)
     assert evse.confirmed is not None
+
+
+@pytest.mark.fault(42)
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_station_that_tells_of_ever_new_transactions_fills_no_memory(
+    ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ends without a beginning, and beginnings at no EVSE: what runs is known for all that."""
+    monkeypatch.setattr(closing, "MOST_KNOWN", 10)
+    spec = site(1)
+    both = (*spec.stations[0].evses, EvseSpec(connector=2))
+    bench = Bench.of(replace(spec, stations=(replace(spec.stations[0], evses=both),)))
+    bench.connect("CP01")
+    bench.plug_in("CP01", "V01")
+    for n in range(30):
+        if ends:
+            bench.call("CP01", stop16(f"X{n}"))
+        else:
+            begun = TransactionStarted(
+                evse_id=0, transaction_id=f"X{n}", id_token=None, at=bench.utc, meter_start_wh=None
+            )
+            bench.call("CP01", begun)
+    assert len(bench.depot.transactions) == 10
+    assert len(kept(bench)) == 31
+    assert running(bench) == "T1"
+    bench.call("CP01", stop16("X0"))
+    bench.call("CP01", stop16("T1", at=bench.utc))
+    assert len(kept(bench)) == 31
+    assert bench.depot.stations["CP01"].evses[1].transaction is None

@@ -229,3 +229,16 @@ def live_metered(
     for _ in range(seconds):
         bench.live(1)
         bench.apply(SiteMetered(import_kw=undeclared_kw + charging_kw(), at=bench.utc))
+
+
+@pytest.mark.fault(13)
+def test_what_turns_out_to_be_charging_is_lent_from_the_next_sample_on() -> None:
+    """A charger has drawn 15 kW more than it told for longer than samples are held: when it tells
+    at last, nothing that is held says what else is drawn."""
+    bench = two_charge(undeclared_kw=10.0)
+    bench.follow({("V02", "CP02"): [4.2] * 8})
+    live_metered(bench, 75, lambda: 15.0 + bench.follows_kw("CP02"), undeclared_kw=10.0)
+    assert bench.depot.meter.base_kw[0] == pytest.approx(25.0, abs=0.1)
+    bench.depot.meter.forget_since(bench.monotonic_s - 70.0)
+    assert bench.depot.meter.base_kw[0] == pytest.approx(25.0, abs=0.1)
+    assert not bench.depot.meter.bases

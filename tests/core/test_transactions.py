@@ -66,6 +66,27 @@ def test_a_start_told_three_times_is_one_transaction_with_one_number() -> None:
     assert len(bench.depot.transactions) == 1
 
 
+@pytest.mark.fault(40)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"evse_id": 2},
+        {"id_token": "TAG-V02"},
+        {"at": START + timedelta(seconds=1)},
+        {"meter_start_wh": 501.0},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_start_that_differs_in_any_part_of_its_key_is_another_transaction(
+    other: dict[str, object],
+) -> None:
+    bench = bench16()
+    first, second = bench.call("CP01", start16()), bench.call("CP01", start16(**other))
+    assert isinstance(first, TransactionReply)
+    assert isinstance(second, TransactionReply)
+    assert first.transaction_id != second.transaction_id
+
+
 @pytest.mark.fault(41)
 def test_a_new_start_gets_a_new_number_and_closes_the_old_one_as_estimated() -> None:
     bench = bench16()

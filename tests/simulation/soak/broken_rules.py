@@ -6,14 +6,20 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from unittest.mock import patch
 
 from daemon.core import answers, budget, dispatch, profiles
 from daemon.core.budget import Booking, Budget
+from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
+from daemon.core.effects import Effect
+from daemon.core.events import CommandAnswered
+from daemon.core.instant import Now
 from daemon.core.lane import Lane
 from daemon.core.profiles import Electrics
 from daemon.core.station import Evse, Station
+from protocol.ocpp.commands import Answered
 from protocol.ocpp.connection import Connection, Output
 from protocol.ocpp.model import ConnectorStatus
 
@@ -61,6 +67,21 @@ def settles_at_once() -> Iterator[None]:
 
 def believed() -> AbstractContextManager[object]:
     return patch.object(answers, "leave", lambda evse, told, settled_s: None)
+
+
+@contextmanager
+def refusals_accepted() -> Iterator[None]:
+    """Whatever is answered is taken for Accepted, and that for the proof."""
+    honest = answers._profile_answered
+
+    def answered(
+        depot: Depot, station: Station, evse: Evse, event: CommandAnswered, now: Now
+    ) -> Iterator[Effect]:
+        taken = replace(event, result=Answered(status="Accepted"))
+        return honest(depot, station, evse, taken, now)
+
+    with patch.object(answers, "_profile_answered", answered), believed():
+        yield
 
 
 @contextmanager

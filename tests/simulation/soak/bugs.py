@@ -41,6 +41,7 @@ from tests.simulation.soak.broken_rules import (
     no_floor,
     no_generation,
     raise_at_once,
+    refusals_accepted,
     settles_at_once,
     speaks_for_its_evse,
     up,
@@ -92,6 +93,12 @@ BUGS: tuple[Bug, ...] = (
         setup=setup("ignores", seed=6, rate=60.0),
     ),
     Bug(
+        name="refusals taken for acceptance",
+        rule="a station that refuses stays booked at what it had",
+        broken=refusals_accepted,
+        setup=setup("errors", "rejects", seed=2, rate=20.0),
+    ),
+    Bug(
         name="no generation",
         rule="a late answer to an older order confirms nothing",
         broken=no_generation,
@@ -113,7 +120,7 @@ BUGS: tuple[Bug, ...] = (
         name="offline forgotten",
         rule="a station that is offline stays booked",
         broken=lambda: bookings(forget_offline),
-        setup=setup("cut", "offline", "half-open"),
+        setup=setup("cut", "offline", "half-open", seed=2),
     ),
     Bug(
         name="rounded up",
@@ -194,6 +201,17 @@ BUGS: tuple[Bug, ...] = (
             site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
         ),
         setup=setup("liar", seed=3, rate=30.0),
+    ),
+    Bug(
+        name="a load forgotten behind a booking",
+        rule="a load that the site's meter has shown is there until it shows that it is not",
+        broken=lambda: patch.object(site_metering, "_kept", lambda before, base, most: base),
+        setup=replace(
+            setup("surge", "offline", "vanish", "reboot", seed=204, rate=4.0),
+            stations=6,
+            pinned=False,
+            algorithm="steady",
+        ),
     ),
     Bug(
         name="one connector speaks for its EVSE",
