@@ -27,8 +27,8 @@ MAX_STEPS: Final = 100_000
 MAX_VEHICLES: Final = 1000
 MAX_CONNECTORS: Final = 1000
 MAX_ROUTES: Final = 2000
-# A point for each half percent: a thousand vehicles of 3200 each made a snapshot of 46 MB, over which
-# the daemon's loop stood still for 14 s.
+# A point for each half percent: a thousand vehicles of 3200 each made a snapshot of 46 MB, which
+# took the daemon's loop 14 s for each plan.
 MAX_CURVE_POINTS: Final = 201
 # Of a plan; one stay for each visit to the depot makes at most 3000.
 MAX_STAYS: Final = 20_000
