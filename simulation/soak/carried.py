@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,12 @@ def carried_kw(lines: Sequence[Line]) -> float:
     filled_kw = _filled_kw(wishes_kw, rooms_kw)
     if filled_kw >= _ceiling_kw(lines) - ROUNDING_KW:
         return filled_kw
+    return _solved_kw(tuple(map(tuple, wishes_kw)), tuple(rooms_kw))
+
+
+@lru_cache(maxsize=256)
+def _solved_kw(wishes_kw: tuple[tuple[float, ...], ...], rooms_kw: tuple[float, ...]) -> float:
+    """Vehicles come back to the same limits: of 101 in four site-hours 26 were different."""
     most_kw = np.max(wishes_kw, axis=1)
     solved = linprog(-most_kw, A_ub=np.transpose(wishes_kw), b_ub=rooms_kw, bounds=(0.0, 1.0))
     assert solved.fun is not None, f"to draw nothing is within every limit: {solved.message}"

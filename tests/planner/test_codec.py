@@ -185,6 +185,11 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("vehicles.0.efficiency", 93, "{}: wants at most 1, not 93"),
     ("vehicles.0.plugs", "type2", '{}: wants a list, not the text "type2"'),
     ("vehicles.0.in_service", "yes", '{}: wants true or false, not the text "yes"'),
+    (
+        "vehicles.0.charge_curve",
+        [[i / 1000, 1] for i in range(202)],
+        "{}: wants a list of at most 201, not one of 202",
+    ),
     ("vehicles.0.charge_curve", [[0.8]], "vehicles[0].charge_curve[0][1]: is missing"),
     (
         "vehicles.0.charge_curve",
