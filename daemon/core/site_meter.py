@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,11 +72,14 @@ class SiteMeter:
         return over
 
     def forget_since(self, at_s: float) -> None:
-        """What was held as base load since then was no such thing."""
-        while self.bases and self.bases[-1].at_s > at_s:
-            self.bases.pop()
-        if self.bases:
-            self.base_kw = self.bases[-1].believed_kw
+        """What was held as base load since then was no such thing: what was believed then stands.
+        That it may be as much is shown by nothing else."""
+        since = [held for held in self.bases if held.at_s > at_s]
+        before = [held for held in self.bases if held.at_s <= at_s]
+        if since:
+            self.base_kw = (before[-1] if before else since[0]).believed_kw
+        for held in since:
+            held.base_kw = (-math.inf,) * 4
 
     def give_up(self) -> None:
         """What it showed last counts no more."""

@@ -232,13 +232,29 @@ def live_metered(
 
 
 @pytest.mark.fault(13)
-def test_what_turns_out_to_be_charging_is_lent_from_the_next_sample_on() -> None:
-    """A charger has drawn 15 kW more than it told for longer than samples are held: when it tells
-    at last, nothing that is held says what else is drawn."""
+def test_what_turns_out_to_be_charging_leaves_the_load_that_was_seen_before() -> None:
+    """A vehicle takes 5 kW more by its own will just as another one stops, which is not heard: what
+    the first one tells says nothing of the 10 kW that nobody declared."""
     bench = two_charge(undeclared_kw=10.0)
-    bench.follow({("V02", "CP02"): [4.2] * 8})
-    live_metered(bench, 75, lambda: 15.0 + bench.follows_kw("CP02"), undeclared_kw=10.0)
-    assert bench.depot.meter.base_kw[0] == pytest.approx(25.0, abs=0.1)
-    bench.depot.meter.forget_since(bench.monotonic_s - 70.0)
-    assert bench.depot.meter.base_kw[0] == pytest.approx(25.0, abs=0.1)
-    assert not bench.depot.meter.bases
+    meter = bench.depot.meter
+    told_s = bench.monotonic_s
+    live_metered(bench, 70, lambda: 0.0, undeclared_kw=10.0)
+    live_metered(bench, 2, lambda: 5.0, undeclared_kw=10.0)
+    assert meter.base_kw[0] == pytest.approx(15.0)
+    meter.forget_since(told_s)
+    assert meter.base_kw[0] == pytest.approx(10.0)
+    live_metered(bench, 20, lambda: -5.0, undeclared_kw=10.0)
+    assert meter.base_kw[0] == pytest.approx(10.0)
+
+
+@pytest.mark.fault(13)
+def test_what_was_charging_for_longer_than_samples_are_held_is_believed_a_while() -> None:
+    """A charger has drawn 15 kW more than it told for more than a minute: nothing that is held says
+    what else is drawn."""
+    bench = two_charge(undeclared_kw=10.0)
+    meter = bench.depot.meter
+    live_metered(bench, 75, lambda: 15.0, undeclared_kw=10.0)
+    meter.forget_since(bench.monotonic_s - 70.0)
+    assert meter.base_kw[0] == pytest.approx(25.0)
+    live_metered(bench, 70, lambda: 0.0, undeclared_kw=10.0)
+    assert meter.base_kw[0] == pytest.approx(10.0)
