@@ -26,8 +26,8 @@ class Unseen:
     and that has not come back yet. An overload that they make is excused until the meter has shown
     it and the cut is followed; where something else has gone wrong as well, until every lease that
     was lent before they grew has run out. What the guard has once believed to be there is excused
-    no more, until it grows or the guard begins anew. What no meter shows - the phases where it
-    tells none, every circuit, a site without one - is excused for good."""
+    no more, until it or what is declared grows, or the guard begins anew. What no meter shows -
+    the phases where it tells none, every circuit, a site without one - is excused for good."""
 
     def __init__(self, world: World) -> None:
         self.kw = 0.0
@@ -76,7 +76,10 @@ class Unseen:
         """Whether the guard believes that so much is drawn beside all that is declared."""
         world = self._world
         beliefs = None if world.daemon is None else world.beliefs
-        if self._known is not None and (self._known[0] is not beliefs or not self.kw):
+        drawn_kw = world.ledger.lines[SITE].base_kw
+        # A declared load that is less hides as much: the guard cannot know which of them is gone.
+        gone = not self.kw or drawn_kw < world.scenario.base_kw - TOLERANCE_KW
+        if self._known is not None and (self._known[0] is not beliefs or gone):
             self._known = None
         if beliefs is not None and self._known is None and self._is_believed(beliefs):
             self._known = (beliefs, world.loop.time())
