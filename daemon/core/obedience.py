@@ -132,13 +132,7 @@ def _count(
     if is_news and evse.disobedient_samples >= SAMPLES_TO_FLAG:
         yield from _flag(depot, station, evse, metered_kw, allowed_kw, now, stuck=stuck)
     elif evse.fixed in LIARS and evse.obedient_samples >= SAMPLES_TO_CLEAR:
-        evse.fixed = evse.retry_s = None
-        evse.settling = ()
-        depot.dirty = True
-        depot.trigger.ask("station obeys again", now.monotonic_s)
-        yield save_evse(station, evse)
-        text = f"station {station.id} connector {evse.spec.connector} obeys again"
-        yield from alert(depot, now, "station_obeys", text, station=station.id, severity="info")
+        yield from _clear(depot, station, evse, now)
 
 
 def _flag(
@@ -167,6 +161,16 @@ def _flag(
         station=station.id,
         severity="critical",
     )
+
+
+def _clear(depot: Depot, station: Station, evse: Evse, now: Now) -> Iterator[Effect]:
+    evse.fixed = evse.retry_s = None
+    evse.settling = ()
+    depot.dirty = True
+    depot.trigger.ask("station obeys again", now.monotonic_s)
+    yield save_evse(station, evse)
+    text = f"station {station.id} connector {evse.spec.connector} obeys again"
+    yield from alert(depot, now, "station_obeys", text, station=station.id, severity="info")
 
 
 def _note_excess(station: Station, evse: Evse, metered_kw: float) -> Iterator[Effect]:
