@@ -25,8 +25,10 @@ from daemon.core.standing import (
     electrics_of,
     read_back,
     retry_fallback,
+    submit_fallback,
 )
 from daemon.core.station import FRESH_SAMPLES, REFUSES, SILENT, Evse, Station
+from daemon.core.word import ordered
 from protocol.ocpp.commands import SetChargingProfile
 
 TX_ID = 1000
@@ -44,6 +46,7 @@ def dispatch(depot: Depot, now: Now) -> Iterator[Effect]:
             station.lane.withdraw(("tx", evse.spec.connector))
         wishes, room = _wishes_and_room(depot, now)
         yield from watch_overload(depot, wishes, room, now)
+        yield from _raise_fallbacks(depot, wishes, room)
 
         def told(station: Station, evse: Evse, kw: float) -> float:
             return electrics_of(depot, station, evse.spec).told_kw(kw)
@@ -81,6 +84,23 @@ def _wishes_and_room(depot: Depot, now: Now) -> tuple[list[Wish], Budget]:
         return (claim, phases.unevenness(wish.evse), wish.key)
 
     return [wish for _, wish in sorted(wishes, key=order)], room
+
+
+def _raise_fallbacks(depot: Depot, wishes: list[Wish], room: Budget) -> Iterator[Effect]:
+    """A higher fallback than that of earlier settings is a raise: it is booked at once, and told
+    when all bookings below its limits fit."""
+    waiting = [item for item in depot.evses() if item[1].lower_fallback_kw is not None]
+    if not waiting or depot.store_trouble is not None:
+        return
+    left = room.copy()
+    for wish in wishes:
+        left.take(wish.evse, wish.booked)
+    over = left.overload_kw().keys()
+    for station, evse in waiting:
+        if station.ready and over.isdisjoint(room.above(evse.spec.circuit)):
+            evse.lower_fallback_kw = None
+            submit_fallback(depot, station, evse)
+            yield save_evse(station, evse)
 
 
 def _hidden_kw(depot: Depot, station: Station, evse: Evse, booked: Booking) -> float:
@@ -147,7 +167,7 @@ def _order(depot: Depot, change: Change, now: Now) -> None:
     lease_s = depot.site.lease_s if station.takes_leases else None
     profile = lend(
         change.kw,
-        evse.fallback_kw,
+        evse.told_fallback_kw,
         lease_s=lease_s,
         now=now.utc,
         electrics=electrics_of(depot, station, evse.spec),
@@ -179,6 +199,7 @@ def _send(depot: Depot, station: Station, now: Now) -> Iterator[Effect]:
     if evse is not None and evse.wish is not None:
         raises = is_raise(evse, evse.wish.kw, now.monotonic_s)
         evse.asked = (depot.generation, evse.wish)
+        ordered(evse, now.monotonic_s)
         yield save_evse(station, evse)
     yield Send(
         station=station.id,
@@ -197,6 +218,8 @@ def _settle(depot: Depot, now: Now) -> None:
                 evse.settling = still
                 depot.dirty = True
                 ask_meter(station, evse)
+        if evse.dip is not None and evse.dip[0] <= now.monotonic_s:
+            evse.dip = None
         if evse.meter_due_s is not None and now.monotonic_s >= evse.meter_due_s:
             evse.meter_due_s = None
             ask_meter(station, evse)

@@ -118,8 +118,8 @@ def save_evse(station: Station, evse: Evse) -> Save:
         "held_kw": max([*powers, *(kw for _, kw in evse.settling)]) if powers else None,
         "lasts": any(lease.until_s == FOREVER for lease in leases),
         "lent_s": round(max(ends, default=0.0), 3),
-        "fallback_kw": evse.fallback_kw,
-        "floor_kw": evse.floor_kw,
+        "fallback_kw": evse.told_fallback_kw,
+        "floor_kw": evse.sure_floor_kw,
         "fixed": evse.fixed,
         "disobeyed_kw": evse.disobeyed_kw,
         "override": evse.override,
@@ -219,6 +219,9 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
     if not station.spec.declared and depot.unarmed is None:
         evse.fallback_kw = min(ended_in_kw, station.spec.fallback_kw)
     evse.unconfirmed = _lent(value, evse.fallback_kw, ended_in_kw, depot.site.lease_s)
+    if value["floor_kw"] < evse.fallback_kw:
+        # What others were lent by the settings of before may leave no room for more.
+        evse.lower_fallback_kw = value["floor_kw"]
     evse.floor_kw = max(value["floor_kw"], evse.fallback_kw)
     evse.fixed, evse.override = value["fixed"], value["override"]
     evse.disobeyed_kw = value.get("disobeyed_kw", 0.0)

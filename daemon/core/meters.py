@@ -16,6 +16,7 @@ from daemon.core.records import MeterRecord
 from daemon.core.silence import judge_silence
 from daemon.core.site_metering import explain
 from daemon.core.station import Evse, Reading, Station
+from daemon.core.word import hear
 from protocol.ocpp.model import Measurand, MeterSample
 
 # A register cannot run faster than the largest charger in the field (3.75 MW) for an hour.
@@ -57,7 +58,7 @@ def take_samples(
         if learn(evse, _currents_a(group), most_kw, voltage_v=volts):
             depot.dirty = True
         evse.told_register |= register is not None
-        before_kw, before_s = evse.power_kw, evse.sampled_s
+        before_kw, before_s, before = evse.power_kw, evse.sampled_s, evse.reading
         if not past:
             evse.sampled_s = now.monotonic_s
         if register is None and power is not None:
@@ -74,6 +75,25 @@ def take_samples(
                 depot, station, evse, register, shown_kw, taken_at, now, past=past
             )
         explain(depot, evse, before_kw, before_s, now)
+        if not past:
+            _hear(depot, station, evse, power, before, taken_at, now)
+
+
+def _hear(
+    depot: Depot,
+    station: Station,
+    evse: Evse,
+    power_w: float | None,
+    before: Reading | None,
+    taken_at: datetime,
+    now: Now,
+) -> None:
+    """Where a power was told, or a register that went on from `before`."""
+    is_mean = power_w is None or not evse.told_power
+    if is_mean and (before is None or evse.reading is before):
+        return
+    taken_s = now.monotonic_s - (now.utc - taken_at).total_seconds()
+    hear(depot.meter, station, evse, taken_s=taken_s, now_s=now.monotonic_s, is_mean=is_mean)
 
 
 def keep_samples(
@@ -170,6 +190,7 @@ def _take_register(
     if factor != before.factor:
         yield _note("meter_unit_changed", station, evse, factor=factor)
     if not 0 <= metered_kwh <= PLAUSIBLE_KWH:
+        evse.word = None
         return  # another meter, or one that began anew: the next reading counts from here
     hours = (taken_at - before.at) / timedelta(hours=1)
     if not past:

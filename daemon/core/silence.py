@@ -54,14 +54,15 @@ def judge_silence(
     silent = _hours(max(start, silence.since), min(end, heard_again))
     lent = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until))
     lingers = _hours(max(start, silence.since), min(end, heard_again, silence.lent_until + late))
-    static_kw = max(silence.kw, evse.fallback_kw)
+    fallback_kw = evse.told_fallback_kw
+    static_kw = max(silence.kw, fallback_kw)
     # Before the silence it followed what it was told then; after it, anything.
     heard_kwh = max(evse.peak_kw, static_kw) * _hours(start, min(silence.since, end))
     heard_kwh += evse.spec.max_kw * _hours(max(heard_again, start), end)
     seen = shown(
         metered_kwh,
         late_kwh=static_kw * (lingers - lent),
-        lease_kwh=heard_kwh + static_kw * lent + evse.fallback_kw * (silent - lent),
+        lease_kwh=heard_kwh + static_kw * lent + fallback_kw * (silent - lent),
         static_kwh=heard_kwh + static_kw * silent,
         nothing_kwh=heard_kwh + _could_kw(depot, evse) / silence.share * silent,
         share=silence.share,

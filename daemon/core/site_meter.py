@@ -9,6 +9,10 @@ from datetime import datetime
 
 Powers = tuple[float, float, float, float]
 Amperes = tuple[float, float, float]
+# What is told is rounded, and meters err.
+READ_KW = 0.05
+# A sample may be so much older than its arrival.
+LATE_S = 5.0
 # So many leaps in a short time are no meter's.
 LEAPS = 3
 
@@ -16,11 +20,13 @@ LEAPS = 3
 @dataclass(slots=True, kw_only=True)
 class Held:
     """What one sample showed: what is drawn besides charging at least, at most, and as it was
-    believed after it."""
+    believed after it. `rest_kw` is all that was drawn, less what chargers have told since that they
+    surely drew then."""
 
     at_s: float
     base_kw: Powers
     most_kw: Powers
+    rest_kw: Powers
     believed_kw: Powers = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -30,12 +36,13 @@ class SiteMeter:
 
     `base_kw` is the site's draw besides charging, as a whole and by phase, and `most_base_kw` the
     most that it may be, where chargers have not shown what they draw; both the highest of a while
-    (`bases`). `acted_kw` is what both were when bookings were last looked at for their sake.
-    `assumed_kw` is what EVSEs were taken to draw in the newest sample without having shown it.
-    `stage` 1 has all chargers fall back, 2 stops them. `blind` says why it cannot be trusted, and
-    `last_until_s` until when what it showed last counts all the same; then it is `given_up` until
-    it is measured by again. `behind`: since when (in monotonic seconds) samples are older than
-    `at`, and the newest of these."""
+    (`bases`). `seen_s` is when the former was seen last, whatever chargers are booked for.
+    `acted_kw` is what both were when bookings were last looked at for their sake. `assumed_kw` is
+    what EVSEs were taken to draw in the newest sample without having shown it. `exceeded_s` is when
+    the first of the newest samples above the limit came. `stage` 1 has all chargers fall back, 2
+    stops them. `blind` says why it cannot be trusted, and `last_until_s` until when what it showed
+    last counts all the same; then it is `given_up` until it is measured by again. `behind`: since
+    when (in monotonic seconds) samples are older than `at`, and the newest of these."""
 
     expected: bool = False
     heard_s: float | None = None
@@ -48,6 +55,8 @@ class SiteMeter:
     most_base_kw: Powers = (0.0, 0.0, 0.0, 0.0)
     acted_kw: tuple[float, ...] = (0.0,) * 8
     bases: deque[Held] = field(default_factory=deque)
+    seen_s: Powers = (-math.inf,) * 4
+    asked_s: float = -math.inf
     assumed_kw: dict[tuple[str, int], float] = field(default_factory=dict)
     blind: str | None = None
     last_until_s: float | None = None
@@ -56,6 +65,7 @@ class SiteMeter:
     same_kw: float = 0.0
     stands_still: bool = False
     leaps: deque[float] = field(default_factory=lambda: deque(maxlen=LEAPS))
+    exceeded_s: float | None = None
     over_s: float | None = None
     calm_s: float | None = None
     stage: int = 0
@@ -70,6 +80,30 @@ class SiteMeter:
         if self.phases_a is not None and site_phases == 3:
             over |= max(self.phases_a) > limit_kw * 1000 / 3 / voltage_v
         return over
+
+    def believed_kw(self, highest: Powers, newest: Powers) -> Powers:
+        """A load that was seen is there until something shows that it is not: what a charger is
+        booked for and does not draw hides as much of it. It is gone where all that was drawn in a
+        later sample, less what chargers told before and after that they drew, was less."""
+        now_s = self.bases[-1].at_s
+        believed, seen_s = [], []
+        for i, (before_kw, high_kw) in enumerate(zip(self.base_kw, highest, strict=True)):
+            later = [one.rest_kw[i] for one in self.bases if one.at_s > self.seen_s[i]]
+            kw = max(high_kw, min(before_kw, min(later, default=math.inf) + READ_KW))
+            believed.append(kw)
+            seen_s.append(now_s if newest[i] >= kw - READ_KW else self.seen_s[i])
+        self.seen_s = (seen_s[0], seen_s[1], seen_s[2], seen_s[3])
+        return (believed[0], believed[1], believed[2], believed[3])
+
+    def charged(self, from_s: float, until_s: float, kw: Powers) -> None:
+        """A charger has surely drawn so much for all of that time. A meter that tells the sum alone
+        says nothing of phases: what is left of it is spread evenly."""
+        if self.phases_a is None:
+            kw = (kw[0], kw[0] / 3, kw[0] / 3, kw[0] / 3)
+        for held in self.bases:
+            if from_s + LATE_S <= held.at_s <= until_s:
+                a, b, c, d = (x - y for x, y in zip(held.rest_kw, kw, strict=True))
+                held.rest_kw = (a, b, c, d)
 
     def forget_since(self, at_s: float) -> None:
         """What was held as base load since then was no such thing: what was believed then stands.

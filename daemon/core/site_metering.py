@@ -21,7 +21,11 @@ from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
 # The base load counts with its highest measurement of this time: what was cut is not given back
 # to the next lull.
-HOLD_S = 60.0
+HOLD_S = 30.0
+# For how long samples are kept that chargers may yet speak of, at most.
+KEPT_S = 1200.0
+# No vehicle follows sooner.
+AT_ONCE_S = 0.1
 # A cut has reached vehicles after some seconds; an overload that lasts is met with more than cuts.
 FALLBACK_AFTER_S = 15.0
 ZERO_AFTER_S = 30.0
@@ -32,6 +36,7 @@ NEWS_KW = 0.05
 TOLERANCE = 0.01
 # A reading outside this many times the limit is none.
 PLAUSIBLE = 4.0
+ASK_AGAIN_S = 10.0
 # A charger that draws so much more or less by its own will is asked what it draws, and believed.
 LEAP_KW = 1.0
 NOTHING: Draw = (0.0, 0.0, 0.0, 0.0)
@@ -59,12 +64,17 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     base, most = _base(depot, event, now)
     if base[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
-    _hold(meter, base, most, now.monotonic_s)
-    while meter.bases[0].at_s <= now.monotonic_s - HOLD_S:
+    _hold(meter, base, most, _less(depot, event, []), now.monotonic_s)
+    kept_s = max(HOLD_S, min(FRESH_SAMPLES * depot.site.sample_s, KEPT_S))
+    while meter.bases[0].at_s <= now.monotonic_s - kept_s:
         meter.bases.popleft()
-    meter.most_base_kw = _highest(held.most_kw for held in meter.bases)
-    highest = _highest(held.base_kw for held in meter.bases)
-    meter.base_kw = _kept(meter.base_kw, highest, meter.most_base_kw)
+    held = [one for one in meter.bases if one.at_s > now.monotonic_s - HOLD_S]
+    meter.most_base_kw = _highest(one.most_kw for one in held)
+    highest = _highest(one.base_kw for one in held)
+    meter.base_kw = meter.believed_kw(highest, base)
+    if meter.base_kw[0] > highest[0] + LEAP_KW and now.monotonic_s >= meter.asked_s + ASK_AGAIN_S:
+        meter.asked_s = now.monotonic_s
+        _ask_all(depot)
     meter.bases[-1].believed_kw = meter.base_kw
     # Not against the last sample: a load that grows by little from one to the next grows all day.
     measured = (*meter.base_kw, *meter.most_base_kw)
@@ -75,21 +85,15 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     yield from _watch_residual(depot, now)
 
 
-def _hold(meter: SiteMeter, base: Draw, most: Draw, now_s: float) -> None:
+def _hold(meter: SiteMeter, base: Draw, most: Draw, drawn: Draw, now_s: float) -> None:
     """One entry a second, the highest of it, however often the meter tells."""
     if meter.bases and now_s < meter.bases[-1].at_s + 1.0:
         held = meter.bases[-1]
         held.base_kw = _highest((held.base_kw, base))
         held.most_kw = _highest((held.most_kw, most))
+        held.rest_kw = _highest((held.rest_kw, drawn))
     else:
-        meter.bases.append(Held(at_s=now_s, base_kw=base, most_kw=most))
-
-
-def _kept(before: Draw, base: Draw, most: Draw) -> Draw:
-    """A load that was seen is there until something shows that it is not: what a charger is booked
-    for and does not draw hides as much of it."""
-    a, b, c, d = (max(y, min(x, z)) for x, y, z in zip(before, base, most, strict=True))
-    return (a, b, c, d)
+        meter.bases.append(Held(at_s=now_s, base_kw=base, most_kw=most, rest_kw=drawn))
 
 
 def _highest(draws: Iterable[Draw]) -> Draw:
@@ -103,6 +107,12 @@ def _ask_who_takes_less(depot: Depot, now: Now) -> None:
         kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
         if told_kw(evse, evse.power_kw) < kw - LEAP_KW:
             ask_meter(station, evse)
+
+
+def _ask_all(depot: Depot) -> None:
+    """What was seen is seen no more: what chargers draw tells whether it is gone."""
+    for station, evse in depot.evses():
+        ask_meter(station, evse)
 
 
 def explain(depot: Depot, evse: Evse, before_kw: float, before_s: float, now: Now) -> None:
@@ -154,6 +164,7 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     be: less only what they have shown to draw. What a charger is booked for and does not draw
     hides as much base load, which is noted: it shows in the next sample after that is freed."""
     site, draws = depot.site, {}
+    settled_s = _settled_s(depot, now)
     times = _Times(
         fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
         held_from=now.utc - timedelta(seconds=HOLD_S),
@@ -162,13 +173,27 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     for station, evse in depot.evses():
         # Nobody charges where a station that we hear has no transaction.
         if evse.transaction is not None or not station.online:
-            kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+            kw = promised(station, evse, now.monotonic_s, site.slack_s, settled_s).soon_kw
+            if evse.dip is not None and settled_s > now.monotonic_s:
+                kw = min(kw, evse.dip[1])
             draws[station.id, evse.spec.connector] = _drawn(station, evse, kw, times)
     assumed_kw = {key: draw.assumed_kw for key, draw in draws.items() if draw.assumed_kw}
     if assumed_kw != depot.meter.assumed_kw:
         depot.meter.assumed_kw, depot.dirty = assumed_kw, True
     base = _less(depot, event, [draw.kw for draw in draws.values()])
     return base, _less(depot, event, [draw.shown_kw for draw in draws.values()])
+
+
+def _settled_s(depot: Depot, now: Now) -> float:
+    """Until when a cut was to settle to count as followed. What was cut before an overload may have
+    been followed when that was first seen: it would be counted on once more."""
+    site, meter = depot.site, depot.meter
+    limit_kw = depot.limit_kw()[0].at(now.utc) + NEWS_KW
+    if not meter.exceeds(limit_kw, site.phases, site.voltage_v):
+        meter.exceeded_s = None
+        return now.monotonic_s
+    meter.exceeded_s = meter.exceeded_s if meter.exceeded_s is not None else now.monotonic_s
+    return max(now.monotonic_s, meter.exceeded_s - AT_ONCE_S + site.settle_s)
 
 
 def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:

@@ -63,7 +63,7 @@ def submit_new(depot: Depot, station: Station, known: set[int]) -> None:
 def submit_fallback(depot: Depot, station: Station, evse: Evse) -> None:
     profile = standing(
         ProfilePurpose.TX_DEFAULT,
-        evse.fallback_kw,
+        evse.told_fallback_kw,
         electrics=electrics_of(depot, station, evse.spec),
         profile_id=FALLBACK_ID + evse.spec.connector,
         relative=station.capabilities.relative,

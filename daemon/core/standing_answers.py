@@ -134,6 +134,7 @@ def _falls_nowhere(
             f"{evse.spec.max_kw:g} kW and told again"
         )
         yield from alert(depot, now, "no_fallback", text, station=station.id)
+    evse.lower_fallback_kw = None
     evse.fallback_due_s = now.monotonic_s + retry_pause_s(evse.fallback_retries)
     evse.fallback_retries += 1
     yield from _set_floor(depot, station, evse, evse.spec.max_kw, now)

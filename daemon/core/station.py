@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from daemon.core.clocks import StationClock
 from daemon.core.fallback import evse_fallback_kw
@@ -16,6 +17,9 @@ from daemon.core.site import EvseSpec, StationSpec
 from planner.plan import Plan
 from planner.series import Series
 from protocol.ocpp.model import ChargingState, ConnectorStatus, RateUnit, Version
+
+if TYPE_CHECKING:
+    from daemon.core.word import Word
 
 # Why an EVSE is a fixed load.
 REFUSES = "refuses charging profiles"
@@ -82,29 +86,34 @@ class Silence:
 class Evse:
     """`confirmed` is what the station promised to follow, `unconfirmed` what it may follow as well
     because an answer is missing, `asked` the order under way with its generation, `settling` what
-    it may still draw for a while (until a monotonic second, in kW), `leaving` what it has promised
-    to leave and not yet shown to have left, `wish` the order that waits in the lane, `target` what
-    the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
-    at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
-    its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
-    told a power (some always tell 0); `connectors` is what each of its connectors has told, and
-    `status` what follows for all; `stop_asked` is the transaction that was to end as it would not
-    obey; a fallback that it did not take is told again at `fallback_due_s`, for the
-    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
-    be told, when it was last metered to disobey; `told_again` is how often it was told again since
-    it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since its vehicle
-    may be another one, `fullest` what share of all current the fullest one carried in the last two
-    samples (0: not told), and `phases_shown` on how many that takes all that it is told, 0 before
-    any is seen to. `capabilities` are its station's."""
+    it may still draw for a while (until a monotonic second, in kW), `dip` what it may still draw
+    (likewise) as it was cut to that and raised again before it had settled, `leaving` what it has
+    promised to leave and not yet shown to have left, `wish` the order that waits in the lane,
+    `target` what the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no
+    transaction profile at all; `lower_fallback_kw` is what it falls back to as earlier settings
+    said, and is told as long as there is no room for `fallback_kw`; `peak_kw` is the most that it
+    followed since the newest `reading`; `word` is what it surely draws since its meter was last
+    heard; `sampled_s` is when its meter was last heard, `meter_due_s` when it is asked next, and
+    `told_power` whether it ever told a power (some always tell 0); `connectors` is what each of its
+    connectors has told, and `status` what follows for all; `stop_asked` is the transaction that was
+    to end as it would not obey; a fallback that it did not take is told again at `fallback_due_s`,
+    for the `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as
+    it would be told, when it was last metered to disobey; `told_again` is how often it was told
+    again since it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since
+    its vehicle may be another one, `fullest` what share of all current the fullest one carried in
+    the last two samples (0: not told), and `phases_shown` on how many that takes all that it is
+    told, 0 before any is seen to. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
     fallback_kw: float
     floor_kw: float
+    lower_fallback_kw: float | None = None
     confirmed: Lease | None = None
     unconfirmed: Lease | None = None
     asked: tuple[int, Lease] | None = None
     settling: tuple[tuple[float, float], ...] = ()
+    dip: tuple[float, float] | None = None
     leaving: Leaving | None = None
     wish: Lease | None = None
     target: Series | None = None
@@ -126,6 +135,7 @@ class Evse:
     meter_due_s: float | None = None
     power_kw: float = 0.0
     changed_at: datetime | None = None
+    word: Word | None = None
     peak_kw: float = 0.0
     silence: Silence | None = None
     readbacks: int = 0
@@ -143,6 +153,19 @@ class Evse:
     disobedient_samples: int = 0
     stop_asked: str | None = None
     obedient_samples: int = 0
+
+    @property
+    def told_fallback_kw(self) -> float:
+        """What it is told to fall back to."""
+        lower_kw = self.lower_fallback_kw
+        return self.fallback_kw if lower_kw is None else lower_kw
+
+    @property
+    def sure_floor_kw(self) -> float:
+        """What it draws with no transaction profile, without what is booked for a fallback that it
+        was not told yet."""
+        lower_kw = self.lower_fallback_kw
+        return self.floor_kw if lower_kw is None or self.floor_kw > self.fallback_kw else lower_kw
 
     @property
     def most_kw(self) -> float:

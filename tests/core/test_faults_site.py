@@ -464,7 +464,7 @@ def test_fault_15_a_meter_of_the_sum_alone_shows_no_load_on_phases_nobody_charge
     world.base_kw += 6.0
     world.yard.run(20)
     whole_kw, *each_kw = world.bench.depot.meter.base_kw
-    assert whole_kw == pytest.approx(BASE_KW + 6.0, abs=0.2)
+    assert whole_kw == pytest.approx(BASE_KW + 6.0, abs=0.4)
     assert each_kw == pytest.approx([whole_kw / 3] * 3, abs=0.01)
 
 

@@ -147,19 +147,26 @@ def test_a_leak_is_seen_in_the_slope_of_the_second_half() -> None:
     assert leaks.slope_mib_per_h(leaking) > leaks.WANTED_MIB_PER_H
 
 
-@pytest.mark.fault(47, 53)
+@pytest.mark.fault(36, 47, 53)
 async def test_the_loops_lag_is_told_of_a_daemon_that_is_asked_for_everything_at_once(
     tmp_path: Path,
 ) -> None:
-    result = await lag.run(tmp_path, 1.0, stations=3, floods=1)
+    result = await lag.run(tmp_path, 1.0, stations=3, floods=1, hostile=1)
     for told in (result.calm, result.loaded):
         assert told.timers[math.inf] > 0
         assert told.answers_s
     assert result.messages > 0
     assert result.refused > 0
+    assert {"bomb: 1009", "oversized: 1009", "fragments: 1009"} <= result.hostile.keys()
 
 
 def test_timers_that_are_late_are_seen_in_the_share_that_is_not() -> None:
     late = lag.Lag(timers={0.02: 90, lag.WANTED_S: 98, 0.1: 100, math.inf: 100})
     assert late.share(lag.WANTED_S) < lag.WANTED_SHARE
     assert (late.within_s(0.5), late.within_s(lag.WANTED_SHARE)) == (0.02, 0.1)
+
+
+def test_answers_that_come_late_are_seen() -> None:
+    in_time = {0.02: 100, lag.WANTED_S: 100, math.inf: 100}
+    assert lag.Lag(timers=in_time, answers_s=[0.01] * 99 + [1.0]).holds()
+    assert not lag.Lag(timers=in_time, answers_s=[0.01] * 98 + [1.0] * 2).holds()
