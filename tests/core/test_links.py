@@ -166,6 +166,38 @@ def test_a_connector_that_is_free_long_after_the_start_ends_it_though_its_plug_w
     assert bench.depot.stations["CP01"].evses[1].transaction is None
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_first_connector_that_speaks_on_a_new_link_does_not_speak_for_the_second(
+    restarts: bool,
+) -> None:
+    """V01 came to the second one, whose word of that was lost. As the link is back the station
+    tells of both in their order: that the first one is free freed 22 kW, which were lent to CP02
+    while V01 went on with them, 44 kW below a limit of 30."""
+    bench = charging()
+    bench.depot.stations["CP02"].evses[1].override = None
+    for connector in (1, 2):
+        bench.depot.stations["CP01"].evses[1].tell_status(connector, FREE)
+    bench.live(301)
+    bench.lose("CP01")
+    if restarts:
+        bench = Bench(
+            depot=restore(bench.depot.site, bench.memory()),
+            utc=bench.utc,
+            monotonic_s=bench.monotonic_s,
+            sessions=bench.sessions,
+        )
+        bench.connect("CP02")
+    bench.connect("CP01")
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    bench.call("CP01", status(bench, 1, FREE))
+    bench.answer_all("CP02")
+    assert bench.follows_kw("CP02") <= LIMIT_KW - 21.0, "it is lent what V01 still draws"
+    bench.call("CP01", status(bench, 2, ConnectorStatus.OCCUPIED))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    bench.call("CP01", status(bench, 2, FREE))
+    assert bench.depot.stations["CP01"].evses[1].transaction is None
+
+
 def status(bench: Bench, connector: int, value: ConnectorStatus) -> StatusNotified:
     return StatusNotified(evse_id=1, connector_id=connector, status=value, at=bench.utc)
 
