@@ -267,3 +267,26 @@ def test_where_memory_is_lost_a_known_class_ends_no_booking() -> None:
     bench.wait(200)
     come(bench, "CP01")
     assert bench.booked_kw("CP01") == 22.0
+
+
+def test_a_fallback_that_is_lowered_frees_its_power_when_its_vehicle_has_followed() -> None:
+    """A vehicle came to CP01 while no daemon ran, and charges with the fallback of the last run,
+    6 kW. CP01 takes the new one, 0 kW, and its vehicle follows within 10 s: CP02, lent 12 kW at
+    once, and those 6 kW were 18 below a limit of 12."""
+    spec = keeping_leases(site(2, limit_kw=12.0), fallback_kw=6.0)
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    after = again(bench, keeping_leases(spec, fallback_kw=0.0))
+    after.connect("CP02")
+    after.plug_in("CP02", "V02")
+    after.depot.stations["CP02"].evses[1].override = "charge_now"
+    after.live(20)
+    after.connect("CP01")
+    taken_s = after.monotonic_s
+    start(after, "CP01", 1, "T1")
+    while after.monotonic_s < taken_s + after.depot.site.settle_s:
+        after.answer_all("CP02")
+        assert after.follows_kw("CP02") <= 6.0
+        after.wait(1.0)
+    after.live(2)
+    assert after.follows_kw("CP02") == pytest.approx(12.0, abs=0.1)
