@@ -290,3 +290,34 @@ def test_a_fallback_that_is_lowered_frees_its_power_when_its_vehicle_has_followe
         after.wait(1.0)
     after.live(2)
     assert after.follows_kw("CP02") == pytest.approx(12.0, abs=0.1)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_meter_that_could_not_speak_is_still_a_witness(restarts: bool) -> None:
+    """CP01 comes back with the 22 kW that it was lent, and accepts 8 kW. Its meter speaks once a
+    minute and nothing else shows whether it follows: where it ignores that, CP02 was lent 22 kW
+    beside it 10 s later, 44 kW below a limit of 30."""
+    spec = site(2, limit_kw=30.0)
+    spec = replace(spec, stations=tuple(replace(s, pinned=Keeps.FALLBACK) for s in spec.stations))
+    bench = lent(spec)
+    tell_power(bench, 22.0)
+    bench.lose("CP01")
+    bench.wait(200.0)
+    bench = again(bench, spec) if restarts else bench
+    bench.connect("CP02")
+    bench.plug_in("CP02", "V02")
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    bench.follow({("V01", "CP01"): [8.0] * 40})
+    bench.live(2)
+    bench.connect("CP01")
+    assert bench.follows_kw("CP01") == pytest.approx(8.0, abs=0.1)
+    bench.live(12)
+    assert bench.follows_kw("CP02") < 8.1
+    tell_power(bench, 8.0)
+    bench.live(2)
+    assert bench.follows_kw("CP02") > 21.0
+
+
+def tell_power(bench: Bench, kw: float) -> None:
+    power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
+    bench.call("CP01", TransactionUpdated(transaction_id="T1", at=bench.utc, samples=(power,)))
