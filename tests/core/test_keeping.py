@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from daemon.core.keeps import Keeps, Kind
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, SiteSpec
 from planner.series import Series
+from protocol.ocpp.commands import Answered
 from protocol.ocpp.events import StatusNotified, TransactionStarted, TransactionUpdated
 from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
 from tests.core.bench import Bench, site, tx_profile
@@ -321,3 +323,22 @@ def test_a_meter_that_could_not_speak_is_still_a_witness(restarts: bool) -> None
 def tell_power(bench: Bench, kw: float) -> None:
     power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
     bench.call("CP01", TransactionUpdated(transaction_id="T1", at=bench.utc, samples=(power,)))
+
+
+def test_a_lease_given_before_our_clock_was_set_back_over_a_restart_is_booked_to_its_end() -> None:
+    """The machine came back without its clock, an hour behind. CP01 takes that time, keeps its lease
+    of 22 kW to its end by that clock, an hour on, and refuses other powers: 22 kW were lent beside
+    it, 44 kW below a limit of 30."""
+    spec = keeping_leases(site(2))
+    bench = lent(spec)
+    bench.utc -= timedelta(hours=1)
+    after = again(bench, spec)
+    come(after, "CP01")
+    for _ in range(20):
+        after.wait(10.0)
+        while (send := after.pending("CP01")) is not None:
+            refused = tx_profile(send.command) is not None
+            after.answer(send, Answered(status="Rejected") if refused else None)
+        status(after, "CP01", 1, TAKEN)
+    assert after.depot.stations["CP01"].keeps_leases
+    assert after.booked_kw("CP01") > 21.0
