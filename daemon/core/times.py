@@ -54,8 +54,8 @@ def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
 
 
 def _date(depot: Depot, evse: Evse, now: Now) -> None:
-    """What was metered lies ahead where our clock was set back while nobody looked: what was lent by
-    the old time then ends nobody knows when."""
+    """What was metered lies ahead where our clock was set back while nobody looked: nobody knows
+    when what was lent by the old time ends."""
     tolerance = timedelta(seconds=depot.clock.tolerance_s)
     was_set_back = evse.reading is not None and evse.reading.at > now.utc + tolerance
     if evse.unconfirmed is not None:

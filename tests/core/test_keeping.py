@@ -326,9 +326,9 @@ def tell_power(bench: Bench, kw: float) -> None:
 
 
 def test_a_lease_given_before_our_clock_was_set_back_over_a_restart_is_booked_to_its_end() -> None:
-    """The machine came back without its clock, an hour behind. CP01 takes that time, keeps its lease
-    of 22 kW to its end by that clock, an hour on, and refuses other powers: 22 kW were lent beside
-    it, 44 kW below a limit of 30."""
+    """The machine came back without its clock, an hour behind. CP01 takes that time, so keeps its
+    lease of 22 kW for an hour, and refuses other powers: CP02 was lent 22 kW beside it, 44 below a
+    limit of 30."""
     spec = keeping_leases(site(2))
     bench = lent(spec)
     bench.utc -= timedelta(hours=1)
