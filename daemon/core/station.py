@@ -87,16 +87,16 @@ class Evse:
     the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
     at all; `peak_kw` is the most that it followed since the newest `reading`; `sampled_s` is when
     its meter was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever
-    told a power (some always tell 0); `connectors` is what each of its connectors has told,
-    `spoken` which of them have since the link began, and `status` what follows for all;
-    `stop_asked` is the transaction that was to end as it would not obey; a fallback that it did not
-    take is told again at `fallback_due_s`, for the `fallback_retries`th time; `disobeyed_kw` is the
-    most that it took above its rating, as it would be told, when it was last metered to disobey;
-    `told_again` is how often it was told again since it was flagged for it; `phase_shown_kw` is the
-    most that a phase was seen with since its vehicle may be another one, `fullest` what share of
-    all current the fullest one carried in the last two samples (0: not told), and `phases_shown` on
-    how many that takes all that it is told, 0 before any is seen to. `capabilities` are its
-    station's."""
+    told a power (some always tell 0); `connectors` is what each of its connectors has told, and
+    `status` what follows for all; `stop_asked` is the transaction that was to end as it would not
+    obey; a fallback that it did not take is told again at `fallback_due_s`, for the
+    `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as it would
+    be told, when it was last metered to disobey; `told_again` is how often it was told again since
+    it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since its vehicle
+    may be another one, `fullest` what share of all current the fullest one carried in the last two
+    samples (0: not told), and `phases_shown` on how many that takes all that it is told, 0 before
+    any is seen to. `spoken` are those of `connectors` that have told since the link began.
+    `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
