@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from daemon.core import phases
@@ -65,10 +65,16 @@ def on_ended(
 
 def began_after(depot: Depot, transaction: str, at: datetime | None) -> bool:
     """Whether a transaction began after an instant that its station tells, by the station's clock
-    alone; not where that was wrong as it began."""
+    alone; where that was wrong as it began, also by what is known of how wrong it is: it may have
+    been set right since."""
     record = depot.transactions[transaction]
     began_at = record.device_started_at
-    return at is not None and began_at is not None and at < began_at == record.started_at
+    if at is None or began_at is None or at >= began_at:
+        return False
+    if began_at == record.started_at:
+        return True
+    skew_s = depot.stations[record.station].clock.skew_s or 0.0
+    return at - timedelta(seconds=skew_s) < record.started_at
 
 
 def close_estimated(

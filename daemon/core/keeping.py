@@ -231,6 +231,7 @@ def _restore_evse(depot: Depot, fact: Fact) -> None:
         at = parse_instant(value["reading"]["at"])
         told = value["reading"]
         evse.reading = Reading(energy_wh=told["energy_wh"], at=at, factor=told.get("factor", 1.0))
+        evse.sampled_s = 0.0  # before this run: its meter is a witness of what it leaves
 
 
 def _lent(

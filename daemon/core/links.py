@@ -116,6 +116,7 @@ def _unlink(depot: Depot, station: Station, now: Now) -> None:
         evse.stop_asked = None  # it may have waited, or been lost with the link
         if was_linked and evse.transaction is not None and evse.silence is None:
             evse.silence = begin_silence(evse, now)
+        evse.spoken.clear()
         phases.forget(evse)
 
 

@@ -79,7 +79,7 @@ def remains(
     unheard_s: float,
 ) -> Lease | None:
     """What still has to be booked of what was left. A meter that has told nothing for `unheard_s`
-    is no witness; what was lent to a station that keeps leases is over by itself.
+    of a link is no witness; what was lent to a station that keeps leases is over by itself.
 
     What is metered above what was told, by no more than a meter errs by, stays booked: it may be
     drawn. A cut of that size shows only where it is followed.
@@ -91,7 +91,10 @@ def remains(
     if station.capabilities.reads_back and not leaving.read_back:
         return leaving.lease
     told_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
-    unheard = now_s > evse.sampled_s + unheard_s
+    silent_since_s = evse.sampled_s
+    if math.isfinite(silent_since_s) and station.online_since_s is not None:
+        silent_since_s = max(silent_since_s, station.online_since_s)  # before, it had no link
+    unheard = now_s > silent_since_s + unheard_s
     if unheard or leaving.metered_kw <= told_kw + METER_KW:
         return None
     return replace(leaving.lease, kw=min(leaving.lease.kw, leaving.metered_kw))

@@ -143,6 +143,9 @@ def _falls_nowhere(
 def _set_floor(
     depot: Depot, station: Station, evse: Evse, floor_kw: float, now: Now
 ) -> Iterator[Effect]:
+    if floor_kw < evse.floor_kw and not evse.is_free:
+        # Who charges with no more than a fallback follows the new one as any other cut.
+        evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, evse.floor_kw))
     if evse.floor_kw != floor_kw:
         evse.floor_kw = floor_kw
         depot.trigger.ask("fallback changed", now.monotonic_s)

@@ -102,7 +102,8 @@ class Evse:
     again since it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since
     its vehicle may be another one, `fullest` what share of all current the fullest one carried in
     the last two samples (0: not told), and `phases_shown` on how many that takes all that it is
-    told, 0 before any is seen to. `capabilities` are its station's."""
+    told, 0 before any is seen to. `spoken` are those of `connectors` that have told since the
+    link began. `capabilities` are its station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -120,6 +121,7 @@ class Evse:
     targeted: tuple[Plan, str | None] | None = None
     status: ConnectorStatus = ConnectorStatus.AVAILABLE
     connectors: dict[int, ConnectorStatus] = field(default_factory=dict)
+    spoken: set[int] = field(default_factory=set)
     charging_state: ChargingState | None = None
     transaction: str | None = None
     fixed: str | None = None
@@ -177,14 +179,17 @@ class Evse:
         """One of its connectors has told its status: that another one is free means nothing while
         one is taken."""
         self.connectors[connector_id] = status
+        self.spoken.add(connector_id)
         taken = ConnectorStatus.OCCUPIED in self.connectors.values()
         self.status = ConnectorStatus.OCCUPIED if taken else status
 
     @property
     def is_free(self) -> bool:
-        """Whether every connector that it spoke of is free, as it last said."""
+        """Whether every connector that it ever spoke of has said on this link that it is free: the
+        word of one that a vehicle came to may be lost, or yet to come."""
         told = self.connectors.values()
-        return bool(told) and all(status is ConnectorStatus.AVAILABLE for status in told)
+        is_heard = bool(told) and self.spoken.issuperset(self.connectors)
+        return is_heard and all(status is ConnectorStatus.AVAILABLE for status in told)
 
     def leases(self) -> list[Lease]:
         """All it may be following."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.core.admission import tell_who_has_no_room
@@ -11,6 +12,7 @@ from daemon.core.clocks import EARLIEST
 from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
+from daemon.core.lease import FOREVER
 from daemon.core.station import Evse, Station
 from protocol.ocpp.events import (
     MeterValuesReported,
@@ -32,8 +34,7 @@ def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
     the old time is lent again."""
     if depot.clock.epoch is None:
         for _, evse in depot.evses():
-            if evse.unconfirmed is not None:
-                evse.unconfirmed = evse.unconfirmed.dated(now.monotonic_s, depot.site.lease_s)
+            _date(depot, evse, now)
         if depot.unarmed is not None:
             yield from alert(depot, now, "not_armed", depot.unarmed, severity="critical")
         else:
@@ -50,6 +51,18 @@ def look_at_clock(depot: Depot, now: Now) -> Iterator[Effect]:
         depot.trigger.ask("clock set", now.monotonic_s)
         text = f"the clock was set; it is {now.utc:%Y-%m-%d %H:%M:%S} UTC"
         yield from alert(depot, now, "clock_set", text)
+
+
+def _date(depot: Depot, evse: Evse, now: Now) -> None:
+    """What was metered lies ahead where our clock was set back while nobody looked: nobody knows
+    when what was lent by the old time ends."""
+    tolerance = timedelta(seconds=depot.clock.tolerance_s)
+    was_set_back = evse.reading is not None and evse.reading.at > now.utc + tolerance
+    if evse.unconfirmed is not None:
+        lease = evse.unconfirmed.dated(now.monotonic_s, depot.site.lease_s)
+        evse.unconfirmed = replace(lease, until_s=FOREVER) if was_set_back else lease
+    if was_set_back:
+        _measured_by_the_old_time(evse, now)
 
 
 def _lent_by_the_old_time(evse: Evse, by_s: float) -> None:

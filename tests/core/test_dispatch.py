@@ -221,6 +221,9 @@ def test_who_comes_back_unproven_is_booked_at_its_maximum_until_it_took_its_fall
     bench.wait(6.0)
     assert bench.booked_kw("CP01") == 22.0
     bench.answer_all("CP01")
+    bench.wait(9.0)
+    assert bench.booked_kw("CP01") == 22.0, "its vehicle follows"
+    bench.wait(1.0)
     assert bench.booked_kw("CP01") == 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from daemon.core.keeps import Keeps, Kind
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, SiteSpec
 from planner.series import Series
+from protocol.ocpp.commands import Answered
 from protocol.ocpp.events import StatusNotified, TransactionStarted, TransactionUpdated
 from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
 from tests.core.bench import Bench, site, tx_profile
@@ -267,3 +269,76 @@ def test_where_memory_is_lost_a_known_class_ends_no_booking() -> None:
     bench.wait(200)
     come(bench, "CP01")
     assert bench.booked_kw("CP01") == 22.0
+
+
+def test_a_fallback_that_is_lowered_frees_its_power_when_its_vehicle_has_followed() -> None:
+    """A vehicle came to CP01 while no daemon ran, and charges with the fallback of the last run,
+    6 kW. CP01 takes the new one, 0 kW, and its vehicle follows within 10 s: CP02, lent 12 kW at
+    once, and those 6 kW were 18 below a limit of 12."""
+    spec = keeping_leases(site(2, limit_kw=12.0), fallback_kw=6.0)
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    after = again(bench, keeping_leases(spec, fallback_kw=0.0))
+    after.connect("CP02")
+    after.plug_in("CP02", "V02")
+    after.depot.stations["CP02"].evses[1].override = "charge_now"
+    after.live(20)
+    after.connect("CP01")
+    taken_s = after.monotonic_s
+    start(after, "CP01", 1, "T1")
+    while after.monotonic_s < taken_s + after.depot.site.settle_s:
+        after.answer_all("CP02")
+        assert after.follows_kw("CP02") <= 6.0
+        after.wait(1.0)
+    after.live(2)
+    assert after.follows_kw("CP02") == pytest.approx(12.0, abs=0.1)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_meter_that_could_not_speak_is_still_a_witness(restarts: bool) -> None:
+    """CP01 comes back with the 22 kW that it was lent, and accepts 8 kW. Its meter speaks once a
+    minute and nothing else shows whether it follows: where it ignores that, CP02 was lent 22 kW
+    beside it 10 s later, 44 kW below a limit of 30."""
+    spec = site(2, limit_kw=30.0)
+    spec = replace(spec, stations=tuple(replace(s, pinned=Keeps.FALLBACK) for s in spec.stations))
+    bench = lent(spec)
+    tell_power(bench, 22.0)
+    bench.lose("CP01")
+    bench.wait(200.0)
+    bench = again(bench, spec) if restarts else bench
+    bench.connect("CP02")
+    bench.plug_in("CP02", "V02")
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    bench.follow({("V01", "CP01"): [8.0] * 40})
+    bench.live(2)
+    bench.connect("CP01")
+    assert bench.follows_kw("CP01") == pytest.approx(8.0, abs=0.1)
+    bench.live(12)
+    assert bench.follows_kw("CP02") < 8.1
+    tell_power(bench, 8.0)
+    bench.live(2)
+    assert bench.follows_kw("CP02") > 21.0
+
+
+def tell_power(bench: Bench, kw: float) -> None:
+    power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
+    bench.call("CP01", TransactionUpdated(transaction_id="T1", at=bench.utc, samples=(power,)))
+
+
+def test_a_lease_given_before_our_clock_was_set_back_over_a_restart_is_booked_to_its_end() -> None:
+    """The machine came back without its clock, an hour behind. CP01 takes that time, so keeps its
+    lease of 22 kW for an hour, and refuses other powers: CP02 was lent 22 kW beside it, 44 below a
+    limit of 30."""
+    spec = keeping_leases(site(2))
+    bench = lent(spec)
+    bench.utc -= timedelta(hours=1)
+    after = again(bench, spec)
+    come(after, "CP01")
+    for _ in range(20):
+        after.wait(10.0)
+        while (send := after.pending("CP01")) is not None:
+            refused = tx_profile(send.command) is not None
+            after.answer(send, Answered(status="Rejected") if refused else None)
+        status(after, "CP01", 1, TAKEN)
+    assert after.depot.stations["CP01"].keeps_leases
+    assert after.booked_kw("CP01") > 21.0

@@ -87,6 +87,35 @@ def test_a_start_of_before_a_transaction_does_not_end_it() -> None:
     assert bench.booked_kw("CP01") > 21.0
 
 
+@pytest.mark.parametrize("told", ["start", "status"])
+def test_what_was_before_a_transaction_by_a_clock_that_is_wrong_does_not_end_it(told: str) -> None:
+    """The clock of CP01 is two hours ahead all the while, and it tells late what was before T1: the
+    22 kW of T1 were lent to CP02, 44 below a limit of 30."""
+    bench = charging()
+    ahead = timedelta(hours=2)
+    running = bench.depot.transactions["CP01/T1"]
+    began_at = running.started_at + ahead
+    bench.depot.transactions["CP01/T1"] = replace(running, device_started_at=began_at)
+    station = bench.depot.stations["CP01"]
+    station.clock.heard(bench.utc + ahead, bench.now)
+    before = began_at - timedelta(minutes=5)
+    if told == "start":
+        bench.call(
+            "CP01",
+            replace(
+                started_nowhere(bench), evse_id=1, transaction_id="T0", at=before, offline=True
+            ),
+        )
+    else:
+        bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=before))
+    assert station.evses[1].transaction == "CP01/T1"
+    assert bench.booked_kw("CP01") > 21.0
+    for _ in range(5):
+        station.clock.heard(bench.utc, bench.now)
+    bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=bench.utc))
+    assert station.evses[1].transaction is None, "the clock was set right, and V01 has left"
+
+
 @pytest.mark.parametrize("began_before", [True, False], ids=["begun nowhere", "never heard of"])
 def test_an_update_of_before_a_transaction_does_not_end_it(began_before: bool) -> None:
     """A backlog of one that began on Authorized, or whose start was lost."""
@@ -163,6 +192,38 @@ def test_a_connector_that_is_free_long_after_the_start_ends_it_though_its_plug_w
     bench.call("CP01", replace(started_nowhere(bench), evse_id=1))
     bench.live(301)
     bench.call("CP01", status(bench, 1, FREE))
+    assert bench.depot.stations["CP01"].evses[1].transaction is None
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_first_connector_that_speaks_on_a_new_link_does_not_speak_for_the_second(
+    restarts: bool,
+) -> None:
+    """V01 came to the second one, whose word of that was lost. As the link is back the station
+    tells of both in their order: that the first one is free freed 22 kW, which were lent to CP02
+    while V01 went on with them, 44 kW below a limit of 30."""
+    bench = charging()
+    bench.depot.stations["CP02"].evses[1].override = None
+    for connector in (1, 2):
+        bench.depot.stations["CP01"].evses[1].tell_status(connector, FREE)
+    bench.live(301)
+    bench.lose("CP01")
+    if restarts:
+        bench = Bench(
+            depot=restore(bench.depot.site, bench.memory()),
+            utc=bench.utc,
+            monotonic_s=bench.monotonic_s,
+            sessions=bench.sessions,
+        )
+        bench.connect("CP02")
+    bench.connect("CP01")
+    bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    bench.call("CP01", status(bench, 1, FREE))
+    bench.answer_all("CP02")
+    assert bench.follows_kw("CP02") <= LIMIT_KW - 21.0, "it is lent what V01 still draws"
+    bench.call("CP01", status(bench, 2, ConnectorStatus.OCCUPIED))
+    assert bench.depot.stations["CP01"].evses[1].transaction == "CP01/T1"
+    bench.call("CP01", status(bench, 2, FREE))
     assert bench.depot.stations["CP01"].evses[1].transaction is None
 
 

@@ -117,6 +117,9 @@ def test_another_firmware_need_not_hold_the_fallback_of_the_last_one() -> None:
     bench.call("CP01", booted)
     assert bench.booked_kw("CP01") == 22.0
     answer(bench, lambda command: None)
+    bench.wait(9.0)
+    assert bench.booked_kw("CP01") == 22.0, "what is plugged in there follows"
+    bench.wait(1.0)
     assert bench.booked_kw("CP01") == 0.0
 
 
@@ -128,6 +131,7 @@ def test_another_firmware_is_told_profiles_in_every_way_there_is() -> None:
     assert bench.booked_kw("CP01") == 0.0
     bench.lose("CP01")
     set_up(bench, writes(unit=watts, kind=ProfileKind.ABSOLUTE), firmware="2")
+    bench.wait(10.0)
     assert bench.booked_kw("CP01") == 0.0
 
 
@@ -147,6 +151,7 @@ def test_who_does_not_say_what_it_falls_back_to_is_asked_again(answered: Command
     assert "no_fallback" in bench.alerts()
     bench.wait(61.0)
     answer(bench, answers)
+    bench.wait(10.0)
     assert bench.booked_kw("CP01") == 0.0
 
 

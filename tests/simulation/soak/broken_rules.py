@@ -110,7 +110,7 @@ def no_generation() -> Iterator[None]:
 
 
 def speaks_for_its_evse(self: Evse, connector_id: int, status: ConnectorStatus) -> None:
-    self.connectors, self.status = {connector_id: status}, status
+    self.connectors, self.spoken, self.status = {connector_id: status}, {connector_id}, status
 
 
 def forget_offline(station: Station, evse: Evse, booked: Booking) -> Booking:
