@@ -71,15 +71,18 @@ class SiteMeter:
             over |= max(self.phases_a) > limit_kw * 1000 / 3 / voltage_v
         return over
 
-    def forget_since(self, at_s: float) -> None:
-        """What was held as base load since then was no such thing: what was believed then stands.
-        That it may be as much is shown by nothing else."""
+    def forget_since(self, at_s: float, charging_kw: Powers) -> None:
+        """So much of what was held as base load since then was charging. What was believed then
+        stands, and what has come since besides."""
         since = [held for held in self.bases if held.at_s > at_s]
         before = [held for held in self.bases if held.at_s <= at_s]
         if since:
-            self.base_kw = (before[-1] if before else since[0]).believed_kw
+            least_kw = before[-1].believed_kw if before else (-math.inf,) * 4
+            a, b, c, d = map(max, least_kw, _less(self.base_kw, charging_kw))
+            self.base_kw = (a, b, c, d)
         for held in since:
-            held.base_kw = (-math.inf,) * 4
+            held.base_kw = _less(held.base_kw, charging_kw)
+            held.believed_kw = _less(held.believed_kw, charging_kw)
 
     def give_up(self) -> None:
         """What it showed last counts no more."""
@@ -114,3 +117,8 @@ class SiteMeter:
     @property
     def forces_zero(self) -> bool:
         return self.stage >= 2
+
+
+def _less(one: Powers, other: Powers) -> Powers:
+    a, b, c, d = (x - y for x, y in zip(one, other, strict=True))
+    return (a, b, c, d)

@@ -105,15 +105,19 @@ def _ask_who_takes_less(depot: Depot, now: Now) -> None:
             ask_meter(station, evse)
 
 
-def explain(depot: Depot, evse: Evse, before_kw: float, before_s: float, now: Now) -> None:
+def explain(
+    depot: Depot, station: Station, evse: Evse, before_kw: float, before_s: float, now: Now
+) -> None:
     """A charger has spoken, as it did at `before_s`. Where its vehicle takes more by its own will,
-    what was held as base load in between was held against an old word."""
+    so much of what was held as base load in between was held against an old word."""
     ordered_s = math.inf
     if evse.changed_at is not None:
         settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
         ordered_s = now.monotonic_s - (now.utc - settled_at).total_seconds()
     if before_s >= ordered_s and evse.power_kw > before_kw + LEAP_KW:
-        depot.meter.forget_since(before_s)
+        most_kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+        took, takes = min(most_kw, told_kw(evse, before_kw)), told_kw(evse, evse.power_kw)
+        depot.meter.forget_since(before_s, flow(evse, min(most_kw, takes) - took))
 
 
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:

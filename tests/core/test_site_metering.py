@@ -11,7 +11,8 @@ import pytest
 from daemon.core.events import SiteMetered
 from daemon.core.keeps import Keeps
 from planner.series import Series
-from protocol.ocpp.events import TransactionEnded
+from protocol.ocpp.events import MeterValuesReported, TransactionEnded
+from protocol.ocpp.model import Measurand, MeterSample
 from tests.core.bench import Bench, site
 
 
@@ -241,20 +242,53 @@ def test_what_turns_out_to_be_charging_leaves_the_load_that_was_seen_before() ->
     live_metered(bench, 70, lambda: 0.0, undeclared_kw=10.0)
     live_metered(bench, 2, lambda: 5.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(15.0)
-    meter.forget_since(told_s)
+    meter.forget_since(told_s, (5.0, 5 / 3, 5 / 3, 5 / 3))
     assert meter.base_kw[0] == pytest.approx(10.0)
     live_metered(bench, 20, lambda: -5.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(10.0)
 
 
 @pytest.mark.fault(13)
-def test_what_was_charging_for_longer_than_samples_are_held_is_believed_a_while() -> None:
-    """A charger has drawn 15 kW more than it told for more than a minute: nothing that is held says
-    what else is drawn."""
+def test_what_was_charging_for_longer_than_samples_are_held_leaves_what_else_is_drawn() -> None:
+    """A charger has drawn 15 kW more than it told for more than a minute: nothing that is held is
+    of the time before."""
     bench = two_charge(undeclared_kw=10.0)
     meter = bench.depot.meter
     live_metered(bench, 75, lambda: 15.0, undeclared_kw=10.0)
-    meter.forget_since(bench.monotonic_s - 70.0)
     assert meter.base_kw[0] == pytest.approx(25.0)
+    meter.forget_since(bench.monotonic_s - 70.0, (15.0, 5.0, 5.0, 5.0))
+    assert meter.base_kw[0] == pytest.approx(10.0)
     live_metered(bench, 70, lambda: 0.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(10.0)
+
+
+@pytest.mark.fault(13)
+def test_a_load_that_came_since_a_vehicles_last_word_outlasts_its_next_one() -> None:
+    """10 kW that nobody declared are known for 20 s when a vehicle takes 6 kW more by its own will.
+    Another one is cut for it, draws nothing and is booked yet, and so hides as much as it had."""
+    bench = two_charge(undeclared_kw=0.0)
+    first_kw = 0.0
+
+    def charging_kw() -> float:
+        return min(bench.follows_kw("CP01"), first_kw) + bench.follows_kw("CP02")
+
+    bench.follow({("V01", "CP01"): [11.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    live_metered(bench, 60, charging_kw, undeclared_kw=0.0)
+    tell_power(bench, "CP01", 0.0)
+    tell_power(bench, "CP02", bench.follows_kw("CP02"))
+    live_metered(bench, 20, charging_kw, undeclared_kw=0.0)
+    live_metered(bench, 20, charging_kw, undeclared_kw=10.0)
+    assert bench.depot.meter.base_kw[0] == pytest.approx(10.0)
+    first_kw = 6.0
+    live_metered(bench, 2, charging_kw, undeclared_kw=10.0)
+    tell_power(bench, "CP01", first_kw)
+    for _ in range(15):
+        live_metered(bench, 1, charging_kw, undeclared_kw=10.0)
+        assert 10.0 + charging_kw() <= 30.0
+    assert bench.follows_kw("CP02") == pytest.approx(9.0, abs=0.07)
+
+
+def tell_power(bench: Bench, station: str, kw: float) -> None:
+    power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
+    told = MeterValuesReported(evse_id=1, transaction_id="T1", samples=(power,))
+    bench.call(station, told)
