@@ -14,7 +14,7 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
-from daemon.core.phases import Draw, flow, told_kw
+from daemon.core.phases import Draw, flow, is_guessed, told_kw
 from daemon.core.site_meter import Held, SiteMeter
 from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
@@ -187,8 +187,8 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
 
 
 class _Drawn(NamedTuple):
-    """What an EVSE is taken to draw, and what of it it has shown to; the rest hangs on its promise
-    of `assumed_kw`, as it was told."""
+    """What an EVSE is taken to draw, and what of it it has shown to; the rest, or where it is drawn,
+    hangs on its promise of `assumed_kw`, as it was told."""
 
     kw: Draw = NOTHING
     shown_kw: Draw = NOTHING
@@ -218,7 +218,7 @@ def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
     if changed_at is None:
         return _Drawn(most, drawn if shows else NOTHING, kw)
     if shows:
-        return _Drawn(drawn, drawn)
+        return _Drawn(drawn, drawn, kw if is_guessed(evse) else 0.0)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
     return _Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
 

@@ -13,7 +13,7 @@ from daemon.core.keeps import Keeps
 from planner.series import Series
 from protocol.ocpp.events import MeterValuesReported, TransactionEnded
 from protocol.ocpp.model import Measurand, MeterSample
-from tests.core.bench import Bench, site
+from tests.core.bench import Bench, site, vehicle_values
 
 
 def metered() -> Bench:
@@ -292,3 +292,74 @@ def tell_power(bench: Bench, station: str, kw: float) -> None:
     power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
     told = MeterValuesReported(evse_id=1, transaction_id="T1", samples=(power,))
     bench.call(station, told)
+
+
+@pytest.mark.fault(13, 15)
+def test_what_seemed_to_charge_on_a_phase_is_lent_once_the_meter_has_shown_that_phase() -> None:
+    """3 kW on each phase that nobody declared, and vehicles of one phase; nobody knows which. The
+    first one leaves, and one that stands on the second one's phase has waited for its power."""
+    bench = of_one_phase(3)
+    places = {"CP01": 0, "CP02": 1, "CP03": 1}
+
+    def each_kw() -> list[float]:
+        drawn = [3.0, 3.0, 3.0]
+        for station, phase in places.items():
+            if bench.depot.stations[station].evses[1].transaction is not None:
+                drawn[phase] += min(bench.follows_kw(station) / 3, 7.36)
+        return drawn
+
+    def live(seconds: int, *planned_kw: float) -> None:
+        pairs = zip(("01", "02", "03"), planned_kw, strict=False)
+        bench.follow({(f"V{n}", f"CP{n}"): [kw] * 8 for n, kw in pairs})
+        for second in range(seconds):
+            bench.live(1)
+            for station in places if second % 10 == 0 else ():
+                tell_phase(bench, station, min(bench.follows_kw(station) / 3, 7.36))
+            meter(bench, each_kw())
+
+    live(5, 0.0, 0.0, 0.0)
+    for planned_kw in ((6.0, 0.0, 0.0), (0.0, 6.0, 0.0), (0.0, 0.0, 6.0)):
+        live(90, *planned_kw)
+    live(130, 3.4, 3.4, 0.0)
+    live(20, 3.4, 3.4, 7.4)
+    assert [round(kw, 1) for kw in each_kw()] == [6.4, 9.6, 3.0]
+    ended = TransactionEnded(evse_id=1, transaction_id="T1", at=bench.utc, meter_stop_wh=1000.0)
+    bench.call("CP01", ended)
+    for _ in range(20):
+        for station in places:
+            bench.answer_all(station)
+        assert max(each_kw()) <= 10.0
+        meter(bench, each_kw())
+        bench.live(1)
+
+
+def of_one_phase(stations: int) -> Bench:
+    """Below a limit of 10 kW on each phase."""
+    spec = site(stations, metered=True)
+    one_phase = {**vehicle_values(), "max_charge_kw": 7.4}
+    vehicles = tuple(replace(vehicle, values=one_phase) for vehicle in spec.vehicles)
+    pinned = tuple(replace(station, pinned=Keeps.FALLBACK) for station in spec.stations)
+    bench = Bench.of(replace(spec, vehicles=vehicles, stations=pinned))
+    for n in range(1, stations + 1):
+        bench.connect(f"CP{n:02}")
+        bench.plug_in(f"CP{n:02}", f"V{n:02}")
+    return bench
+
+
+def tell_phase(bench: Bench, station: str, kw: float) -> None:
+    """A station's words of a vehicle on the first of its phases."""
+    currents_a = {"L1": kw * 1000 / 230.0, "L2": 0.0, "L3": 0.0}
+    current, at = Measurand.CURRENT_IMPORT, bench.utc
+    samples = [
+        MeterSample(measurand=current, value=amperes, phase=phase, at=at)
+        for phase, amperes in currents_a.items()
+    ]
+    samples.append(MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=at))
+    told = MeterValuesReported(evse_id=1, transaction_id="T1", samples=tuple(samples))
+    bench.call(station, told)
+
+
+def meter(bench: Bench, each_kw: list[float]) -> None:
+    """A sample of the site's meter, by phase."""
+    a, b, c = (kw * 1000 / 230.0 for kw in each_kw)
+    bench.apply(SiteMetered(import_kw=sum(each_kw), phases_a=(a, b, c), at=bench.utc))
