@@ -162,6 +162,7 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
         fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
         held_from=now.utc - timedelta(seconds=HOLD_S),
         settle=timedelta(seconds=site.settle_s),
+        over_s=math.inf if depot.meter.over_s is None else depot.meter.over_s,
     )
     for station, evse in depot.evses():
         # Nobody charges where a station that we hear has no transaction.
@@ -187,8 +188,8 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
 
 
 class _Drawn(NamedTuple):
-    """What an EVSE is taken to draw, and what of it it has shown to; the rest, or where it is drawn,
-    hangs on its promise of `assumed_kw`, as it was told."""
+    """What an EVSE is taken to draw, and what of it it has shown to; the rest, or the phases that
+    it is drawn on, hang on its promise of `assumed_kw`, as it was told."""
 
     kw: Draw = NOTHING
     shown_kw: Draw = NOTHING
@@ -196,16 +197,19 @@ class _Drawn(NamedTuple):
 
 
 class _Times(NamedTuple):
-    """What tells old from new, the same for every EVSE that one sample is compared with."""
+    """What tells old from new, the same for every EVSE that one sample is compared with. `over_s`:
+    since when the site draws too much, infinite where it does not."""
 
     fresh_from: datetime
     held_from: datetime
     settle: timedelta
+    over_s: float
 
 
 def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
     """Of one that has promised to stay below `kw`: by its own meter where that has spoken since its
-    last order had settled, else all of it. Its meter's word may be a mean that is older than a cut:
+    last order had settled, or has told a power since the site draws too much, else all of it. Its
+    meter's word may be a mean that is older than a cut:
     what is above its promise is no charging that anybody makes room for, and counts as base load,
     so that base load and bookings together never come to less than the site's meter shows."""
     most, changed_at = flow(evse, kw), evse.changed_at
@@ -213,7 +217,9 @@ def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
         return _Drawn(most, NOTHING, kw)
     shows = evse.reading is not None and evse.reading.at >= times.fresh_from
     if evse.reading is not None and changed_at is not None:
-        shows &= evse.reading.at >= changed_at + times.settle
+        # What one was raised to and does not draw is no relief when it is cut for an overload.
+        counts_at_once = evse.told_power and evse.sampled_s >= times.over_s
+        shows &= counts_at_once or evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
     if changed_at is None:
         return _Drawn(most, drawn if shows else NOTHING, kw)

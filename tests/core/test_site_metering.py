@@ -11,6 +11,7 @@ import pytest
 from daemon.core.events import SiteMetered
 from daemon.core.keeps import Keeps
 from planner.series import Series
+from protocol.ocpp.commands import TriggerMessage
 from protocol.ocpp.events import MeterValuesReported, TransactionEnded
 from protocol.ocpp.model import Measurand, MeterSample
 from tests.core.bench import Bench, site, vehicle_values
@@ -292,6 +293,40 @@ def tell_power(bench: Bench, station: str, kw: float) -> None:
     power = MeterSample(measurand=Measurand.POWER_IMPORT, value=kw * 1000, at=bench.utc)
     told = MeterValuesReported(evse_id=1, transaction_id="T1", samples=(power,))
     bench.call(station, told)
+
+
+@pytest.mark.fault(13)
+@pytest.mark.parametrize("since_s", [1, 3, 6, 9])
+def test_a_raise_that_is_not_drawn_is_no_relief_from_an_overload(since_s: int) -> None:
+    """20 kW that nobody declared, `since_s` after a vehicle that takes 5 kW was raised to 20, which
+    is cut first. Vehicles follow within 3 s."""
+    bench = two_charge(undeclared_kw=0.0)
+    most_kw, followed = {"CP01": 9.0, "CP02": 5.0}, [(0.0, 0.0)] * 3
+
+    def drawn_kw() -> list[float]:
+        return [min(kw, most_kw[at]) for at, kw in zip(most_kw, followed[-3], strict=True)]
+
+    def live(seconds: int, undeclared_kw: float) -> int:
+        """Everybody tells their meter when asked. Returns for how long the limit was exceeded."""
+        over_s = 0
+        for _ in range(seconds):
+            told = bench.live(1)
+            followed.append((bench.follows_kw("CP01"), bench.follows_kw("CP02")))
+            if any(isinstance(command, TriggerMessage) for command in told):
+                for station, kw in zip(most_kw, drawn_kw(), strict=True):
+                    tell_power(bench, station, kw)
+            import_kw = undeclared_kw + sum(drawn_kw())
+            over_s += import_kw > 30.0
+            bench.apply(SiteMetered(import_kw=import_kw, at=bench.utc))
+        return over_s
+
+    bench.follow({("V01", "CP01"): [9.0] * 8, ("V02", "CP02"): [5.0] * 8})
+    live(130, 0.0)
+    bench.follow({("V01", "CP01"): [9.0] * 8, ("V02", "CP02"): [20.0] * 8})
+    live(since_s, 0.0)
+    assert bench.follows_kw("CP02") == pytest.approx(20.0, abs=0.07)
+    assert live(30, 20.0) <= 6
+    assert "site_overload" not in bench.alerts()
 
 
 @pytest.mark.fault(13, 15)
