@@ -98,10 +98,14 @@ def _highest(draws: Iterable[Draw]) -> Draw:
 
 
 def _ask_who_takes_less(depot: Depot, now: Now) -> None:
-    """What looks like base load may be a vehicle that takes more than its charger told last."""
+    """What looks like base load may be a vehicle that takes more than its charger told last. While
+    the site draws too much all are asked: one that takes less than it told is no relief."""
+    site = depot.site
+    limit_kw = depot.limit_kw()[0].at(now.utc)
+    is_over = depot.meter.exceeds(limit_kw, site.phases, site.voltage_v)
     for station, evse in depot.evses():
-        kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-        if told_kw(evse, evse.power_kw) < kw - LEAP_KW:
+        kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+        if is_over or told_kw(evse, evse.power_kw) < kw - LEAP_KW:
             ask_meter(station, evse)
 
 
