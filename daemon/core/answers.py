@@ -93,8 +93,6 @@ def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now)
     before_kw = max((held.kw for held in evse.leases()), default=evse.floor_kw)
     if max(before_kw, evse.floor_kw) > max(lease.kw, evse.floor_kw):
         evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before_kw))
-    elif lease.kw > before_kw and evse.settling:
-        evse.dip = (now.monotonic_s + depot.site.settle_s, before_kw)
     if before_kw != lease.kw:
         evse.changed_at = now.utc
     leave(evse, lease, now.monotonic_s + depot.site.settle_s)

@@ -37,26 +37,16 @@ def booking(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booki
     """The highest of what it follows, may follow for want of an answer or of proof that it has left
     it, has just left, and falls back to. What is lent runs out by itself only where the station has
     shown that it keeps leases; one that keeps nothing is booked at its maximum."""
-    return _booked(station, evse, evse.booked_leases(), now_s, slack_s, settled_s=now_s)
+    return _booked(station, evse, evse.booked_leases(), now_s, slack_s)
 
 
-def promised(
-    station: Station, evse: Evse, now_s: float, slack_s: float, settled_s: float | None = None
-) -> Booking:
-    """The same of one that is taken at its word: what it has left is not asked for. What was to
-    have settled by `settled_s` (now, where it is not told) counts as left."""
-    settled_s = now_s if settled_s is None else settled_s
-    return _booked(station, evse, evse.leases(), now_s, slack_s, settled_s=settled_s)
+def promised(station: Station, evse: Evse, now_s: float, slack_s: float) -> Booking:
+    """The same of one that is taken at its word: what it has left is not asked for."""
+    return _booked(station, evse, evse.leases(), now_s, slack_s)
 
 
 def _booked(
-    station: Station,
-    evse: Evse,
-    leases: list[Lease],
-    now_s: float,
-    slack_s: float,
-    *,
-    settled_s: float,
+    station: Station, evse: Evse, leases: list[Lease], now_s: float, slack_s: float
 ) -> Booking:
     if evse.fixed == DISOBEYS or is_unbound(station, evse):
         # By settings of before it may have been lent more than it is rated at by those of now.
@@ -70,7 +60,7 @@ def _booked(
         if not keeps or lease.until_s == FOREVER:
             later_kw = max(later_kw, lease.kw)
     for until_s, kw in evse.settling:
-        if until_s > settled_s:
+        if until_s > now_s:
             soon_kw = max(soon_kw, kw)
     return Booking(soon_kw, later_kw)
 

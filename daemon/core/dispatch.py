@@ -218,8 +218,6 @@ def _settle(depot: Depot, now: Now) -> None:
                 evse.settling = still
                 depot.dirty = True
                 ask_meter(station, evse)
-        if evse.dip is not None and evse.dip[0] <= now.monotonic_s:
-            evse.dip = None
         if evse.meter_due_s is not None and now.monotonic_s >= evse.meter_due_s:
             evse.meter_due_s = None
             ask_meter(station, evse)

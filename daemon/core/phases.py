@@ -103,6 +103,13 @@ def flow(evse: Evse, kw: float) -> Draw:
     return _on_wires(kw, evse.spec.max_kw, evse.spec.phases, shares(evse))
 
 
+def is_guessed(evse: Evse) -> bool:
+    """Whether the vehicle that stands there may load other phases than `flow` counts it on."""
+    whole, *each = shares(evse)
+    is_known = evse.phases_used is not None or evse.spec.phases < 2
+    return not is_known or sum(each) > whole * (1 + 1e-9)
+
+
 def _on_wires(kw: float, max_kw: float, wired: int, parts: Draw) -> Draw:
     # Who takes more than its rating does so on all of its phases.
     wired_kw = max(max_kw, kw) / (wired or 3)

@@ -65,7 +65,7 @@ class SiteMeter:
     same_kw: float = 0.0
     stands_still: bool = False
     leaps: deque[float] = field(default_factory=lambda: deque(maxlen=LEAPS))
-    exceeded_s: float | None = None
+    exceeded_s: float = math.inf
     over_s: float | None = None
     calm_s: float | None = None
     stage: int = 0
@@ -96,24 +96,29 @@ class SiteMeter:
         return (believed[0], believed[1], believed[2], believed[3])
 
     def charged(self, from_s: float, until_s: float, kw: Powers) -> None:
-        """A charger has surely drawn so much for all of that time. A meter that tells the sum alone
-        says nothing of phases: what is left of it is spread evenly."""
-        if self.phases_a is None:
-            kw = (kw[0], kw[0] / 3, kw[0] / 3, kw[0] / 3)
+        """A charger has surely drawn so much for all of that time."""
+        kw = self._told(kw)
         for held in self.bases:
             if from_s + LATE_S <= held.at_s <= until_s:
-                a, b, c, d = (x - y for x, y in zip(held.rest_kw, kw, strict=True))
-                held.rest_kw = (a, b, c, d)
+                held.rest_kw = _less(held.rest_kw, kw)
 
-    def forget_since(self, at_s: float) -> None:
-        """What was held as base load since then was no such thing: what was believed then stands.
-        That it may be as much is shown by nothing else."""
+    def _told(self, kw: Powers) -> Powers:
+        """A meter that tells the sum alone says nothing of phases: it is spread evenly."""
+        return kw if self.phases_a is not None else (kw[0], kw[0] / 3, kw[0] / 3, kw[0] / 3)
+
+    def forget_since(self, at_s: float, charging_kw: Powers) -> None:
+        """So much of what was held as base load since then was charging. What was believed then
+        stands, and what has come since besides."""
+        charging_kw = self._told(charging_kw)
         since = [held for held in self.bases if held.at_s > at_s]
         before = [held for held in self.bases if held.at_s <= at_s]
         if since:
-            self.base_kw = (before[-1] if before else since[0]).believed_kw
+            least_kw = before[-1].believed_kw if before else (-math.inf,) * 4
+            a, b, c, d = map(max, least_kw, _less(self.base_kw, charging_kw))
+            self.base_kw = (a, b, c, d)
         for held in since:
-            held.base_kw = (-math.inf,) * 4
+            held.base_kw = _less(held.base_kw, charging_kw)
+            held.believed_kw = _less(held.believed_kw, charging_kw)
 
     def give_up(self) -> None:
         """What it showed last counts no more."""
@@ -148,3 +153,8 @@ class SiteMeter:
     @property
     def forces_zero(self) -> bool:
         return self.stage >= 2
+
+
+def _less(one: Powers, other: Powers) -> Powers:
+    a, b, c, d = (x - y for x, y in zip(one, other, strict=True))
+    return (a, b, c, d)

@@ -14,7 +14,7 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
-from daemon.core.phases import Draw, flow, told_kw
+from daemon.core.phases import Draw, flow, is_guessed, told_kw
 from daemon.core.site_meter import Held, SiteMeter
 from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
@@ -24,8 +24,6 @@ from daemon.core.station import FRESH_SAMPLES, Evse, Station
 HOLD_S = 30.0
 # For how long samples are kept that chargers may yet speak of, at most.
 KEPT_S = 1200.0
-# No vehicle follows sooner.
-AT_ONCE_S = 0.1
 # A cut has reached vehicles after some seconds; an overload that lasts is met with more than cuts.
 FALLBACK_AFTER_S = 15.0
 ZERO_AFTER_S = 30.0
@@ -102,28 +100,37 @@ def _highest(draws: Iterable[Draw]) -> Draw:
 
 
 def _ask_who_takes_less(depot: Depot, now: Now) -> None:
-    """What looks like base load may be a vehicle that takes more than its charger told last."""
+    """What looks like base load may be a vehicle that takes more than its charger told last. While
+    the site draws too much all are asked: one that takes less than it told is no relief."""
+    site = depot.site
+    limit_kw = depot.limit_kw()[0].at(now.utc)
+    is_over = depot.meter.exceeds(limit_kw, site.phases, site.voltage_v)
     for station, evse in depot.evses():
-        kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-        if told_kw(evse, evse.power_kw) < kw - LEAP_KW:
+        kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
+        if (is_over and evse.told_power) or told_kw(evse, evse.power_kw) < kw - LEAP_KW:
             ask_meter(station, evse)
 
 
 def _ask_all(depot: Depot) -> None:
     """What was seen is seen no more: what chargers draw tells whether it is gone."""
     for station, evse in depot.evses():
-        ask_meter(station, evse)
+        if evse.told_power:  # what a register shows of some seconds is mostly its rounding
+            ask_meter(station, evse)
 
 
-def explain(depot: Depot, evse: Evse, before_kw: float, before_s: float, now: Now) -> None:
+def explain(
+    depot: Depot, station: Station, evse: Evse, before_kw: float, before_s: float, now: Now
+) -> None:
     """A charger has spoken, as it did at `before_s`. Where its vehicle takes more by its own will,
-    what was held as base load in between was held against an old word."""
+    so much of what was held as base load in between was held against an old word."""
     ordered_s = math.inf
     if evse.changed_at is not None:
         settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
         ordered_s = now.monotonic_s - (now.utc - settled_at).total_seconds()
     if before_s >= ordered_s and evse.power_kw > before_kw + LEAP_KW:
-        depot.meter.forget_since(before_s)
+        most_kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
+        took, takes = min(most_kw, told_kw(evse, before_kw)), told_kw(evse, evse.power_kw)
+        depot.meter.forget_since(before_s, flow(evse, min(most_kw, takes) - took))
 
 
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
@@ -164,36 +171,27 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
     be: less only what they have shown to draw. What a charger is booked for and does not draw
     hides as much base load, which is noted: it shows in the next sample after that is freed."""
     site, draws = depot.site, {}
-    settled_s = _settled_s(depot, now)
+    limit_kw = depot.limit_kw()[0].at(now.utc) + NEWS_KW
+    if not depot.meter.exceeds(limit_kw, site.phases, site.voltage_v):
+        depot.meter.exceeded_s = math.inf
+    elif depot.meter.exceeded_s == math.inf:
+        depot.meter.exceeded_s = now.monotonic_s
     times = _Times(
         fresh_from=now.utc - timedelta(seconds=FRESH_SAMPLES * site.sample_s),
         held_from=now.utc - timedelta(seconds=HOLD_S),
         settle=timedelta(seconds=site.settle_s),
+        over_s=depot.meter.exceeded_s,
     )
     for station, evse in depot.evses():
         # Nobody charges where a station that we hear has no transaction.
         if evse.transaction is not None or not station.online:
-            kw = promised(station, evse, now.monotonic_s, site.slack_s, settled_s).soon_kw
-            if evse.dip is not None and settled_s > now.monotonic_s:
-                kw = min(kw, evse.dip[1])
+            kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
             draws[station.id, evse.spec.connector] = _drawn(station, evse, kw, times)
     assumed_kw = {key: draw.assumed_kw for key, draw in draws.items() if draw.assumed_kw}
     if assumed_kw != depot.meter.assumed_kw:
         depot.meter.assumed_kw, depot.dirty = assumed_kw, True
     base = _less(depot, event, [draw.kw for draw in draws.values()])
     return base, _less(depot, event, [draw.shown_kw for draw in draws.values()])
-
-
-def _settled_s(depot: Depot, now: Now) -> float:
-    """Until when a cut was to settle to count as followed. What was cut before an overload may have
-    been followed when that was first seen: it would be counted on once more."""
-    site, meter = depot.site, depot.meter
-    limit_kw = depot.limit_kw()[0].at(now.utc) + NEWS_KW
-    if not meter.exceeds(limit_kw, site.phases, site.voltage_v):
-        meter.exceeded_s = None
-        return now.monotonic_s
-    meter.exceeded_s = meter.exceeded_s if meter.exceeded_s is not None else now.monotonic_s
-    return max(now.monotonic_s, meter.exceeded_s - AT_ONCE_S + site.settle_s)
 
 
 def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
@@ -208,8 +206,8 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
 
 
 class _Drawn(NamedTuple):
-    """What an EVSE is taken to draw, and what of it it has shown to; the rest hangs on its promise
-    of `assumed_kw`, as it was told."""
+    """What an EVSE is taken to draw, and what of it it has shown to; the rest, or the phases that
+    it is drawn on, hang on its promise of `assumed_kw`, as it was told."""
 
     kw: Draw = NOTHING
     shown_kw: Draw = NOTHING
@@ -217,16 +215,19 @@ class _Drawn(NamedTuple):
 
 
 class _Times(NamedTuple):
-    """What tells old from new, the same for every EVSE that one sample is compared with."""
+    """What tells old from new, the same for every EVSE that one sample is compared with. `over_s`:
+    since when the site draws too much, infinite where it does not."""
 
     fresh_from: datetime
     held_from: datetime
     settle: timedelta
+    over_s: float
 
 
 def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
     """Of one that has promised to stay below `kw`: by its own meter where that has spoken since its
-    last order had settled, else all of it. Its meter's word may be a mean that is older than a cut:
+    last order had settled, or has told a power since the site draws too much, else all of it. Its
+    meter's word may be a mean that is older than a cut:
     what is above its promise is no charging that anybody makes room for, and counts as base load,
     so that base load and bookings together never come to less than the site's meter shows."""
     most, changed_at = flow(evse, kw), evse.changed_at
@@ -234,12 +235,14 @@ def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
         return _Drawn(most, NOTHING, kw)
     shows = evse.reading is not None and evse.reading.at >= times.fresh_from
     if evse.reading is not None and changed_at is not None:
-        shows &= evse.reading.at >= changed_at + times.settle
+        # What one was raised to and does not draw is no relief when it is cut for an overload.
+        counts_at_once = evse.told_power and evse.sampled_s >= times.over_s
+        shows &= counts_at_once or evse.reading.at >= changed_at + times.settle
     drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
     if changed_at is None:
         return _Drawn(most, drawn if shows else NOTHING, kw)
     if shows:
-        return _Drawn(drawn, drawn)
+        return _Drawn(drawn, drawn, kw if is_guessed(evse) else 0.0)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
     return _Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
 

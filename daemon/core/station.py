@@ -86,8 +86,7 @@ class Silence:
 class Evse:
     """`confirmed` is what the station promised to follow, `unconfirmed` what it may follow as well
     because an answer is missing, `asked` the order under way with its generation, `settling` what
-    it may still draw for a while (until a monotonic second, in kW), `dip` what it may still draw
-    (likewise) as it was cut to that and raised again before it had settled, `leaving` what it has
+    it may still draw for a while (until a monotonic second, in kW), `leaving` what it has
     promised to leave and not yet shown to have left, `wish` the order that waits in the lane,
     `target` what the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no
     transaction profile at all; `lower_fallback_kw` is what it falls back to as earlier settings
@@ -114,7 +113,6 @@ class Evse:
     unconfirmed: Lease | None = None
     asked: tuple[int, Lease] | None = None
     settling: tuple[tuple[float, float], ...] = ()
-    dip: tuple[float, float] | None = None
     leaving: Leaving | None = None
     wish: Lease | None = None
     target: Series | None = None
