@@ -14,10 +14,17 @@ from daemon.core.keeping import restore, save_kind, without_memory
 from daemon.core.keeps import Keeps, Kind
 from daemon.core.rooms import budget_of
 from daemon.core.site import EvseSpec, SiteSpec
+from daemon.core.standing import electrics_of
 from planner.series import Series
-from protocol.ocpp.commands import Answered
+from protocol.ocpp.commands import Answered, SetChargingProfile
 from protocol.ocpp.events import StatusNotified, TransactionStarted, TransactionUpdated
-from protocol.ocpp.model import ConnectorStatus, Measurand, MeterSample, Version
+from protocol.ocpp.model import (
+    ConnectorStatus,
+    Measurand,
+    MeterSample,
+    ProfilePurpose,
+    Version,
+)
 from tests.core.bench import Bench, site, tx_profile
 
 TAKEN = ConnectorStatus.OCCUPIED
@@ -292,6 +299,51 @@ def test_a_fallback_that_is_lowered_frees_its_power_when_its_vehicle_has_followe
         after.wait(1.0)
     after.live(2)
     assert after.follows_kw("CP02") == pytest.approx(12.0, abs=0.1)
+
+
+@pytest.mark.parametrize("again_before", [False, True])
+def test_a_fallback_that_is_raised_waits_for_the_room_that_others_were_lent(
+    again_before: bool,
+) -> None:
+    """CP02 was lent all of a limit of 22 kW by settings that left CP01 nothing to fall back to.
+    By those of now that is 6 kW: told at once, they were 28 below 22 until CP02 is back."""
+    spec = keeping_leases(site(2, limit_kw=22.0), fallback_kw=0.0)
+    bench = Bench.of(spec)
+    bench.connect("CP01")
+    bench.connect("CP02")
+    bench.plug_in("CP02", "V02")
+    bench.follow({("V02", "CP02"): [22.0] * 40})
+    bench.live(2)
+    assert bench.follows_kw("CP02") == pytest.approx(22.0, abs=0.1)
+    first, second = spec.stations
+    spec = replace(spec, stations=(replace(first, fallback_kw=6.0), second))
+    after = again(bench, spec)
+    if again_before:
+        after.connect("CP01")
+        after = again(after, spec)
+    after.connect("CP01")
+    start(after, "CP01", 1, "T1")
+    assert after.booked_kw("CP01") == pytest.approx(6.0)
+    assert fallbacks_kw(after, "CP01") == {0.0}
+    after.connect("CP02")
+    while after.booked_kw("CP02") > 16.0:
+        assert fallbacks_kw(after, "CP01") == {0.0}
+        after.live(1)
+    after.live(2)
+    assert max(fallbacks_kw(after, "CP01")) == pytest.approx(6.0, abs=0.1)
+
+
+def fallbacks_kw(bench: Bench, station: str) -> set[float]:
+    """What it was told to fall back to by this run."""
+    evse = bench.depot.stations[station].evses[1]
+    electrics = electrics_of(bench.depot, bench.depot.stations[station], evse.spec)
+    return {
+        electrics.read_kw(send.command.profile.periods[-1])
+        for send in bench.sent
+        if send.station == station
+        and isinstance(send.command, SetChargingProfile)
+        and send.command.profile.purpose is ProfilePurpose.TX_DEFAULT
+    }
 
 
 @pytest.mark.parametrize("restarts", [True, False])
