@@ -74,7 +74,7 @@ def take_samples(
             yield from _take_register(
                 depot, station, evse, register, shown_kw, taken_at, now, past=past
             )
-        explain(depot, station, evse, before_kw, before_s, now)
+        explain(depot, station, evse, before_kw, before_s)
         if not past:
             _hear(depot, station, evse, power, before, taken_at, now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,16 +18,25 @@ LATE_S = 5.0
 LEAPS = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """In kW as they are told."""
+
+    kw: float
+    promised_kw: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Held:
     """What one sample showed: what is drawn besides charging at least, at most, and as it was
     believed after it. `rest_kw` is all that was drawn, less what chargers have told since that they
-    surely drew then."""
+    surely drew then; `counted` are the EVSEs that counted by their word with less than promised."""
 
     at_s: float
     base_kw: Powers
     most_kw: Powers
     rest_kw: Powers
+    counted: dict[tuple[str, int], Counted] = field(default_factory=dict)
     believed_kw: Powers = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -106,19 +116,30 @@ class SiteMeter:
         """A meter that tells the sum alone says nothing of phases: it is spread evenly."""
         return kw if self.phases_a is not None else (kw[0], kw[0] / 3, kw[0] / 3, kw[0] / 3)
 
-    def forget_since(self, at_s: float, charging_kw: Powers) -> None:
-        """So much of what was held as base load since then was charging. What was believed then
-        stands, and what has come since besides."""
-        charging_kw = self._told(charging_kw)
-        since = [held for held in self.bases if held.at_s > at_s]
-        before = [held for held in self.bases if held.at_s <= at_s]
-        if since:
-            least_kw = before[-1].believed_kw if before else (-math.inf,) * 4
-            a, b, c, d = map(max, least_kw, _less(self.base_kw, charging_kw))
-            self.base_kw = (a, b, c, d)
-        for held in since:
-            held.base_kw = _less(held.base_kw, charging_kw)
-            held.believed_kw = _less(held.believed_kw, charging_kw)
+    def hold(self, newest: Held) -> None:
+        """One entry a second, the highest of it, however often the meter tells."""
+        if not self.bases or newest.at_s >= self.bases[-1].at_s + 1.0:
+            self.bases.append(newest)
+            return
+        held = self.bases[-1]
+        held.base_kw = highest_of((held.base_kw, newest.base_kw))
+        held.most_kw = highest_of((held.most_kw, newest.most_kw))
+        held.rest_kw = highest_of((held.rest_kw, newest.rest_kw))
+
+    def forget(self, charging_kw: Mapping[float, Powers]) -> None:
+        """So much of what was held as base load in samples, by their seconds, was charging. What
+        was believed before them stands, and what has come since besides."""
+        charged = {at_s: self._told(kw) for at_s, kw in charging_kw.items()}
+        if not charged:
+            return
+        before = [held for held in self.bases if held.at_s < min(charged)]
+        least_kw = before[-1].believed_kw if before else (-math.inf,) * 4
+        self.base_kw = highest_of((least_kw, _less(self.base_kw, highest_of(charged.values()))))
+        for held in self.bases:
+            if held.at_s in charged:
+                held.base_kw = _less(held.base_kw, charged[held.at_s])
+            if held.at_s >= min(charged):
+                held.believed_kw = _less(held.believed_kw, highest_of(charged.values()))
 
     def give_up(self) -> None:
         """What it showed last counts no more."""
@@ -153,6 +174,11 @@ class SiteMeter:
     @property
     def forces_zero(self) -> bool:
         return self.stage >= 2
+
+
+def highest_of(draws: Iterable[Powers]) -> Powers:
+    a, b, c, d = map(max, zip(*draws, strict=True))
+    return (a, b, c, d)
 
 
 def _less(one: Powers, other: Powers) -> Powers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from daemon.core.effects import Effect, Note
 from daemon.core.events import SiteMetered
 from daemon.core.instant import Now
 from daemon.core.phases import Draw, flow, is_guessed, told_kw
-from daemon.core.site_meter import Held, SiteMeter
+from daemon.core.site_meter import Counted, Held, SiteMeter, highest_of
 from daemon.core.standing import ask_meter
 from daemon.core.station import FRESH_SAMPLES, Evse, Station
 
@@ -59,16 +59,17 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
     if meter.stands_still or (meter.given_up and meter.is_blind):
         return
     meter.given_up = False
-    base, most = _base(depot, event, now)
+    held = _held(depot, event, now)
+    base = held.base_kw
     if base[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
-    _hold(meter, base, most, _less(depot, event, []), now.monotonic_s)
+    meter.hold(held)
     kept_s = max(HOLD_S, min(FRESH_SAMPLES * depot.site.sample_s, KEPT_S))
     while meter.bases[0].at_s <= now.monotonic_s - kept_s:
         meter.bases.popleft()
-    held = [one for one in meter.bases if one.at_s > now.monotonic_s - HOLD_S]
-    meter.most_base_kw = _highest(one.most_kw for one in held)
-    highest = _highest(one.base_kw for one in held)
+    recent = [one for one in meter.bases if one.at_s > now.monotonic_s - HOLD_S]
+    meter.most_base_kw = highest_of(one.most_kw for one in recent)
+    highest = highest_of(one.base_kw for one in recent)
     meter.base_kw = meter.believed_kw(highest, base)
     if meter.base_kw[0] > highest[0] + LEAP_KW and now.monotonic_s >= meter.asked_s + ASK_AGAIN_S:
         meter.asked_s = now.monotonic_s
@@ -81,22 +82,6 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
         depot.dirty = True
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)
-
-
-def _hold(meter: SiteMeter, base: Draw, most: Draw, drawn: Draw, now_s: float) -> None:
-    """One entry a second, the highest of it, however often the meter tells."""
-    if meter.bases and now_s < meter.bases[-1].at_s + 1.0:
-        held = meter.bases[-1]
-        held.base_kw = _highest((held.base_kw, base))
-        held.most_kw = _highest((held.most_kw, most))
-        held.rest_kw = _highest((held.rest_kw, drawn))
-    else:
-        meter.bases.append(Held(at_s=now_s, base_kw=base, most_kw=most, rest_kw=drawn))
-
-
-def _highest(draws: Iterable[Draw]) -> Draw:
-    a, b, c, d = map(max, zip(*draws, strict=True))
-    return (a, b, c, d)
 
 
 def _ask_who_takes_less(depot: Depot, now: Now) -> None:
@@ -118,19 +103,18 @@ def _ask_all(depot: Depot) -> None:
             ask_meter(station, evse)
 
 
-def explain(
-    depot: Depot, station: Station, evse: Evse, before_kw: float, before_s: float, now: Now
-) -> None:
+def explain(depot: Depot, station: Station, evse: Evse, before_kw: float, before_s: float) -> None:
     """A charger has spoken, as it did at `before_s`. Where its vehicle takes more by its own will,
     so much of what was held as base load in between was held against an old word."""
-    ordered_s = math.inf
-    if evse.changed_at is not None:
-        settled_at = evse.changed_at + timedelta(seconds=depot.site.settle_s)
-        ordered_s = now.monotonic_s - (now.utc - settled_at).total_seconds()
-    if before_s >= ordered_s and evse.power_kw > before_kw + LEAP_KW:
-        most_kw = promised(station, evse, now.monotonic_s, depot.site.slack_s).soon_kw
-        took, takes = min(most_kw, told_kw(evse, before_kw)), told_kw(evse, evse.power_kw)
-        depot.meter.forget_since(before_s, flow(evse, min(most_kw, takes) - took))
+    key, takes_kw = (station.id, evse.spec.connector), told_kw(evse, evse.power_kw)
+    if evse.power_kw <= before_kw + LEAP_KW:
+        return
+    charged = {
+        held.at_s: flow(evse, min(held.counted[key].promised_kw, takes_kw) - held.counted[key].kw)
+        for held in depot.meter.bases
+        if held.at_s > before_s and key in held.counted
+    }
+    depot.meter.forget(charged)
 
 
 def _is_plausible(depot: Depot, event: SiteMetered, now: Now) -> bool:
@@ -166,11 +150,11 @@ def _is_newer(meter: SiteMeter, at: datetime, stale_s: float, now_s: float) -> b
     return True
 
 
-def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
+def _held(depot: Depot, event: SiteMetered, now: Now) -> Held:
     """What the site draws besides charging: the meter less all chargers; and the most that it may
     be: less only what they have shown to draw. What a charger is booked for and does not draw
     hides as much base load, which is noted: it shows in the next sample after that is freed."""
-    site, draws = depot.site, {}
+    site, draws, counted = depot.site, {}, {}
     limit_kw = depot.limit_kw()[0].at(now.utc) + NEWS_KW
     if not depot.meter.exceeds(limit_kw, site.phases, site.voltage_v):
         depot.meter.exceeded_s = math.inf
@@ -186,12 +170,20 @@ def _base(depot: Depot, event: SiteMetered, now: Now) -> tuple[Draw, Draw]:
         # Nobody charges where a station that we hear has no transaction.
         if evse.transaction is not None or not station.online:
             kw = promised(station, evse, now.monotonic_s, site.slack_s).soon_kw
-            draws[station.id, evse.spec.connector] = _drawn(station, evse, kw, times)
+            key = (station.id, evse.spec.connector)
+            draws[key] = _drawn(station, evse, kw, times)
+            if draws[key].told_kw < kw - LEAP_KW:
+                counted[key] = Counted(kw=draws[key].told_kw, promised_kw=kw)
     assumed_kw = {key: draw.assumed_kw for key, draw in draws.items() if draw.assumed_kw}
     if assumed_kw != depot.meter.assumed_kw:
         depot.meter.assumed_kw, depot.dirty = assumed_kw, True
-    base = _less(depot, event, [draw.kw for draw in draws.values()])
-    return base, _less(depot, event, [draw.shown_kw for draw in draws.values()])
+    return Held(
+        at_s=now.monotonic_s,
+        base_kw=_less(depot, event, [draw.kw for draw in draws.values()]),
+        most_kw=_less(depot, event, [draw.shown_kw for draw in draws.values()]),
+        rest_kw=_less(depot, event, []),
+        counted=counted,
+    )
 
 
 def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
@@ -206,10 +198,11 @@ def _less(depot: Depot, event: SiteMetered, charging: list[Draw]) -> Draw:
 
 
 class _Drawn(NamedTuple):
-    """What an EVSE is taken to draw, and what of it it has shown to; the rest, or the phases that
-    it is drawn on, hang on its promise of `assumed_kw`, as it was told."""
+    """What an EVSE is taken to draw, that as it is told, and what of it it has shown to; the rest,
+    or the phases that it is drawn on, hang on its promise of `assumed_kw`, as it was told."""
 
-    kw: Draw = NOTHING
+    kw: Draw
+    told_kw: float
     shown_kw: Draw = NOTHING
     assumed_kw: float = 0.0
 
@@ -232,19 +225,20 @@ def _drawn(station: Station, evse: Evse, kw: float, times: _Times) -> _Drawn:
     so that base load and bookings together never come to less than the site's meter shows."""
     most, changed_at = flow(evse, kw), evse.changed_at
     if not station.online:
-        return _Drawn(most, NOTHING, kw)
+        return _Drawn(most, kw, NOTHING, kw)
     shows = evse.reading is not None and evse.reading.at >= times.fresh_from
     if evse.reading is not None and changed_at is not None:
         # What one was raised to and does not draw is no relief when it is cut for an overload.
         counts_at_once = evse.told_power and evse.sampled_s >= times.over_s
         shows &= counts_at_once or evse.reading.at >= changed_at + times.settle
-    drawn = flow(evse, min(kw, told_kw(evse, evse.power_kw))) if shows else most
+    shown_kw = min(kw, told_kw(evse, evse.power_kw))
+    drawn = flow(evse, shown_kw) if shows else most
     if changed_at is None:
-        return _Drawn(most, drawn if shows else NOTHING, kw)
+        return _Drawn(most, kw, drawn if shows else NOTHING, kw)
     if shows:
-        return _Drawn(drawn, drawn, kw if is_guessed(evse) else 0.0)
+        return _Drawn(drawn, shown_kw, drawn, kw if is_guessed(evse) else 0.0)
     # An order that is younger than what is held of the time before it has hidden nothing yet.
-    return _Drawn(most, most if changed_at > times.held_from else NOTHING, kw)
+    return _Drawn(most, kw, most if changed_at > times.held_from else NOTHING, kw)
 
 
 def _watch_excess(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:

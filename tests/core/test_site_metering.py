@@ -244,7 +244,7 @@ def test_what_turns_out_to_be_charging_leaves_the_load_that_was_seen_before() ->
     live_metered(bench, 70, lambda: bench.follows_kw("CP02"), undeclared_kw=10.0)
     live_metered(bench, 2, lambda: 5.0 + bench.follows_kw("CP02"), undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(15.0)
-    meter.forget_since(told_s, (5.0, 5 / 3, 5 / 3, 5 / 3))
+    meter.forget({held.at_s: (5.0,) * 4 for held in meter.bases if held.at_s > told_s})
     assert meter.base_kw[0] == pytest.approx(10.0)
     live_metered(bench, 40, lambda: 0.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(10.0, abs=0.06)
@@ -258,7 +258,7 @@ def test_what_was_charging_for_longer_than_samples_are_held_leaves_what_else_is_
     meter = bench.depot.meter
     live_metered(bench, 160, lambda: 15.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(25.0)
-    meter.forget_since(bench.monotonic_s - 155.0, (15.0, 5.0, 5.0, 5.0))
+    meter.forget({held.at_s: (15.0,) * 4 for held in meter.bases})
     assert meter.base_kw[0] == pytest.approx(10.0)
     live_metered(bench, 70, lambda: 0.0, undeclared_kw=10.0)
     assert meter.base_kw[0] == pytest.approx(10.0)

@@ -89,6 +89,27 @@ def test_a_load_that_chargers_hide_in_turns_is_not_forgotten() -> None:
 
 
 @pytest.mark.fault(13)
+def test_who_begins_by_its_own_will_and_is_cut_for_it_is_believed_at_its_next_word() -> None:
+    """CP01 took nothing of its 22 kW. As it begins, the meter shows as much more, and makes room
+    below the limit by a cut of its own; then it says what that was."""
+    yard = Yard()
+    yard.draws_kw = {"CP01": 0.0, "CP02": 7.0}
+    yard.bench.follow({("V01", "CP01"): [22.0] * 8, ("V02", "CP02"): [22.0] * 8})
+    yard.live(25)
+    yard.bench.depot.stations["CP02"].evses[1].override = "charge_now"
+    yard.tell("CP01", "CP02")
+    yard.live(5)
+    assert yard.bench.follows_kw("CP01") == pytest.approx(22.0, abs=0.1)
+    yard.draws_kw["CP01"] = 22.0
+    yard.live(2)
+    assert yard.believed_kw == pytest.approx(UNDECLARED_KW + 22.0, abs=0.2)
+    assert yard.bench.follows_kw("CP01") < 20.0
+    yard.tell("CP01")
+    yard.live(1)
+    assert yard.believed_kw == pytest.approx(UNDECLARED_KW, abs=0.2)
+
+
+@pytest.mark.fault(13)
 def test_a_load_is_gone_when_all_chargers_have_told_what_they_draw_beside_it() -> None:
     yard = known()
     yard.undeclared_kw = 1.0
