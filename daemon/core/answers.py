@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from daemon.core import phases
 from daemon.core.alerts import alert
@@ -13,7 +14,7 @@ from daemon.core.events import CommandAnswered, OrderWithheld
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse, save_station
 from daemon.core.lease import Lease
-from daemon.core.proof import leave
+from daemon.core.proof import FOLLOWED_S, leave
 from daemon.core.standing import retry_pause_s, try_next_rung
 from daemon.core.standing_answers import note_read_back, on_standing_answered
 from daemon.core.station import LIARS, REFUSES, SILENT, TRIES, Evse, Station
@@ -91,8 +92,13 @@ def _profile_answered(
 def _confirm(depot: Depot, station: Station, evse: Evse, lease: Lease, now: Now) -> None:
     """What it leaves stays booked until it has settled, and has shown that it has left it."""
     before_kw = max((held.kw for held in evse.leases()), default=evse.floor_kw)
+    if before_kw != lease.kw:
+        evse.followed_at = None
     if max(before_kw, evse.floor_kw) > max(lease.kw, evse.floor_kw):
         evse.settling = (*evse.settling, (now.monotonic_s + depot.site.settle_s, before_kw))
+        if evse.told_power and phases.told_kw(evse, evse.power_kw) > lease.kw:
+            evse.followed_at = now.utc + timedelta(seconds=FOLLOWED_S)
+            evse.meter_due_s = now.monotonic_s + FOLLOWED_S
     if before_kw != lease.kw:
         evse.changed_at = now.utc
     leave(evse, lease, now.monotonic_s + depot.site.settle_s)

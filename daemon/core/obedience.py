@@ -13,6 +13,7 @@ from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_evse
 from daemon.core.phases import drawn_kw, fuller, show
+from daemon.core.proof import FOLLOWED_S, METER_KW
 from daemon.core.standing import retry_pause_s
 from daemon.core.station import DISOBEYS, LIARS, STUCK, Evse, Station
 
@@ -70,12 +71,33 @@ def judge_power(
     that a station obeys for good, and no evidence at all where 0 is all that it ever tells; else it
     shows that a cut was followed."""
     if not _has_settled(depot, station, evse, at, now):
+        _watch_cut(depot, station, evse, at, power_kw, now)
         return
     allowed_kw, power_kw = _allowed_kw(depot, evse, now), power_kw * fuller(evse)
     if power_kw > allowed_kw * RELATIVE + ABSOLUTE_KW:
         yield from _count(depot, station, evse, power_kw, allowed_kw, now, above=True)
     elif evse.told_power and evse.leaving is not None:
         evse.leaving.metered_kw = _told_kw(evse, power_kw)
+
+
+def _watch_cut(
+    depot: Depot, station: Station, evse: Evse, at: datetime, power_kw: float, now: Now
+) -> None:
+    """One that drew more than it was cut to, and as its vehicle has had its time draws no more than
+    that, has followed: nothing has to settle any longer."""
+    if evse.followed_at is None or set_right(station, at, now) < evse.followed_at:
+        return
+    told_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
+    metered_kw = _told_kw(evse, power_kw * fuller(evse))
+    if metered_kw > told_kw + METER_KW:
+        return
+    cut_s = now.monotonic_s - FOLLOWED_S + depot.site.settle_s
+    evse.settling = tuple(item for item in evse.settling if item[0] > cut_s)
+    evse.followed_at = None
+    if evse.leaving is not None:
+        evse.leaving.settled_s = evse.leaving.ask_s = now.monotonic_s
+        evse.leaving.metered_kw = metered_kw
+    depot.dirty = True
 
 
 def _has_settled(depot: Depot, station: Station, evse: Evse, at: datetime, now: Now) -> bool:

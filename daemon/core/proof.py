@@ -18,6 +18,8 @@ from daemon.core.lease import Lease, either
 if TYPE_CHECKING:
     from daemon.core.station import Evse, Station
 
+# Vehicles draw less within so many seconds of being told (IEC 61851-1, annex A).
+FOLLOWED_S = 5.0
 # A register wants two samples so far apart to show a power; who shows nothing is asked ever less.
 AGAIN_S = 5.0
 # Meters tell whole watts.

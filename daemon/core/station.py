@@ -86,23 +86,24 @@ class Silence:
 class Evse:
     """`confirmed` is what the station promised to follow, `unconfirmed` what it may follow as well
     because an answer is missing, `asked` the order under way with its generation, `settling` what
-    it may still draw for a while (until a monotonic second, in kW), `leaving` what it has
-    promised to leave and not yet shown to have left, `wish` the order that waits in the lane,
-    `target` what the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no
-    transaction profile at all; `lower_fallback_kw` is what it falls back to as earlier settings
-    said, and is told as long as there is no room for `fallback_kw`; `peak_kw` is the most that it
-    followed since the newest `reading`; `word` is what it surely draws since its meter was last
-    heard; `sampled_s` is when its meter was last heard, `meter_due_s` when it is asked next, and
-    `told_power` whether it ever told a power (some always tell 0); `connectors` is what each of its
-    connectors has told, and `status` what follows for all; `stop_asked` is the transaction that was
-    to end as it would not obey; a fallback that it did not take is told again at `fallback_due_s`,
-    for the `fallback_retries`th time; `disobeyed_kw` is the most that it took above its rating, as
-    it would be told, when it was last metered to disobey; `told_again` is how often it was told
-    again since it was flagged for it; `phase_shown_kw` is the most that a phase was seen with since
-    its vehicle may be another one, `fullest` what share of all current the fullest one carried in
-    the last two samples (0: not told), and `phases_shown` on how many that takes all that it is
-    told, 0 before any is seen to. `spoken` are those of `connectors` that have told since the
-    link began. `capabilities` are its station's."""
+    it may still draw for a while (until a monotonic second, in kW), `leaving` what it has promised
+    to leave and not yet shown to have left, `wish` the order that waits in the lane, `target` what
+    the plan `targeted` wants for a vehicle; `floor_kw` is what it draws with no transaction profile
+    at all; `lower_fallback_kw` is what it falls back to as earlier settings said, and is told as
+    long as there is no room for `fallback_kw`; `peak_kw` is the most that it followed since the
+    newest `reading`; `word` is what it surely draws since its meter was last heard; from
+    `followed_at` on its meter can show that it has followed a cut; `sampled_s` is when its meter
+    was last heard, `meter_due_s` when it is asked next, and `told_power` whether it ever told a
+    power (some always tell 0); `connectors` is what each of its connectors has told, and `status`
+    what follows for all; `stop_asked` is the transaction that was to end as it would not obey; a
+    fallback that it did not take is told again at `fallback_due_s`, for the `fallback_retries`th
+    time; `disobeyed_kw` is the most that it took above its rating, as it would be told, when it was
+    last metered to disobey; `told_again` is how often it was told again since it was flagged for
+    it; `phase_shown_kw` is the most that a phase was seen with since its vehicle may be another
+    one, `fullest` what share of all current the fullest one carried in the last two samples (0: not
+    told), and `phases_shown` on how many that takes all that it is told, 0 before any is seen to.
+    `spoken` are those of `connectors` that have told since the link began. `capabilities` are its
+    station's."""
 
     spec: EvseSpec
     capabilities: Capabilities
@@ -136,6 +137,7 @@ class Evse:
     power_kw: float = 0.0
     changed_at: datetime | None = None
     word: Word | None = None
+    followed_at: datetime | None = None
     peak_kw: float = 0.0
     silence: Silence | None = None
     readbacks: int = 0

@@ -39,14 +39,55 @@ def raised_kw(world: Yard) -> float:
 
 
 @pytest.mark.fault(9)
-@pytest.mark.parametrize(("tells_power", "within_s"), [(True, 12), (False, 18)])
-def test_a_cut_frees_its_power_when_the_meter_shows_it(tells_power: bool, within_s: float) -> None:
-    """A register wants two samples to show a power."""
+@pytest.mark.parametrize(
+    ("tells_power", "not_before_s", "within_s"), [(True, 5, 7), (False, 10, 18)]
+)
+def test_a_cut_frees_its_power_when_the_meter_shows_it(
+    tells_power: bool, not_before_s: int, within_s: int
+) -> None:
+    """A vehicle has followed after 5 s. A register wants two samples to show a power."""
     world = two(Toy("CP01", tells_power=tells_power))
+    cut(world)
+    world.run(not_before_s)
+    assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+    world.run(within_s - not_before_s)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+@pytest.mark.fault(9)
+def test_a_vehicle_that_is_slow_to_follow_a_cut_keeps_its_power_booked() -> None:
+    """It is asked as others have followed, and draws more than it was cut to."""
+    world = two(Toy("CP01", tells_power=True, lag_s=8.0))
+    world.on_second = lambda yard: _holds(yard, 25.0)
+    cut(world)
+    world.run(6)
+    assert world.bench.depot.stations["CP01"].evses[1].settling
+    world.run(4)
+    assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+    world.run(5)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
+
+
+@pytest.mark.fault(9)
+def test_what_a_vehicle_draws_before_it_has_had_its_time_shows_nothing_of_a_cut() -> None:
+    """It pauses by its own will as it is cut, and may go on as before while it follows yet."""
+    world = two(Toy("CP01", tells_power=True))
+    cut(world)
+    world.run(1)
+    toy = world.toys["CP01"]
+    toy.appetite_kw, toy.lag_s, toy.next_sample_s = 0.0, 0.0, world.now_s + 2.0
+    world.run(4)
+    assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+
+
+@pytest.mark.fault(9)
+def test_a_vehicle_that_took_less_before_it_was_cut_shows_nothing_before_it_has_settled() -> None:
+    """It may be about to take all that it was lent."""
+    world = two(Toy("CP01", tells_power=True, appetite_kw=2.0))
     cut(world)
     world.run(9)
     assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
-    world.run(within_s - 9)
+    world.run(6)
     assert raised_kw(world) == pytest.approx(20.0, abs=0.07)
 
 
