@@ -57,12 +57,12 @@ def test_a_cut_frees_its_power_when_the_meter_shows_it(
 @pytest.mark.fault(9)
 def test_a_vehicle_that_is_slow_to_follow_a_cut_keeps_its_power_booked() -> None:
     """It is asked as others have followed, and draws more than it was cut to."""
-    world = two(Toy("CP01", tells_power=True, lag_s=8.0))
+    world = two(Toy("CP01", tells_power=True, lag_s=9.5))
     world.on_second = lambda yard: _holds(yard, 25.0)
     cut(world)
-    world.run(6)
+    world.run(8)
     assert world.bench.depot.stations["CP01"].evses[1].settling
-    world.run(4)
+    world.run(2)
     assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
     world.run(5)
     assert raised_kw(world) == pytest.approx(20.0, abs=0.07)

@@ -14,10 +14,11 @@ from daemon.core.budget import Booking, Budget
 from daemon.core.depot import Depot
 from daemon.core.diff import Change, Wish
 from daemon.core.effects import Effect
-from daemon.core.events import CommandAnswered
+from daemon.core.events import CommandAnswered, SiteMetered
 from daemon.core.instant import Now
 from daemon.core.lane import Lane
 from daemon.core.profiles import Electrics
+from daemon.core.site_meter import Held
 from daemon.core.station import Evse, Station
 from protocol.ocpp.commands import Answered
 from protocol.ocpp.connection import Connection, Output
@@ -51,6 +52,12 @@ def raise_at_once(
     room: Budget, wish: Wish, kw: float, now_s: float, told: object, *, pending: bool
 ) -> Change:
     return Change(station=wish.station, evse=wish.evse, kw=kw)
+
+
+def shows_nothing(depot: Depot, event: SiteMetered, now: Now) -> Held:
+    """A sample of the site's meter as if nothing was drawn but charging."""
+    none = (0.0, 0.0, 0.0, 0.0)
+    return Held(at_s=now.monotonic_s, base_kw=none, most_kw=none, rest_kw=none)
 
 
 @contextmanager

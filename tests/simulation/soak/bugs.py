@@ -43,6 +43,7 @@ from tests.simulation.soak.broken_rules import (
     raise_at_once,
     refusals_accepted,
     settles_at_once,
+    shows_nothing,
     speaks_for_its_evse,
     up,
 )
@@ -189,23 +190,21 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="no site meter",
         rule="what the site's meter shows beyond all bookings is taken off the room",
-        broken=lambda: patch.object(
-            site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
-        ),
+        broken=lambda: patch.object(site_metering, "_held", shows_nothing),
         setup=setup("surge", seed=14, rate=30.0),
     ),
     Bug(
         name="liars' meters believed",
         rule="a station's meter that shows too little leaves less for all",
-        broken=lambda: patch.object(
-            site_metering, "_base", lambda depot, event, now: ((0.0,) * 4, (0.0,) * 4)
-        ),
+        broken=lambda: patch.object(site_metering, "_held", shows_nothing),
         setup=setup("liar", seed=3, rate=30.0),
     ),
     Bug(
         name="a load forgotten behind a booking",
         rule="a load that the site's meter has shown is there until it shows that it is not",
-        broken=lambda: patch.object(site_metering, "_kept", lambda before, base, most: base),
+        broken=lambda: patch.object(
+            SiteMeter, "believed_kw", lambda self, highest, newest: highest
+        ),
         setup=replace(
             setup("surge", "offline", "vanish", "reboot", seed=204, rate=4.0),
             stations=6,
