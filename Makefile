@@ -38,7 +38,7 @@ test: lint types
 SITE_HOURS ?= 10000
 SEED ?= 1
 soak: env
-	$(BIN)/depotd simulate --faults all --rate 0.61 --stations 6 \
+	$(BIN)/depotd simulate --faults all --rate 0.6 --stations 6 \
 	    --site-hours $(SITE_HOURS) --seed $(SEED) --jobs 0 $(ARGS)
 
 lint: env

@@ -60,21 +60,9 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
         return
     meter.given_up = False
     held = _held(depot, event, now)
-    base = held.base_kw
-    if base[0] > meter.base_kw[0] + LEAP_KW:
+    if held.base_kw[0] > meter.base_kw[0] + LEAP_KW:
         _ask_who_takes_less(depot, now)
-    meter.hold(held)
-    kept_s = max(HOLD_S, min(FRESH_SAMPLES * depot.site.sample_s, KEPT_S))
-    while meter.bases[0].at_s <= now.monotonic_s - kept_s:
-        meter.bases.popleft()
-    recent = [one for one in meter.bases if one.at_s > now.monotonic_s - HOLD_S]
-    meter.most_base_kw = highest_of(one.most_kw for one in recent)
-    highest = highest_of(one.base_kw for one in recent)
-    meter.base_kw = meter.believed_kw(highest, base)
-    if meter.base_kw[0] > highest[0] + LEAP_KW and now.monotonic_s >= meter.asked_s + ASK_AGAIN_S:
-        meter.asked_s = now.monotonic_s
-        _ask_all(depot)
-    meter.bases[-1].believed_kw = meter.base_kw
+    _believe(depot, held, now)
     # Not against the last sample: a load that grows by little from one to the next grows all day.
     measured = (*meter.base_kw, *meter.most_base_kw)
     if any(abs(x - y) > NEWS_KW for x, y in zip(meter.acted_kw, measured, strict=True)):
@@ -82,6 +70,23 @@ def on_metered(depot: Depot, event: SiteMetered, now: Now) -> Iterator[Effect]:
         depot.dirty = True
     yield from _watch_excess(depot, event, now)
     yield from _watch_residual(depot, now)
+
+
+def _believe(depot: Depot, held: Held, now: Now) -> None:
+    """What follows from one more sample for the base load."""
+    meter, base_kw = depot.meter, held.base_kw
+    meter.hold(held)
+    kept_s = max(HOLD_S, min(FRESH_SAMPLES * depot.site.sample_s, KEPT_S))
+    while meter.bases[0].at_s <= now.monotonic_s - kept_s:
+        meter.bases.popleft()
+    recent = [one for one in meter.bases if one.at_s > now.monotonic_s - HOLD_S]
+    meter.most_base_kw = highest_of(one.most_kw for one in recent)
+    highest = highest_of(one.base_kw for one in recent)
+    meter.base_kw = meter.believed_kw(highest, base_kw)
+    if meter.base_kw[0] > highest[0] + LEAP_KW and now.monotonic_s >= meter.asked_s + ASK_AGAIN_S:
+        meter.asked_s = now.monotonic_s
+        _ask_all(depot)
+    meter.bases[-1].believed_kw = meter.base_kw
 
 
 def _ask_who_takes_less(depot: Depot, now: Now) -> None:
