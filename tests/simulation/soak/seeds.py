@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulation.soak.faults import FAULTS
 from simulation.soak.scenario import Setup
 
 SEEDS: dict[str, Setup] = {
@@ -22,5 +23,13 @@ SEEDS: dict[str, Setup] = {
             faults=frozenset({"settings", "offline"}),
             rate=10.0,
         )
+    ),
+    "a higher fallback is told before others have made room for it": Setup(
+        seed=280,
+        hours=1.6,
+        stations=6,
+        faults=frozenset(FAULTS),
+        rate=0.6,
+        algorithm="steady",
     ),
 }
