@@ -58,13 +58,18 @@ class HostilePeers:
         while True:
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
             hung_up = asyncio.create_task(reader.read())
-            for byte in head:
-                writer.write(bytes((byte,)))
-                if (await asyncio.wait({hung_up}, timeout=BYTE_EVERY_S))[0]:
-                    break
-            writer.close()
-            with suppress(OSError):
-                assert b"101" not in await hung_up
+            try:
+                for byte in head:
+                    writer.write(bytes((byte,)))
+                    if (await asyncio.wait({hung_up}, timeout=BYTE_EVERY_S))[0]:
+                        break
+                with suppress(OSError):
+                    assert b"101" not in await hung_up
+            finally:
+                hung_up.cancel()
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
             self.ended["handshake: hung up"] += 1
 
     async def _station(self, kind: str, id: str) -> None:
