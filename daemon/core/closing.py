@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from daemon.core import phases
@@ -74,7 +74,8 @@ def began_after(depot: Depot, transaction: str, at: datetime | None) -> bool:
     if began_at == record.started_at:
         return True
     skew_s = depot.stations[record.station].clock.skew_s or 0.0
-    return at - timedelta(seconds=skew_s) < record.started_at
+    # The difference, as an instant of the year 1 has none before it.
+    return (at - record.started_at).total_seconds() < skew_s
 
 
 def close_estimated(

@@ -4,7 +4,7 @@ it is known where."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -114,6 +114,21 @@ def test_what_was_before_a_transaction_by_a_clock_that_is_wrong_does_not_end_it(
         station.clock.heard(bench.utc, bench.now)
     bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=bench.utc))
     assert station.evses[1].transaction is None, "the clock was set right, and V01 has left"
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_status_of_the_first_or_the_last_day_beside_a_clock_that_is_wrong_ends_nothing_else(
+    year: int,
+) -> None:
+    bench = charging()
+    ahead = timedelta(hours=2 if year == 1 else -2)
+    running = bench.depot.transactions["CP01/T1"]
+    began_at = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    bench.depot.transactions["CP01/T1"] = replace(running, device_started_at=began_at)
+    bench.depot.stations["CP01"].clock.heard(bench.utc + ahead, bench.now)
+    at = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, tzinfo=UTC)
+    bench.call("CP01", StatusNotified(evse_id=1, status=FREE, at=at))
+    assert "CP01/T1" in bench.depot.transactions
 
 
 @pytest.mark.parametrize("began_before", [True, False], ids=["begun nowhere", "never heard of"])
