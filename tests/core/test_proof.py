@@ -78,6 +78,8 @@ def test_what_a_vehicle_draws_before_it_has_had_its_time_shows_nothing_of_a_cut(
     toy.appetite_kw, toy.lag_s, toy.next_sample_s = 0.0, 0.0, world.now_s + 2.0
     world.run(4)
     assert raised_kw(world) == pytest.approx(5.0, abs=0.07)
+    world.run(3)
+    assert raised_kw(world) == pytest.approx(20.0, abs=0.07), "its next word counts"
 
 
 @pytest.mark.fault(9)
