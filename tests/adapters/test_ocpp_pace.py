@@ -51,3 +51,26 @@ def test_strikes_slow_a_station() -> None:
         bucket.message(0.0)
         bucket.strike(0.0)
     assert bucket.message(0.0) == 0.5
+
+
+@pytest.mark.fault(47)
+def test_connections_wait_for_each_other_and_not_for_ever() -> None:
+    bucket = pace(rate=5.0)
+    assert [bucket.connection(0.0) for _ in range(8)] == [0.0] * 8
+    assert [bucket.connection(0.0) for _ in range(5)] == [1.0, 2.0, 3.0, None, None]
+    assert bucket.connection(0.5) is None
+    assert bucket.connection(1.0) == 3.0
+    assert [bucket.connection(60.0) for _ in range(9)] == [0.0] * 8 + [1.0]
+
+
+def test_who_is_there_does_not_pay_for_who_connects() -> None:
+    bucket = pace(rate=20.0)
+    while bucket.connection(0.0) is not None:
+        pass
+    assert bucket.message(0.0) == 0.0
+
+
+def test_a_station_that_may_say_little_connects_all_the_same() -> None:
+    bucket = pace(rate=0.1)
+    assert bucket.connection(0.0) == 0.0
+    assert bucket.connection(100.0) == 0.0

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from structlog.typing import FilteringBoundLogger
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
 from daemon.adapters import basic_auth
 from daemon.adapters.guesses import Guesses
+from daemon.adapters.ocpp.pace import OnceAMinute, Pace
+from daemon.core.events import Noticed
 from protocol.ocpp.model import Version
 
 PATH_PREFIX = "/ocpp/"
@@ -89,6 +96,88 @@ class Gate:
         password = self.passwords.get(station)
         same = basic_auth.admits(authorization, station, password or "")
         return same and password is not None
+
+
+class Handshake:
+    """The answer to a request for a WebSocket: whoever may come in waits where it comes again and
+    again, and is refused with 429 where that would be for too long."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        paces: Mapping[str, Pace],
+        tell: Callable[[Noticed], None],
+        log: FilteringBoundLogger,
+    ) -> None:
+        """`paces` has one for each station that the gate lets in."""
+        self._gate = gate
+        self._paces = paces
+        self._tell = tell
+        self._log = log
+        self._too_often = OnceAMinute()
+
+    async def __call__(self, socket_: ServerConnection, request: Request) -> Response | None:
+        try:
+            wait_s = self._admit(socket_, request)
+        except RefusedError as refused:
+            self._log.warning(
+                "station_refused",
+                path=request.path[:200],
+                status=int(refused.status),
+                reason=refused.reason,
+            )
+            response = socket_.respond(refused.status, f"{refused.reason}\n")
+            if refused.status is HTTPStatus.UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = 'Basic realm="depotd", charset="UTF-8"'
+            return response
+        # 2.0.1 part 4 wants compression of us; a 1.6 socket is four times as large
+        # with it.
+        offered = offered_in(request.headers.get_all("Sec-WebSocket-Protocol"))
+        if newest(offered) is not Version.V201:
+            socket_.protocol.available_extensions = None
+        await asyncio.sleep(wait_s)
+        return None
+
+    def _admit(self, socket_: ServerConnection, request: Request) -> float:
+        """Seconds to wait before the socket is opened; RefusedError as the gate's."""
+        tls = socket_.transport.get_extra_info("ssl_object")
+        peer = socket_.remote_address
+        address = peer[0] if peer else "?"
+        now_s = asyncio.get_running_loop().time()
+        logins = request.headers.get_all("Authorization")
+        try:
+            station = self._gate.admit(
+                request.path,
+                logins[0] if len(logins) == 1 else None,
+                tls.getpeercert() if tls is not None else None,
+                address=address,
+                now_s=now_s,
+            )
+        except RefusedError as refused:
+            if refused.status is HTTPStatus.TOO_MANY_REQUESTS:
+                self._tell_of_guesses(station_of(request.path) or "?", address, now_s)
+            raise
+        return self._wait_s(station, address, now_s)
+
+    def _wait_s(self, station: str, address: str, now_s: float) -> float:
+        wait_s = self._paces[station].connection(now_s)
+        if wait_s != 0 and self._too_often.is_due(station, now_s):
+            text = f"{station} connects again and again, from {address} now; it is made to wait"
+            self._tell(
+                Noticed(
+                    kind="station_connects_often", severity="warning", station=station, text=text
+                )
+            )
+        if wait_s is None:
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many connections")
+        return wait_s
+
+    def _tell_of_guesses(self, station: str, address: str, now_s: float) -> None:
+        if text := self._gate.guesses.to_tell(station, address, now_s):
+            self._tell(
+                Noticed(kind="login_guessed", severity="warning", station=station, text=text)
+            )
 
 
 def station_of(path: str) -> str | None:

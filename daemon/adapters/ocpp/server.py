@@ -7,19 +7,17 @@ import secrets
 import ssl
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from itertools import count
 
 from structlog.typing import FilteringBoundLogger
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from daemon.adapters.descriptors import ACCEPT_AT_ONCE, let_queue
 from daemon.adapters.ocpp.control_frames import PacedConnection
-from daemon.adapters.ocpp.handshake import Gate, RefusedError, newest, offered_in, station_of
+from daemon.adapters.ocpp.handshake import Gate, Handshake, newest, station_of
 from daemon.adapters.ocpp.kernel import watch_peer
-from daemon.adapters.ocpp.pace import Pace, Replacements
+from daemon.adapters.ocpp.pace import OnceAMinute, Pace, Replacements
 from daemon.adapters.ocpp.session import Emit, Session, Socket
 from daemon.core.events import CommandAnswered, Noticed, StationClaimed
 from protocol.ocpp import schemas
@@ -69,12 +67,6 @@ class OcppServer:
         """`run_id` begins the ids of our calls; by default no other run has the same."""
         self._host = host
         self._port = port
-        self._gate = Gate(
-            security_profile=security_profile,
-            known_stations=known_stations,
-            accept_unknown=accept_unknown,
-            passwords=passwords,
-        )
         self._emit = emit
         # By station, not by connection: who comes back has used what it has used. The gate bounds
         # how many stations there are.
@@ -84,6 +76,17 @@ class OcppServer:
                 strikes_per_minute=strikes_per_minute,
                 slowed_at_most_s=slowed_at_most_s,
             )
+        )
+        self._handshake = Handshake(
+            Gate(
+                security_profile=security_profile,
+                known_stations=known_stations,
+                accept_unknown=accept_unknown,
+                passwords=passwords,
+            ),
+            paces=self._paces,
+            tell=self._tell_later,
+            log=log,
         )
         self._call_timeout_s = call_timeout_s
         self._limits = limits or Limits()
@@ -97,6 +100,7 @@ class OcppServer:
         self._telling: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._replacements = Replacements()
+        self._claims = OnceAMinute()
 
     @property
     def port(self) -> int:
@@ -118,7 +122,7 @@ class OcppServer:
             self._host,
             self._port,
             ssl=self._tls,
-            process_request=self._process_request,
+            process_request=self._handshake,
             select_subprotocol=_select_subprotocol,
             create_connection=PacedConnection,
             server_header=None,
@@ -183,51 +187,6 @@ class OcppServer:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    def _process_request(self, socket_: ServerConnection, request: Request) -> Response | None:
-        tls = socket_.transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert() if tls is not None else None
-        peer = socket_.remote_address
-        address = peer[0] if peer else "?"
-        now_s = asyncio.get_running_loop().time()
-        try:
-            logins = request.headers.get_all("Authorization")
-            self._gate.admit(
-                request.path,
-                logins[0] if len(logins) == 1 else None,
-                certificate,
-                address=address,
-                now_s=now_s,
-            )
-        except RefusedError as refused:
-            self._tell_of_guesses(refused, request.path, address, now_s)
-            self._log.warning(
-                "station_refused",
-                path=request.path[:200],
-                status=int(refused.status),
-                reason=refused.reason,
-            )
-            response = socket_.respond(refused.status, f"{refused.reason}\n")
-            if refused.status is HTTPStatus.UNAUTHORIZED:
-                response.headers["WWW-Authenticate"] = 'Basic realm="depotd", charset="UTF-8"'
-            return response
-        # 2.0.1 part 4 wants compression of us; a 1.6 socket is four times as large
-        # with it.
-        offered = offered_in(request.headers.get_all("Sec-WebSocket-Protocol"))
-        if newest(offered) is not Version.V201:
-            socket_.protocol.available_extensions = None
-        return None
-
-    def _tell_of_guesses(
-        self, refused: RefusedError, path: str, address: str, now_s: float
-    ) -> None:
-        if refused.status is not HTTPStatus.TOO_MANY_REQUESTS:
-            return
-        station = station_of(path) or "?"
-        if text := self._gate.guesses.to_tell(station, address, now_s):
-            self._tell_later(
-                Noticed(kind="login_guessed", severity="warning", station=station, text=text)
-            )
-
     async def _serve_station(self, socket_: ServerConnection) -> None:
         assert socket_.request is not None
         station = station_of(socket_.request.path)
@@ -269,7 +228,7 @@ class OcppServer:
         if not await there.is_alive():
             return True
         self._log.warning("station_twice", station=station)
-        if self._replacements.to_tell(station, now_s):
+        if self._claims.is_due(station, now_s):
             await self._emit(StationClaimed(station=station))
         return False
 
