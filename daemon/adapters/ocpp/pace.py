@@ -7,11 +7,13 @@ from collections import deque
 
 # Seconds of the rate that may come at once: a boot tells the state of every connector.
 BURST_S = 2.0
-# A strike counts as so many messages, and so does a connection: twenty peers that came back as
+# A strike counts as so many messages.
+STRIKE_COST = 5
+# And so does a connection, which sets the site's bookings in motion: twenty peers that came back as
 # fast as they could, 540 times a second in all, kept the loop to themselves, and others waited 9 s
-# for an answer. After a quiet time several are opened at once.
-STRIKE_COST = CONNECTION_COST = 5
-CONNECTIONS_AT_ONCE = 8
+# for an answer. After a quiet time a few are opened at once.
+CONNECTION_COST = 10
+CONNECTIONS_AT_ONCE = 4
 # Below the time in which the server gives up a handshake.
 CONNECTION_WAITS_AT_MOST_S = 3.0
 MINUTE_S = 60.0
