@@ -210,7 +210,11 @@ def _take_register(
         yield from judge(depot, station, evse, before.at, taken_at, metered_kwh, now)
     if not past:
         _watch_plan(depot, evse, before.at, taken_at, metered_kwh, now)
-    evse.peak_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
+    followed_kw = max((lease.kw for lease in evse.leases()), default=evse.floor_kw)
+    if evse.changed_at is not None and taken_at < evse.changed_at:
+        # It was told late: what was followed until the last order has been followed since it too.
+        followed_kw = max(followed_kw, evse.peak_kw)
+    evse.peak_kw = followed_kw
 
 
 def _factor(evse: Evse, register_wh: float, taken_at: datetime) -> float:

@@ -11,10 +11,13 @@ from daemon.core.depot import Depot
 from daemon.core.effects import Effect
 from daemon.core.instant import Now
 from daemon.core.keeping import save_kind
-from daemon.core.keeps import Keeps, Kind, shown
+from daemon.core.keeps import SLACK_KWH, Keeps, Kind, shown
 from daemon.core.phases import drawn_kw
 from daemon.core.station import Evse, Silence, Station
 
+# Nobody takes so many times what a connector is made for: then its samples are dated wrongly, such
+# as by the receipt of what was held back.
+IMPOSSIBLE = 3.0
 # What has no end is taken to last a day: no silence that is judged is longer.
 LONGEST_S = 86_400.0
 
@@ -48,6 +51,8 @@ def judge_silence(
         return
     if silence.until is not None and start >= silence.until:
         evse.silence = None
+        return
+    if metered_kwh > IMPOSSIBLE * evse.spec.max_kw * _hours(start, end) + SLACK_KWH:
         return
     heard_again = silence.until or end
     late = timedelta(seconds=depot.site.slack_s)
