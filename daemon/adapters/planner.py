@@ -70,6 +70,10 @@ class _Child:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
+    def is_alive(self) -> bool:
+        """Its end of the socket is closed before the fork server has told of its death."""
+        return not self.reader.at_eof() and self.process.is_alive()
+
     async def kill(self) -> None:
         """Returns when it is gone; may be called again where it was interrupted."""
         self.process.kill()
@@ -170,7 +174,7 @@ class PlannerProcess:
     async def _plan(self, request: StartPlanning) -> None:
         began_s = time.perf_counter()
         try:
-            if self._child is not None and not self._child.process.is_alive():
+            if self._child is not None and not self._child.is_alive():
                 await self._discard()
             self._child = self._child or await self._spawn()
             outcome = await self._outcome(self._child, request)
