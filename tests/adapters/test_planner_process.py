@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 
@@ -236,6 +237,22 @@ async def test_a_process_that_died_while_idle_costs_no_plan() -> None:
         assert (await run.ready()).final
         os.kill(idle, signal.SIGKILL)
         await until(lambda: not alive(idle))
+        await run.planner.start_planning(request(2))
+        assert (await run.ready()).revision == 2
+
+
+@pytest.mark.fault(23)
+async def test_a_death_that_the_fork_server_has_not_told_of_costs_no_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as run:
+        await run.planner.start_planning(request(1))
+        idle = int((await run.ready()).plan.algorithm)
+        assert (await run.ready()).final
+        monkeypatch.setattr(BaseProcess, "is_alive", lambda process: True)
+        os.kill(idle, signal.SIGKILL)
+        await until(lambda: not alive(idle))
+        await asyncio.sleep(0.1)
         await run.planner.start_planning(request(2))
         assert (await run.ready()).revision == 2
 
